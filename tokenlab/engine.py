@@ -1,0 +1,123 @@
+"""Which speed: the readable function, or its Numba twin when that is installed and worth it.
+
+    @accelerated("retrieval.sum_hits", work=lambda ids, *_: ids.size, pays_from=20_000)
+    def sum_hits(ids, sims, token_to_doc, n_docs, missing): ...
+
+The decorated body is the reference: it is what `inspect.getsource` and the API page show, and it
+stays callable as `sum_hits.reference`. The twin is `tokenlab.kernels.retrieval.sum_hits`, imported
+the first time it runs, so that a classroom-size call never pays for the import of Numba.
+"""
+
+import functools
+import importlib
+import os
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, TypeVar
+
+from tokenlab.arrays import is_cupy
+from tokenlab.errors import InvalidInput, MissingDependency
+from tokenlab.steps import is_recording
+
+__all__ = ["accelerated", "use_engine"]
+
+ENGINES = ("auto", "numpy", "numba")
+REGISTRY: dict[str, Any] = {}  # every accelerated function by name: the parity test walks it
+
+_chosen: ContextVar[str | None] = ContextVar("tokenlab_engine", default=None)
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def accelerated(name: str, *, work: Callable[..., float], pays_from: float) -> Callable[[F], F]:
+    """Give a readable function a Numba twin of the same signature.
+
+    Parameters
+    ----------
+    name : str
+        `"family.function"`; the twin is `tokenlab.kernels.family.function`.
+    work : callable
+        Takes the arguments of the call and estimates its work, in any unit.
+    pays_from : float
+        The smallest work at which the twin wins, the import of Numba not counted.
+
+    Returns
+    -------
+    callable
+        A decorator; the decorated function has `.reference`, `.twin()` and `.engine_name`.
+    """
+
+    def decorate(reference: F) -> F:
+        @functools.wraps(reference)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            engine = current_engine()
+            if engine == "numpy" or is_recording() or any(map(is_cupy, args)):
+                return reference(*args, **kwargs)
+            if engine == "auto" and work(*args, **kwargs) < pays_from:
+                return reference(*args, **kwargs)
+            twin = load_twin(name, required=engine == "numba")
+            return (twin or reference)(*args, **kwargs)
+
+        call.reference, call.engine_name = reference, name  # type: ignore[attr-defined]
+        call.twin = functools.partial(load_twin, name, required=True)  # type: ignore[attr-defined]
+        REGISTRY[name] = call
+        return call  # type: ignore[return-value]
+
+    return decorate
+
+
+@contextmanager
+def use_engine(engine: str) -> Iterator[None]:
+    """Choose the engine inside a `with` block: `"numpy"`, `"numba"`, or `"auto"`.
+
+    Steps are only ever recorded from the readable functions, so a recording uses those whatever
+    is chosen here; CuPy arrays stay on the GPU and use them, too. Without a `with` block the
+    environment variable `TOKENLAB_ENGINE` decides, and without that, `"auto"`.
+
+    Raises
+    ------
+    InvalidInput
+        When the name is not one of the three.
+    MissingDependency
+        On the first call of an accelerated function, when `"numba"` is asked for and absent.
+
+    Examples
+    --------
+    >>> with use_engine("numpy"):
+    ...     current_engine()
+    'numpy'
+    """
+    token = _chosen.set(_checked(engine, "use_engine: engine"))
+    try:
+        yield
+    finally:
+        _chosen.reset(token)
+
+
+def current_engine() -> str:
+    """The engine in force here: the innermost `use_engine`, else `TOKENLAB_ENGINE`, else auto."""
+    chosen = _chosen.get()
+    return chosen or _checked(os.environ.get("TOKENLAB_ENGINE") or "auto", "TOKENLAB_ENGINE")
+
+
+def _checked(engine: str, where: str) -> str:
+    if engine not in ENGINES:
+        raise InvalidInput(f"{where} is {engine!r}; expected one of {', '.join(ENGINES)}.")
+    return engine
+
+
+@functools.cache
+def load_twin(name: str, *, required: bool) -> Callable[..., Any] | None:
+    """The twin, or None where Numba is absent and the engine may choose for itself."""
+    family, _, function = name.rpartition(".")
+    try:
+        return getattr(importlib.import_module(f"tokenlab.kernels.{family}"), function)
+    except ImportError as error:  # absent, or present and refusing this version of NumPy
+        message = f'Numba cannot be used ({error}). Install it: pip install "tokenlab[fast]".'
+        if required:
+            raise MissingDependency(f"{name}: {message}") from error
+        if isinstance(error, ModuleNotFoundError) and error.name == "numba":
+            return None  # simply not installed
+        warnings.warn(f"{message} Using NumPy.", RuntimeWarning, stacklevel=3)
+        return None

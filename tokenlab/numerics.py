@@ -1,0 +1,206 @@
+r"""Numerical pieces that many papers share: top-k, softmax, unit vectors.
+
+Each works on NumPy and CuPy arrays and keeps the floating type that comes in.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tokenlab import checks
+from tokenlab.arrays import get_xp
+from tokenlab.errors import InvalidInput
+
+__all__ = [
+    "TopK",
+    "log_softmax",
+    "segment_argmax",
+    "segment_max",
+    "segment_sum",
+    "softmax",
+    "topk",
+    "unit",
+]
+
+
+class TopK(NamedTuple):
+    """Positions and values of the largest entries, best first."""
+
+    ids: Any
+    values: Any
+
+
+def topk(scores: Any, k: int) -> TopK:
+    r"""The `k` largest entries along the last axis, best first, ties to the lower position.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (..., n)
+        Any real numbers; infinities are allowed, NaN is not.
+    k : int
+        How many; more than `n` means all of them.
+
+    Returns
+    -------
+    TopK
+        `ids` int64 and `values`, both of shape `(..., min(k, n))`.
+
+    Raises
+    ------
+    InvalidInput
+        When `k < 1` or a score is NaN.
+
+    Examples
+    --------
+    >>> topk([1.0, 3.0, 2.0, 3.0], k=3).ids.tolist()
+    [1, 3, 2]
+    """
+    xp = get_xp(scores)
+    scores, k = checks.floats(scores, "scores", xp), checks.count(k, "k")
+    if scores.ndim == 0:
+        scores = checks.shaped(scores, "scores", ("n",))
+    if bool(xp.isnan(scores).any()):
+        raise InvalidInput("topk: scores contain NaN, which has no rank. Remove them.")
+    n = scores.shape[-1]
+    # A stable sort of the negated scores keeps equal ones in order of position.
+    if 4 * k >= n or scores.ndim > 1:
+        ids = xp.argsort(-scores, axis=-1, kind="stable")[..., :k]
+        return TopK(ids.astype(xp.int64), xp.take_along_axis(scores, ids, axis=-1))
+    kth = xp.partition(scores, n - k)[n - k]  # everything below it can be left out of the sort
+    ids = xp.nonzero(scores >= kth)[0]
+    ids = ids[xp.argsort(-scores[ids], kind="stable")[:k]]
+    return TopK(ids.astype(xp.int64), scores[ids])
+
+
+def log_softmax(x: Any, axis: int = -1) -> Any:
+    r"""$\log \mathrm{softmax}(x)$, computed from $x - \max x$ so that nothing overflows.
+
+    Parameters
+    ----------
+    x : ndarray
+        Logits; `-inf` means impossible. A slice of only `-inf` gives NaN.
+    axis : int
+        The axis that is normalised.
+
+    Examples
+    --------
+    >>> log_softmax([0.0, 0.0]).round(4).tolist()
+    [-0.6931, -0.6931]
+    """
+    xp = get_xp(x)
+    x = checks.floats(x, "x", xp)
+    shifted = x - x.max(axis=axis, keepdims=True)
+    return shifted - xp.log(xp.exp(shifted).sum(axis=axis, keepdims=True))
+
+
+def softmax(x: Any, axis: int = -1) -> Any:
+    r"""$e^{x_i} / \sum_j e^{x_j}$ along `axis`, stable for any finite input.
+
+    Examples
+    --------
+    >>> softmax([0.0, 1000.0]).tolist()
+    [0.0, 1.0]
+    """
+    xp = get_xp(x)
+    return xp.exp(log_softmax(x, axis))
+
+
+def unit(x: Any) -> Any:
+    r"""Rows scaled to Euclidean length one; a row of zeros stays a row of zeros.
+
+    Parameters
+    ----------
+    x : ndarray of shape (..., d)
+
+    Examples
+    --------
+    >>> unit([[3.0, 4.0], [0.0, 0.0]]).tolist()
+    [[0.6, 0.8], [0.0, 0.0]]
+    """
+    xp = get_xp(x)
+    x = checks.floats(x, "x", xp)
+    length = xp.sqrt((x * x).sum(axis=-1, keepdims=True))
+    return x / xp.where(length == 0, xp.ones_like(length), length)
+
+
+def segment_max(x: Any, offsets: Any) -> Any:
+    r"""The largest value of every run of rows, column by column; an empty run gives `-inf`.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n, ...)
+        Finite values.
+    offsets : ndarray of shape (n_segments + 1,)
+        Run `s` is the rows `offsets[s]:offsets[s + 1]`.
+
+    Returns
+    -------
+    ndarray of shape (n_segments, ...)
+
+    Examples
+    --------
+    >>> segment_max([1.0, 5.0, 2.0], [0, 2, 2, 3]).tolist()
+    [5.0, -inf, 2.0]
+    """
+    xp = get_xp(x, offsets)
+    x = checks.floats(x, "x", xp)
+    offsets = checks.offsets(offsets, "offsets", len(x), xp)
+    lengths = offsets[1:] - offsets[:-1]
+    best = xp.full((len(lengths), *x.shape[1:]), -xp.inf, dtype=x.dtype)
+    filled = xp.nonzero(lengths)[0]
+    if xp is np and filled.size:  # reduceat is ten times maximum.at, and CuPy has only the latter
+        best[filled] = np.maximum.reduceat(x, offsets[filled], axis=0)
+    elif filled.size:
+        xp.maximum.at(best, xp.repeat(filled, lengths[filled].tolist()), x)
+    return best
+
+
+def segment_sum(x: Any, offsets: Any) -> Any:
+    r"""The sum of every run of rows, column by column; an empty run gives 0.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n, ...)
+    offsets : ndarray of shape (n_segments + 1,)
+
+    Examples
+    --------
+    >>> segment_sum([1.0, 5.0, 2.0], [0, 2, 2, 3]).tolist()
+    [6.0, 0.0, 2.0]
+    """
+    xp = get_xp(x, offsets)
+    x = checks.floats(x, "x", xp)
+    offsets = checks.offsets(offsets, "offsets", len(x), xp)
+    lengths = offsets[1:] - offsets[:-1]
+    total = xp.zeros((len(lengths), *x.shape[1:]), dtype=x.dtype)
+    xp.add.at(total, xp.repeat(xp.arange(len(lengths)), lengths.tolist()), x)
+    return total
+
+
+def segment_argmax(x: Any, offsets: Any) -> Any:
+    r"""The row at which every run of rows is largest, column by column; ties to the first.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n, n_columns)
+    offsets : ndarray of shape (n_segments + 1,)
+
+    Returns
+    -------
+    ndarray of shape (n_segments, n_columns)
+        int64 row numbers of `x`; -1 for an empty run.
+
+    Examples
+    --------
+    >>> segment_argmax([[1.0], [5.0], [5.0]], [0, 3, 3]).tolist()
+    [[1], [-1]]
+    """
+    xp = get_xp(x, offsets)
+    x = checks.shaped(checks.floats(x, "x", xp), "x", ("n", "n_columns"))
+    offsets = checks.offsets(offsets, "offsets", len(x), xp)
+    best = segment_max(x, offsets)
+    lengths = (offsets[1:] - offsets[:-1]).tolist()
+    rows = xp.arange(len(x), dtype=xp.float64)[:, None]  # exact for up to 2^53 rows
+    # The first row that holds the maximum is the largest of the negated row numbers.
+    first = segment_max(xp.where(x == xp.repeat(best, lengths, axis=0), -rows, -xp.inf), offsets)
+    return -xp.where(xp.isinf(first), 1.0, first).astype(xp.int64)

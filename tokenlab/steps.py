@@ -1,0 +1,248 @@
+"""Comments that run: name an intermediate value where it is made, look at it when you want to.
+
+    similarity = step("similarity", tokens @ query.T, "every document token with every query token")
+
+returns the product unchanged. Outside a recording that costs one context-variable look-up. Inside
+`with record() as steps:` the value is kept, together with the line that made it.
+"""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from tokenlab.arrays import is_cupy, to_numpy
+
+__all__ = ["Comparison", "Step", "Steps", "record", "step"]
+
+T = TypeVar("T")
+_recorder: ContextVar["Steps | None"] = ContextVar("tokenlab_steps", default=None)
+
+
+def step(
+    name: str, value: T, note: str = "", *, eq: str = "", axes: Sequence[str] = (), of: str = ""
+) -> T:
+    """Return `value` unchanged; while somebody records, keep a copy of it under `name`.
+
+    Parameters
+    ----------
+    name : str
+        What the value is called in the paper or in the text.
+    value : array or number
+        Any intermediate result.
+    note : str
+        One sentence: what it means.
+    eq : str
+        The equation it realises, as plain text, for example `"P = Q Dᵀ (Eq. 1)"`.
+    axes : sequence of str
+        The names of the axes, as in the docstrings: `("n_tokens", "n_q")`.
+    of : str
+        For arrays of positions: the axis that they point into, so that a view can show its labels.
+    """
+    steps = _recorder.get()
+    if steps is not None:
+        steps._keep(sys._getframe(1), name, value, note, eq, tuple(axes), of)
+    return value
+
+
+@contextmanager
+def record(labels: dict[str, Sequence[str]] | None = None) -> Iterator["Steps"]:
+    """Collect the steps of everything that runs inside the block.
+
+    Parameters
+    ----------
+    labels : dict of axis name to strings
+        What the positions on an axis are called: `{"n_q": query_tokens}`. Used by the views.
+
+    Examples
+    --------
+    >>> with record() as steps:
+    ...     total = step("total", 1 + 1, "one and one")
+    >>> steps["total"]
+    2
+    """
+    steps = Steps(dict(labels or {}))
+    steps._outermost = sys._getframe(2)  # the frame that holds the with statement
+    token = _recorder.set(steps)
+    try:
+        yield steps
+    finally:
+        _recorder.reset(token)
+        steps._outermost = None
+
+
+def is_recording() -> bool:
+    """True inside a `with record()` block."""
+    return _recorder.get() is not None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One recorded value, and where it was made."""
+
+    name: str
+    value: Any
+    note: str
+    eq: str
+    axes: tuple[str, ...]
+    of: str
+    line: int
+    calls: tuple[tuple[str, str, int], ...]  # (file, function, its first line), innermost first
+    lines: tuple[int, ...] = ()  # the line that was running in each of the calls
+
+    @property
+    def function(self) -> str:
+        """The function that made the step."""
+        return self.calls[0][1]
+
+    @property
+    def array(self) -> np.ndarray:
+        """The value as a NumPy array, copied from the GPU if it lives there."""
+        return to_numpy(self.value)
+
+
+class Comparison:
+    """Where two recordings part: the answer of `Steps.compare`. True when they agree."""
+
+    def __init__(self, step: str | None, reason: str, max_difference: float = 0.0):
+        self.step, self.reason, self.max_difference = step, reason, max_difference
+
+    def __bool__(self) -> bool:
+        return self.step is None
+
+    def __repr__(self) -> str:
+        return (
+            self.reason
+            if self.step is None
+            else f"first difference at {self.step!r}: {self.reason}"
+        )
+
+
+@dataclass
+class Steps:
+    """The recorded steps, in order. `steps["name"]` is a value, `steps` prints as a table."""
+
+    labels: dict[str, Sequence[str]] = field(default_factory=dict)
+    items: list[Step] = field(default_factory=list)
+    _outermost: Any = None
+
+    def _keep(
+        self, frame: Any, name: str, value: Any, note: str, eq: str, axes: tuple, of: str
+    ) -> None:
+        line, lines, calls = frame.f_lineno, [], []
+        while frame is not None and frame is not self._outermost:
+            code = frame.f_code
+            calls.append((code.co_filename, code.co_qualname, code.co_firstlineno))
+            lines.append(frame.f_lineno)
+            frame = frame.f_back
+        code = sys._getframe(2).f_code
+        here = [(code.co_filename, code.co_qualname, code.co_firstlineno)]
+        # A copy: the function may go on to change its array in place.
+        kept = value.copy() if isinstance(value, np.ndarray) or is_cupy(value) else value
+        calls, lines = calls or here, lines or [line]
+        self.items.append(Step(name, kept, note, eq, axes, of, line, tuple(calls), tuple(lines)))
+
+    @property
+    def names(self) -> list[str]:
+        """The names in order; a name that comes again is followed by its count: `"best #2"`."""
+        seen: dict[str, int] = {}
+        out = []
+        for item in self.items:
+            seen[item.name] = seen.get(item.name, 0) + 1
+            out.append(item.name if seen[item.name] == 1 else f"{item.name} #{seen[item.name]}")
+        return out
+
+    def depth(self, item: Step) -> int:
+        """How many functions that record steps of their own stand above this one."""
+        makers = {other.calls[0] for other in self.items}
+        return sum(call in makers for call in item.calls[1:])
+
+    def find(self, key: str | int) -> Step:
+        """The whole step: value, note, axes, line."""
+        if isinstance(key, int):
+            return self.items[key]
+        if key not in self.names:
+            raise KeyError(f"no step {key!r}; the recorded steps are: {', '.join(self.names)}")
+        return self.items[self.names.index(key)]
+
+    def __getitem__(self, key: str | int) -> Any:
+        return self.find(key).value
+
+    def __iter__(self) -> Iterator[Step]:
+        return iter(self.items)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self.names
+
+    def compare(self, other: "Steps", *, rtol: float = 1e-5, atol: float = 1e-6) -> Comparison:
+        """Name the first step at which two recordings part, and by how much.
+
+        Steps are matched by name. The order is that of this recording; steps that only `other`
+        has are reported last. NaN equals NaN.
+
+        Parameters
+        ----------
+        other : Steps
+            Another run: a student's, the official variant, another precision.
+        rtol, atol : float
+            Two numbers agree when `|a - b| <= atol + rtol |b|`.
+        """
+        for name, mine in zip(self.names, self.items, strict=True):
+            if name not in other:
+                return Comparison(name, "the other run has no such step")
+            difference = _difference(mine.array, other.find(name).array, rtol, atol)
+            if difference:
+                return Comparison(name, *difference)
+        extra = [name for name in other.names if name not in self]
+        if extra:
+            return Comparison(extra[0], "only the other run has this step")
+        return Comparison(None, f"the runs agree in all {len(self)} steps")
+
+    def show(self, **options: Any) -> Any:
+        """Draw the steps with matplotlib, one panel each, and return the figure."""
+        from tokenlab.plots.steps_figure import draw_steps
+
+        return draw_steps(self, **options)
+
+    def to_html(self, path: str | Path, *, title: str = "") -> Path:
+        """Write one self-contained page to step through, and return its path."""
+        from tokenlab.plots.steps_page import render_page
+
+        path = Path(path)
+        path.write_text(render_page(self, title=title), encoding="utf-8")
+        return path
+
+    def _repr_html_(self) -> str:
+        from tokenlab.plots.steps_page import render_fragment
+
+        return render_fragment(self)
+
+    def __repr__(self) -> str:
+        from tokenlab.plots.steps_table import format_table
+
+        return format_table(self)
+
+
+def _difference(a: np.ndarray, b: np.ndarray, rtol: float, atol: float) -> tuple[str, float] | None:
+    if a.shape != b.shape:
+        return f"shape {a.shape} against {b.shape}", float("inf")
+    if not (np.issubdtype(a.dtype, np.number) and np.issubdtype(b.dtype, np.number)):
+        return None if np.array_equal(a, b) else ("the values differ", float("inf"))
+    close = np.isclose(a, b, rtol=rtol, atol=atol, equal_nan=True)
+    if close.all():
+        return None
+    worst = np.where(close, 0.0, np.abs(np.subtract(a, b, dtype=np.float64)))
+    at = np.unravel_index(np.nanargmax(np.where(np.isnan(worst), np.inf, worst)), a.shape)
+    where = f" at {[int(i) for i in at]}" if a.ndim else ""
+    text = (
+        f"{(~close).sum()} of {a.size} values differ, most{where}: {a[at]:.6g} against {b[at]:.6g}"
+    )
+    return text, float(np.nanmax(worst))
