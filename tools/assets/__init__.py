@@ -1,0 +1,1 @@
+"""The builders behind `tools/build_assets.py`: one module per asset, and what they share."""
