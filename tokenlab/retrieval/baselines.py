@@ -1,0 +1,119 @@
+r"""What token retrieval is compared with: one vector per text, and words alone.
+
+Stephen Robertson, Hugo Zaragoza. The Probabilistic Relevance Framework: BM25 and Beyond. 2009.
+
+| paper's symbol | name here | shape |
+|---|---|---|
+| $f_{w,d}$ | `frequency[d][w]` | |
+| $n_w$ | `n_with[w]` | |
+
+$$\mathrm{BM25}(q, d) = \sum_{w \in q} \ln\!\Big(1 + \frac{N - n_w + 0.5}{n_w + 0.5}\Big)
+\cdot \frac{f_{w,d}\,(k_1 + 1)}{f_{w,d} + k_1 (1 - b + b\,|d| / \overline{|d|})}$$
+
+Differs from the paper
+----------------------
+- The logarithm has the usual 1 added, so that a word in most documents never counts against one.
+- Words are runs of letters and digits in lower case; no stemming, no stop words.
+
+Cost
+----
+One product of a vector with the pooled matrix; one dictionary look-up per query word and document.
+
+Example
+-------
+    scores = bm25_scores("how do I copy a file?", answers)
+    scores = pooled_scores(query, index)
+"""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tokenlab.numerics import segment_sum, unit
+from tokenlab.retrieval.index import TokenIndex, checked_query
+from tokenlab.steps import step
+
+__all__ = ["bm25_scores", "pooled_scores", "pooled_vectors"]
+
+
+def pooled_vectors(index: TokenIndex) -> Any:
+    """One unit vector per document, the mean of its tokens' direction; zeros for an empty one.
+
+    Returns
+    -------
+    ndarray of shape (n_docs, d)
+
+    Examples
+    --------
+    >>> index = TokenIndex.from_docs([[[1.0, 0.0], [1.0, 0.0]], [[0.0, 2.0]]])
+    >>> pooled_vectors(index).tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
+    """
+    return unit(segment_sum(index.tokens, index.offsets))
+
+
+def pooled_scores(query: Any, index: TokenIndex) -> Any:
+    """Cosine of the pooled query with every pooled document.
+
+    Parameters
+    ----------
+    query : ndarray of shape (n_q, d)
+    index : TokenIndex
+
+    Returns
+    -------
+    ndarray of shape (n_docs,)
+        0 for an empty document.
+
+    Examples
+    --------
+    >>> index = TokenIndex.from_docs([[[1.0, 0.0], [1.0, 0.0]], [[0.0, 2.0]]])
+    >>> pooled_scores([[3.0, 4.0]], index).round(2).tolist()
+    [0.6, 0.8]
+    """
+    query = checked_query(query, index)
+    docs = step("pooled documents", pooled_vectors(index), "one vector each", axes=("n_docs", "d"))
+    pooled = step("pooled query", unit(query.sum(axis=0)), "one vector", axes=("d",))
+    return step("scores", docs @ pooled, "one cosine per document", axes=("n_docs",))
+
+
+def bm25_scores(query: str, docs: Sequence[str], *, k1: float = 0.9, b: float = 0.4) -> np.ndarray:
+    """Score texts by the words that they share with the query.
+
+    Parameters
+    ----------
+    query : str
+    docs : sequence of str
+        The collection; its statistics are counted anew in every call.
+    k1, b : float
+        How soon repetition stops to count, and how much length is held against a document.
+
+    Returns
+    -------
+    ndarray of shape (n_docs,)
+        float64, 0 where no word is shared.
+
+    Examples
+    --------
+    >>> bm25_scores("copy a file", ["how to copy", "a file, a file"]).round(2).tolist()
+    [0.71, 1.78]
+    """
+    frequency = [Counter(words(doc)) for doc in docs]
+    length = np.array([max(1, sum(counts.values())) for counts in frequency], dtype=float)
+    norm = k1 * (1 - b + b * length / length.mean()) if docs else length
+    scores = np.zeros(len(docs))
+    for word in words(query):
+        f = np.array([counts[word] for counts in frequency], dtype=float)
+        n_with = np.count_nonzero(f)
+        idf = math.log(1 + (len(docs) - n_with + 0.5) / (n_with + 0.5))
+        scores += idf * f * (k1 + 1) / (f + norm)
+    return scores
+
+
+def words(text: str) -> list[str]:
+    """Runs of letters, digits and underscores, in lower case."""
+    return re.findall(r"\w+", text.lower())

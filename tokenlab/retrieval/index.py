@@ -1,0 +1,227 @@
+r"""A collection of documents as token vectors: one matrix and the offsets of its documents.
+
+The layout is that of an Arrow list: document $i$ owns the rows `offsets[i]:offsets[i + 1]`. There
+is no padding, so a long document costs only itself and an empty one costs nothing.
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tokenlab import checks
+from tokenlab.arrays import get_xp, to_numpy
+from tokenlab.errors import InvalidInput
+
+__all__ = ["SearchResult", "TokenIndex"]
+
+BLOCK = 1 << 20  # similarities held at once: 4 MiB of float32
+
+
+class SearchResult(NamedTuple):
+    """Documents of a search, best first; documents of equal score in order of their number."""
+
+    doc_ids: Any
+    scores: Any
+
+
+class TokenIndex:
+    r"""The token vectors of a collection, and which document owns which.
+
+    Parameters
+    ----------
+    tokens : ndarray of shape (n_tokens, d)
+        float32 or float64, NumPy or CuPy. float16 and small integers are widened to float32, other
+        memory orders are copied to C order; anything else is used in place and made read-only
+        through the index. Vectors are not normalised.
+    offsets : ndarray of shape (n_docs + 1,)
+        Integers that start at 0, never go down, and end at `n_tokens`.
+
+    Raises
+    ------
+    ShapeError, InvalidInput, DTypeError, BackendError
+        Wrong number of axes, NaN or infinite vectors, offsets out of order, objects, mixed
+        libraries: the message names the argument and the fix.
+
+    Examples
+    --------
+    >>> index = TokenIndex.from_docs([[[0.9, 0.1], [0.2, 0.7]], [[0.8, 0.3]]])
+    >>> index
+    TokenIndex(n_docs=2, n_tokens=3, d=2, float64)
+    >>> index.doc(1).tolist()
+    [[0.8, 0.3]]
+    """
+
+    def __init__(self, tokens: Any, offsets: Any):
+        xp = get_xp(tokens) if isinstance(offsets, list | tuple) else get_xp(tokens, offsets)
+        tokens = checks.vectors(tokens, "tokens", "n_tokens", xp)
+        self._set(tokens, checks.offsets(offsets, "offsets", len(tokens), xp))
+
+    def _set(self, tokens: Any, offsets: Any) -> None:
+        self.tokens, self.offsets = tokens.view(), offsets.view()
+        if isinstance(tokens, np.ndarray):  # CuPy arrays have no such flag
+            self.tokens.flags.writeable = self.offsets.flags.writeable = False
+
+    @classmethod
+    def _trusted(cls, tokens: Any, offsets: Any) -> "TokenIndex":
+        """An index over arrays that were checked before; skips the pass over all vectors."""
+        index = cls.__new__(cls)
+        index._set(tokens, offsets)
+        return index
+
+    @classmethod
+    def from_docs(cls, docs: Sequence[Any]) -> "TokenIndex":
+        """Build an index from a list of `(n_i, d)` matrices; an empty document is `(0, d)`.
+
+        Raises
+        ------
+        InvalidInput
+            When the list is empty: the width would be unknown.
+        ShapeError
+            When the documents differ in width.
+        """
+        if len(docs) == 0:
+            raise InvalidInput(
+                "TokenIndex.from_docs: docs is empty, so the width d is unknown. For an index "
+                "without documents use TokenIndex(numpy.empty((0, d)), [0])."
+            )
+        xp = get_xp(*docs)
+        matrices = [
+            checks.vectors(doc, f"docs[{i}]", f"n_{i}", xp) if len(doc) or xp.ndim(doc) == 2
+            else None  # [] says nothing about its width
+            for i, doc in enumerate(docs)
+        ]  # fmt: skip
+        known = [(i, doc) for i, doc in enumerate(matrices) if doc is not None]
+        if not known:
+            raise InvalidInput("TokenIndex.from_docs: every document is []; the width is unknown.")
+        first, like = known[0]
+        for i, doc in known[1:]:
+            checks.same_width(doc, f"docs[{i}]", f"n_{i}", like, f"docs[{first}]", f"n_{first}")
+        lengths = [0 if doc is None else len(doc) for doc in matrices]
+        offsets = xp.asarray(np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]))
+        return cls._trusted(xp.concatenate([doc for _, doc in known]), offsets)
+
+    @property
+    def n_docs(self) -> int:
+        """How many documents, empty ones included."""
+        return len(self.offsets) - 1
+
+    @property
+    def n_tokens(self) -> int:
+        """How many token vectors in all."""
+        return self.tokens.shape[0]
+
+    @property
+    def d(self) -> int:
+        """The width of a token vector."""
+        return self.tokens.shape[1]
+
+    @property
+    def lengths(self) -> Any:
+        """Tokens of each document, int64 of shape `(n_docs,)`."""
+        return self.offsets[1:] - self.offsets[:-1]
+
+    @cached_property
+    def token_to_doc(self) -> Any:
+        """The document of each token, int64 of shape `(n_tokens,)`."""
+        xp = get_xp(self.offsets)
+        # searchsorted from the right steps over empty documents, whose offsets coincide.
+        owner = xp.searchsorted(self.offsets, xp.arange(self.n_tokens), side="right") - 1
+        return owner.astype(xp.int64)
+
+    def doc(self, i: int) -> Any:
+        """The token vectors `(n_i, d)` of document `i`; negative `i` counts from the end."""
+        if not -self.n_docs <= i < self.n_docs:
+            raise IndexError(f"TokenIndex.doc: i is {i}, but the index has {self.n_docs} documents")
+        i %= self.n_docs
+        return self.tokens[int(self.offsets[i]) : int(self.offsets[i + 1])]
+
+    def __getitem__(self, docs: Any) -> "TokenIndex":
+        """A new index of some documents: a slice, a list of numbers, or a boolean mask."""
+        xp = get_xp(self.tokens)
+        if isinstance(docs, int | np.integer):
+            raise TypeError("TokenIndex: index[i] is ambiguous; use index.doc(i) or index[i:i + 1]")
+        if isinstance(docs, list) and not docs:
+            docs = slice(0, 0)
+        chosen = xp.arange(self.n_docs)[xp.asarray(docs) if isinstance(docs, list) else docs]
+        lengths = self.lengths[chosen]
+        offsets = xp.concatenate([xp.zeros(1, dtype=xp.int64), xp.cumsum(lengths)])
+        # Row r of the subset lies as far behind its document's start there as here.
+        shift = xp.repeat(self.offsets[chosen] - offsets[:-1], _host(lengths))
+        return self._trusted(self.tokens[xp.arange(int(offsets[-1])) + shift], offsets)
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self.doc(i) for i in range(self.n_docs))
+
+    def __len__(self) -> int:
+        return self.n_docs
+
+    def __repr__(self) -> str:
+        shape = f"n_docs={self.n_docs}, n_tokens={self.n_tokens}, d={self.d}"
+        return f"TokenIndex({shape}, {self.tokens.dtype})"
+
+    def save(self, path: str | Path) -> Path:
+        """Write the index into a folder of plain `.npy` files and a JSON manifest; return it.
+
+        A crash at any moment leaves the old index or the new one, never half of one.
+        See `tokenlab.retrieval.storage`.
+        """
+        from tokenlab.retrieval.storage import save_index
+
+        return save_index(self, Path(path))
+
+    @classmethod
+    def load(cls, path: str | Path, *, mmap: bool = True, verify: bool = True) -> "TokenIndex":
+        """Read an index that `save` wrote.
+
+        Parameters
+        ----------
+        path : str or Path
+            The folder.
+        mmap : bool
+            Map the vectors into memory and read them when they are used, instead of now.
+        verify : bool
+            Compare the digests first, which reads every byte once. Without it, only the manifest
+            and the shapes are checked.
+
+        Raises
+        ------
+        StorageError
+            When the folder is missing, foreign, of a newer version, or damaged.
+        """
+        from tokenlab.retrieval.storage import load_arrays
+
+        return cls._trusted(*load_arrays(Path(path), mmap=mmap, verify=verify))
+
+
+def _host(lengths: Any) -> Any:
+    """CuPy's `repeat` takes its counts as a list, NumPy's as an array."""
+    return lengths if isinstance(lengths, np.ndarray) else lengths.tolist()
+
+
+def checked_query(query: Any, index: TokenIndex) -> Any:
+    """The query as a finite float matrix of the index's width and array library."""
+    tokens = index.tokens
+    query = checks.vectors(query, "query", "n_q", get_xp(query, tokens), at_least=1)
+    checks.same_width(query, "query", "n_q", tokens, "tokens", "n_tokens")
+    return query
+
+
+def document_blocks(offsets: Any, n_columns: int) -> Iterator[tuple[slice, slice]]:
+    """Runs of whole documents, as `(documents, token rows)`, of at most `BLOCK` similarities."""
+    offsets, start = to_numpy(offsets), 0
+    while start < len(offsets) - 1:
+        first_row = int(offsets[start])
+        # The last document that still ends inside the block, but at least one.
+        last_row = first_row + max(1, BLOCK // n_columns)
+        stop = max(int(offsets.searchsorted(last_row, side="right")) - 1, start + 1)
+        yield slice(start, stop), slice(first_row, int(offsets[stop]))
+        start = stop
+
+
+def token_blocks(n_tokens: int, n_columns: int) -> Iterator[slice]:
+    """Runs of token rows whose similarities number at most `BLOCK`."""
+    rows = max(1, BLOCK // n_columns)
+    return (slice(start, min(start + rows, n_tokens)) for start in range(0, n_tokens, rows))
