@@ -1,0 +1,23 @@
+"""Fixtures that every test may use."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(20230405)
+
+
+@pytest.fixture
+def cupy():
+    """The CuPy double, installed as `cupy` for the length of a test."""
+    import fake_cupy
+
+    with fake_cupy.installed() as module:
+        yield module

@@ -1,0 +1,185 @@
+"""What every module and every public name owes its reader; found, not listed."""
+
+import ast
+import dataclasses
+import inspect
+
+import discover
+import numpy as np
+import pytest
+from cases import CASES
+
+from tokenlab import papers, to_numpy
+from tokenlab.errors import TokenlabError
+
+PUBLIC = discover.public()
+FUNCTIONS = [(n, o) for n, o in PUBLIC if inspect.isfunction(o) or hasattr(o, "reference")]
+# Shared parts of a family, which realise no paper of their own.
+NOT_PAPERS = {
+    "tokenlab.retrieval.index",
+    "tokenlab.retrieval.storage",
+    "tokenlab.retrieval.metrics",
+}
+MAX_FILE, MAX_FUNCTION = 300, 40
+ARRAY_FUNCTIONS = [
+    name
+    for name, thing in PUBLIC
+    if callable(thing)
+    and discover.takes_arrays(thing)
+    and not dataclasses.is_dataclass(thing)  # these hold results
+    and name != "tokenlab.arrays.get_xp"  # its result is a module
+]
+
+
+def same(expected, got):
+    """Compare a NumPy result with one from the double, whatever they are wrapped in."""
+    if isinstance(expected, np.ndarray | np.generic):
+        assert type(got).__module__ == "cupy", "an array came back as NumPy"
+        expected, got = np.asarray(expected), to_numpy(got)
+        assert expected.dtype == got.dtype
+        np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-6)
+    elif isinstance(expected, tuple | list):
+        assert len(expected) == len(got)
+        for a, b in zip(expected, got, strict=True):
+            same(a, b)
+    elif type(expected).__name__ == "TokenIndex":
+        same((expected.tokens, expected.offsets), (got.tokens, got.offsets))
+    else:
+        assert got == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("name", ARRAY_FUNCTIONS)
+def test_cupy_double(name, cupy):
+    assert name in CASES, f"register arguments for {name} in tests/cases.py with @case"
+    function = dict(PUBLIC)[name]
+    for make in CASES[name]:
+        args, kwargs = make(np.asarray)
+        expected = function(*args, **kwargs)
+        args, kwargs = make(cupy.asarray)
+        got = function(*args, **kwargs)
+        if name == "tokenlab.arrays.to_numpy":
+            np.testing.assert_array_equal(got, expected)
+        else:
+            same(expected, got)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", sorted(CASES))
+def test_real_cupy(name):
+    cp = pytest.importorskip("cupy")
+    try:
+        cp.zeros(1)
+    except Exception as error:
+        pytest.skip(f"no usable GPU: {error}")
+    function = dict(PUBLIC)[name]
+    for make in CASES[name]:
+        args, kwargs = make(np.asarray)
+        expected = function(*args, **kwargs)
+        args, kwargs = make(cp.asarray)
+        got = function(*args, **kwargs)
+        if name != "tokenlab.arrays.to_numpy":
+            same(expected, got)
+
+
+@pytest.mark.parametrize("name", sorted(CASES))
+def test_mixed_libraries_are_refused(name, cupy):
+    """Every function of two arrays, the first from NumPy and the rest from the double."""
+    function = dict(PUBLIC)[name]
+    for make in CASES[name]:
+        mine, kwargs = make(cupy.asarray)
+        theirs, _ = make(np.asarray)
+        arrays = [i for i, a in enumerate(mine) if not isinstance(a, int | list)]
+        if len(arrays) < 2 or kwargs.get("k_prime") == 0:
+            continue
+        with pytest.raises(TokenlabError, match="mixed array libraries"):
+            function(theirs[0], *mine[1:], **kwargs)
+
+
+@pytest.mark.parametrize(("name", "thing"), PUBLIC, ids=[n for n, _ in PUBLIC])
+def test_public_names_are_documented(name, thing):
+    if callable(thing):
+        assert thing.__doc__, f"{name} has no docstring"
+        assert not thing.__doc__.startswith(thing.__name__ + "("), f"{name}: docstring is missing"
+
+
+@pytest.mark.parametrize(("name", "function"), FUNCTIONS, ids=[n for n, _ in FUNCTIONS])
+def test_functions_of_arrays_state_shapes_and_an_example(name, function):
+    doc = inspect.getdoc(function)
+    if discover.takes_arrays(function):
+        assert "Parameters\n---" in doc
+    if name.split(".")[1] in ("numerics", "retrieval"):
+        assert "Examples\n---" in doc, f"{name}: add an Examples block; it runs as a doctest"
+    code = [line for line in doc.splitlines() if not line.strip().startswith((".. ", ":param"))]
+    assert len(code) == len(doc.splitlines()), f"{name}: no RST in docstrings"
+
+
+@pytest.mark.parametrize("module", discover.paper_modules(), ids=lambda m: m.__name__)
+def test_paper_modules_have_their_sections(module):
+    if module.__name__ in NOT_PAPERS:
+        assert module.__doc__
+        return
+    doc = module.__doc__
+    wanted = ("paper's symbol", "$$", "Differs from the paper\n---", "Cost\n---", "Example\n---")
+    missing = [part for part in wanted if part not in doc]
+    assert not missing, f"{module.__name__}: its docstring lacks {missing}"
+    order = [doc.index(part) for part in wanted]
+    assert order == sorted(order), f"{module.__name__}: sections are out of order"
+    assert len(doc.splitlines()[0]) > 20, "the first line is the paper's title"
+
+
+@pytest.mark.parametrize("module", discover.modules(), ids=lambda m: m.__name__)
+def test_no_function_bears_its_modules_name(module):
+    own = module.__name__.rpartition(".")[2]
+    if not discover.is_package(module):
+        assert own not in getattr(module, "__all__", ())
+
+
+@pytest.mark.parametrize("module", discover.modules(), ids=lambda m: m.__name__)
+def test_every_name_in_all_exists(module):
+    for name in getattr(module, "__all__", ()):
+        assert getattr(module, name) is not None
+        assert name in dir(module)
+
+
+@pytest.mark.parametrize("paper", papers.PAPERS, ids=lambda p: p.key)
+def test_registry_points_at_modules_that_name_the_paper(paper):
+    assert paper.status in ("works", "planned")
+    if paper.status == "works":
+        module = {m.__name__: m for m in discover.modules()}[paper.module]
+        doc = " ".join(module.__doc__.split())
+        assert paper.title in doc
+        assert paper.authors in doc
+        assert paper.identifier in doc
+        assert str(paper.year) in doc
+    assert papers.find(paper.key) is paper
+
+
+def sizes():
+    """`(file, lines, longest function, its lines of code)` of every module."""
+    for path in sorted(discover.ROOT.rglob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        longest, most = "", 0
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                lines = code_lines(node, text)
+                longest, most = max((longest, most), (node.name, lines), key=lambda x: x[1])
+        yield path.relative_to(discover.ROOT.parent), len(text.splitlines()), longest, most
+
+
+def code_lines(node, text):
+    """Lines of a function that hold code: no docstring, no comments, no blank lines."""
+    body = node.body[1:] if ast.get_docstring(node) else node.body
+    if not body:
+        return 0
+    lines = text.splitlines()[body[0].lineno - 1 : node.end_lineno]
+    return sum(bool(line.strip()) and not line.strip().startswith("#") for line in lines)
+
+
+def test_files_and_functions_stay_small(capsys):
+    table = list(sizes())
+    with capsys.disabled():
+        print(f"\n{'file':<44} lines  longest function")
+        for path, lines, longest, most in table:
+            print(f"{path!s:<44} {lines:5}  {most:3} {longest}")
+    assert [str(path) for path, lines, _, _ in table if lines > MAX_FILE] == []
+    assert [f"{path}: {f}" for path, _, f, most in table if most >= MAX_FUNCTION] == []

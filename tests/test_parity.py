@@ -1,0 +1,60 @@
+"""Every accelerated function against its own reference; found, not listed."""
+
+import numpy as np
+import pytest
+from cases import PARITY
+from discover import modules
+
+from tokenlab import engine
+
+numba = pytest.importorskip("numba")
+for _ in modules():
+    pass  # importing every module fills the registry
+
+
+def flat(result):
+    """The arrays of a result, whatever tuples they are in."""
+    return (
+        [np.asarray(result)]
+        if not isinstance(result, tuple)
+        else [a for r in result for a in flat(r)]
+    )
+
+
+def test_something_is_accelerated():
+    assert engine.REGISTRY
+
+
+@pytest.mark.parametrize("name", sorted(engine.REGISTRY))
+def test_twin_agrees_with_its_reference(name):
+    assert name in PARITY, f"register inputs for {name} in tests/cases.py with @parity"
+    function = engine.REGISTRY[name]
+    n = 0
+    for args in PARITY[name]():
+        expected, got = flat(function.reference(*args)), flat(function.twin()(*args))
+        assert len(expected) == len(got)
+        for a, b in zip(expected, got, strict=True):
+            assert a.shape == b.shape
+            assert a.dtype == b.dtype
+            scale = max([1.0, *np.abs(a[np.isfinite(a)])]) if a.dtype.kind == "f" else 1
+            tolerance = 2e-6 if a.dtype == np.float32 else 1e-12
+            np.testing.assert_allclose(b, a, rtol=tolerance, atol=tolerance * scale)
+        n += 1
+    assert n >= 5
+
+
+@pytest.mark.parametrize("name", sorted(engine.REGISTRY))
+def test_the_engine_runs_what_it_says(name, monkeypatch):
+    function = engine.REGISTRY[name]
+    args = next(iter(PARITY[name]()))
+    ran = []
+    monkeypatch.setattr(engine, "load_twin", lambda *_, **__: lambda *a: ran.append("twin"))
+    with engine.use_engine("numba"):
+        function(*args)
+    assert ran == ["twin"]
+    with engine.use_engine("numpy"):
+        function(*args)
+    assert ran == ["twin"]
+    with engine.use_engine("auto"):
+        function(*args)  # the first case is small
+    assert ran == ["twin"]
