@@ -239,10 +239,12 @@ def _difference(a: np.ndarray, b: np.ndarray, rtol: float, atol: float) -> tuple
     close = np.isclose(a, b, rtol=rtol, atol=atol, equal_nan=True)
     if close.all():
         return None
-    worst = np.where(close, 0.0, np.abs(np.subtract(a, b, dtype=np.float64)))
-    at = np.unravel_index(np.nanargmax(np.where(np.isnan(worst), np.inf, worst)), a.shape)
+    with np.errstate(invalid="ignore"):  # inf - inf
+        gap = np.abs(a.astype(np.result_type(a, np.float64)) - b)
+    gap = np.where(close, 0.0, np.where(np.isnan(gap), np.inf, gap))
+    at = np.unravel_index(gap.argmax(), gap.shape)
     where = f" at {[int(i) for i in at]}" if a.ndim else ""
     text = (
         f"{(~close).sum()} of {a.size} values differ, most{where}: {a[at]:.6g} against {b[at]:.6g}"
     )
-    return text, float(np.nanmax(worst))
+    return text, float(gap[at])
