@@ -1,0 +1,227 @@
+"""A recording as one matplotlib figure: a panel per step, for a lecture or a notebook."""
+
+import functools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tokenlab.errors import MissingDependency
+from tokenlab.plots import steps_values as values
+from tokenlab.steps import Step, Steps
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["draw_steps"]
+
+MOST = 200  # rows or columns of a heat map
+READABLE = 24  # labels along one axis of a panel
+GRID = (12, 5)  # rows and columns of written-out positions
+INK, MUTED, BAR = "#1c2027", "#5a616d", "#31688e"
+
+
+def draw_steps(
+    steps: Steps,
+    *,
+    columns: int = 3,
+    names: Sequence[str] | None = None,
+    figsize: tuple[float, float] | None = None,
+) -> "Figure":
+    """Draw each step as what it is: heat map, bars, mask, labels or number.
+
+    Large arrays are sampled and the panel says so. Values that cannot be drawn (texts, records,
+    empty arrays) are left out and named at the foot of the figure. Cells that are NaN or infinite
+    are hatched.
+
+    Parameters
+    ----------
+    steps : Steps
+    columns : int
+        Panels side by side.
+    names : sequence of str or None
+        Which steps to draw, by name; None draws all.
+    figsize : tuple of float or None
+        Width and height in inches; None fits the number of panels.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Close it with `matplotlib.pyplot.close(figure)`.
+
+    Raises
+    ------
+    MissingDependency
+        When matplotlib is not installed.
+    """
+    try:
+        from matplotlib import pyplot as plt
+    except ImportError as error:
+        raise MissingDependency(
+            'draw_steps: matplotlib is not installed. Run: pip install "tokenlab[plot]"'
+        ) from error
+    wanted = list(range(len(steps))) if names is None else [_index(steps, name) for name in names]
+    arrays = {i: values.as_array(steps.items[i]) for i in wanted}
+    kinds = {i: values.kind_of(steps.items[i], array) for i, array in arrays.items()}
+    drawn = [i for i in wanted if kinds[i] not in ("object", "empty")]
+    skipped = [i for i in wanted if kinds[i] in ("object", "empty")]
+    columns = max(1, min(columns, len(drawn)))
+    n_rows = max(1, -(-len(drawn) // columns))
+    figure = plt.figure(figsize=figsize or (4.6 * columns, 3.7 * n_rows), layout="constrained")
+    for k, i in enumerate(drawn):
+        panel = figure.add_subplot(n_rows, columns, k + 1)
+        _panel(panel, steps, i, np.asarray(arrays[i]), kinds[i])
+    if skipped:
+        text = "Not drawn: " + ", ".join(f"{i + 1} {steps.names[i]}" for i in skipped)
+        figure.supxlabel(_safe(text), fontsize=9, color=MUTED, x=0.01, ha="left")
+    return figure
+
+
+def _index(steps: Steps, name: str) -> int:
+    steps.find(name)  # an unknown name is refused with the list of those that are known
+    return steps.names.index(name)
+
+
+def _panel(axes: "Axes", steps: Steps, i: int, array: np.ndarray, kind: str) -> None:
+    item = steps.items[i]
+    title = f"{i + 1}  {steps.names[i]}"
+    heading = axes.set_title(
+        _safe(title), loc="left", fontsize=11, fontweight="bold", color=INK, pad=18
+    )
+    axes.tick_params(labelsize=8, colors=MUTED, length=2)
+    for side in axes.spines.values():
+        side.set_color("#d0d0d0")
+    if kind == "number":
+        note = ""
+        _number(axes, values.value_text(steps, item, array))
+    elif kind in ("positions", "text"):
+        note = _names(axes, steps, item, array)
+    elif kind == "bars":
+        note = _bars(axes, steps, item, array)
+    else:
+        note = _heat_map(axes, steps, item, array, kind)
+    below = " · ".join(filter(None, (values.shape_text(item, array) or str(array.dtype), note)))
+    line = axes.text(
+        0, 1.02, _safe(below), transform=axes.transAxes, fontsize=8, color=MUTED, va="bottom"
+    )
+    for text in (
+        heading,
+        line,
+    ):  # a long line may stand out to the right rather than squeeze the panel
+        text.set_in_layout(False)
+
+
+def _number(axes: "Axes", text: str) -> None:
+    axes.set_axis_off()
+    axes.text(0.5, 0.5, _safe(text), fontsize=26, ha="center", va="center", color=INK)
+
+
+def _heat_map(axes: "Axes", steps: Steps, item: Step, array: np.ndarray, kind: str) -> str:
+    cut = values.cut(steps, item, array, rows=MOST, columns=MOST)
+    image = cut.values[0]
+    options: dict[str, Any] = {"cmap": "Greys", "vmin": -0.25, "vmax": 1.25}
+    if kind == "matrix":
+        measured = values.Range.of(array)
+        reach = max(-measured.low, measured.high)
+        ends = (-reach, reach) if measured.signed else (measured.low, measured.high)
+        options = {
+            "cmap": "PuOr_r" if measured.signed else "viridis",
+            "vmin": ends[0],
+            "vmax": ends[1],
+        }
+        # What is masked stays transparent, and the hatched ground shows through.
+        image = np.ma.masked_invalid(image.astype(np.float64))
+    axes.patch.set(facecolor="#f2f2f2", hatch="////", edgecolor="#bdbdbd", linewidth=0)
+    # One cell, one colour: the default would blend cells that share a pixel.
+    drawn = axes.imshow(image, aspect="auto", interpolation="nearest", **options)
+    if kind == "matrix" and measured.finite:
+        bar = axes.figure.colorbar(drawn, ax=axes, fraction=0.045, pad=0.02)
+        bar.ax.tick_params(labelsize=8, colors=MUTED, length=2)
+        bar.outline.set_visible(False)
+    _ticks(axes.xaxis, cut.columns, rotation=90)
+    _ticks(axes.yaxis, cut.rows)
+    if len(image) == 1 and not cut.rows.name:
+        axes.set_yticks([])
+    first = f"first of {cut.slices.size} {cut.slices.name}".rstrip() if cut.slices.size > 1 else ""
+    gaps = (
+        ", ".join(f"{n} {name} hatched" for name, n in measured.missing) if kind == "matrix" else ""
+    )
+    dark = f"dark: true, {int(array.sum())} of {array.size}" if kind == "mask" else ""
+    return ", ".join(filter(None, (first, cut.rows.note, cut.columns.note, gaps, dark)))
+
+
+def _ticks(axis: Any, shown: values.Axis, rotation: int = 0) -> None:
+    """Labels where they can be read, otherwise the true positions at a few places."""
+    n = len(shown.shown)
+    few = n <= READABLE
+    at = range(n) if few and shown.labels else range(0, n, max(1, -(-n // 6)))
+    labels = [_safe(values.clip(shown.label(i) if few else f"{shown.shown[i]:,}", 18)) for i in at]
+    axis.set_ticks(list(at), labels, rotation=rotation if few and shown.labels else 0)
+    axis.set_label_text(_safe(shown.name), fontsize=9, color=INK)
+
+
+def _bars(axes: "Axes", steps: Steps, item: Step, array: np.ndarray) -> str:
+    cut = values.cut(steps, item, array, rows=1, columns=MOST)
+    heights = cut.values[0, 0].astype(np.float64)
+    missing = ~np.isfinite(heights)
+    at = np.arange(len(heights))
+    lying = cut.columns.labels is not None and len(at) <= READABLE
+    draw, span = (axes.barh, axes.axhspan) if lying else (axes.bar, axes.axvspan)
+    thickness = 0.8 if len(at) <= 60 else 1.0
+    draw(at, np.where(missing, 0.0, heights), thickness, color=BAR)
+    for i in np.flatnonzero(missing):
+        span(
+            i - 0.45, i + 0.45, facecolor="#f2f2f2", hatch="////", edgecolor="#bdbdbd", linewidth=0
+        )
+    axis = axes.yaxis if lying else axes.xaxis
+    _ticks(axis, cut.columns)
+    if lying:
+        axes.invert_yaxis()
+    axes.spines[["top", "right"]].set_visible(False)
+    base = _base(values.Range.of(array))
+    if base is None:
+        return cut.columns.note
+    ends = base, array.max() + (array.min() - base) / 2
+    axes.set_xlim(ends) if lying else axes.set_ylim(ends)
+    return ", ".join(filter(None, (cut.columns.note, "bars do not start at zero")))
+
+
+def _base(measured: values.Range) -> float | None:
+    """Where bars start that are all alike and far from zero; None means at zero."""
+    low, high = measured.low, measured.high
+    return low - (high - low) / 8 if low > 0 and 0 < high - low < high / 3 else None
+
+
+def _names(axes: "Axes", steps: Steps, item: Step, array: np.ndarray) -> str:
+    """The names of positions, or texts, written into a grid; of a long array the beginning."""
+    rows, columns = GRID if array.ndim > 1 else (1, GRID[0])
+    cut = values.cut(steps, item, array, rows=rows, columns=columns, first=True)
+    grid, side, top = cut.values[0], cut.rows, cut.columns
+    if array.ndim == 1:  # a vector reads best from top to bottom
+        grid, side, top = grid.T, top, side
+    labels = values.position_labels(steps, item.of, grid)
+    longest = 34 if grid.shape[1] == 1 else max(4, 50 // grid.shape[1])
+    for k, label in enumerate(labels):
+        row, column = divmod(k, grid.shape[1])
+        text = _safe(values.clip(label, longest))
+        axes.text(column, row, text, fontsize=8, ha="center", va="center", color=INK)
+    axes.set(xlim=(-0.5, grid.shape[1] - 0.5), ylim=(len(grid) - 0.5, -0.5))
+    _ticks(axes.yaxis, side)
+    _ticks(axes.xaxis, top)
+    if array.ndim == 1:
+        axes.set_xticks([])
+    return cut.note
+
+
+def _safe(text: str) -> str:
+    """Text that matplotlib draws as it is: no formulas, no sign that its font lacks."""
+    known = _known_signs()
+    return "".join(c if ord(c) in known else "□" for c in text).replace("$", r"\$")
+
+
+@functools.cache
+def _known_signs() -> frozenset[int]:
+    from matplotlib.font_manager import findfont, get_font
+
+    return frozenset(get_font(findfont("DejaVu Sans")).get_charmap())
