@@ -2,4 +2,10 @@
 
 from tokenlab._lazy import lazy
 
-__getattr__, __dir__, __all__ = lazy(__name__, {"python_faq": ["FAQ", "load_faq"]})
+__getattr__, __dir__, __all__ = lazy(
+    __name__,
+    {
+        "language_model_head": ["LMHead", "load_lm_head"],
+        "python_faq": ["FAQ", "load_faq"],
+    },
+)
