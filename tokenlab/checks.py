@@ -3,6 +3,8 @@
 Each returns the checked value, so that a function reads `query = vectors(query, "query", ...)`.
 """
 
+import math
+import numbers
 import operator
 from collections.abc import Sequence
 from types import ModuleType
@@ -18,6 +20,7 @@ __all__ = [
     "floats",
     "integers",
     "offsets",
+    "positive",
     "same_width",
     "shaped",
     "vectors",
@@ -36,15 +39,7 @@ def floats(x: Any, name: str, xp: ModuleType) -> Any:
     DTypeError
         For objects, text, complex numbers, booleans, and masked arrays with masked entries.
     """
-    if np.ma.isMaskedArray(x) and np.ma.is_masked(x):
-        raise DTypeError(
-            f"{public_caller()}: {name} has masked entries, which would be lost. "
-            "Drop those rows, or fill them with x.filled(value)."
-        )
-    try:
-        x = xp.asarray(x)
-    except ValueError as error:  # a ragged nested list
-        raise ShapeError(f"{public_caller()}: {name} is not a regular array ({error}).") from None
+    x = _array(x, name, xp)
     if x.dtype.kind in "iu":
         x = x.astype(xp.float32 if x.dtype.itemsize <= 2 else xp.float64)
     elif x.dtype == np.float16:
@@ -55,6 +50,19 @@ def floats(x: Any, name: str, xp: ModuleType) -> Any:
             "(float16, float32, float64 or integers). Convert it with x.astype(numpy.float32)."
         )
     return xp.ascontiguousarray(x) if x.ndim else x
+
+
+def _array(x: Any, name: str, xp: ModuleType) -> Any:
+    """`x` as an array of whatever type, when that loses nothing."""
+    if np.ma.isMaskedArray(x) and np.ma.is_masked(x):
+        raise DTypeError(
+            f"{public_caller()}: {name} has masked entries, which would be lost. "
+            "Drop those rows, or fill them with x.filled(value)."
+        )
+    try:
+        return xp.asarray(x)
+    except ValueError as error:  # a ragged nested list
+        raise ShapeError(f"{public_caller()}: {name} is not a regular array ({error}).") from None
 
 
 def finite(x: Any, name: str, xp: ModuleType) -> Any:
@@ -121,9 +129,17 @@ def count(k: Any, name: str, *, at_least: int = 1) -> int:
     return k
 
 
+def positive(x: Any, name: str) -> float:
+    """Return `x` as a `float`, or raise `InvalidInput` unless it is a finite number above 0."""
+    number = isinstance(x, numbers.Real) and not isinstance(x, bool)
+    if not number or not 0 < x < math.inf:
+        raise InvalidInput(f"{public_caller()}: {name} is {x!r}; expected a number above 0.")
+    return float(x)
+
+
 def integers(x: Any, name: str, xp: ModuleType) -> Any:
-    """Return `x` as an int64 array; floats, booleans and objects raise `DTypeError`."""
-    x = xp.asarray(x)
+    """Return `x` as an int64 array; floats, booleans, objects and masks raise `DTypeError`."""
+    x = _array(x, name, xp)
     if x.size == 0 and x.dtype == np.float64:  # an empty list has no type of its own
         x = x.astype(xp.int64)
     if x.dtype.kind not in "iu":
@@ -131,7 +147,8 @@ def integers(x: Any, name: str, xp: ModuleType) -> Any:
             f"{public_caller()}: {name} has dtype {x.dtype}; expected integers. "
             "Convert it with x.astype(numpy.int64)."
         )
-    return xp.ascontiguousarray(x, dtype=xp.int64)
+    x = x.astype(xp.int64, copy=False)
+    return xp.ascontiguousarray(x) if x.ndim else x
 
 
 def within(x: Any, name: str, limit: int, axis: str) -> None:

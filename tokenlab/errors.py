@@ -51,7 +51,7 @@ def public_caller() -> str:
         frame = frame.f_back
     nearest = frame.f_code.co_qualname  # a caller outside of this package may export nothing
     while frame is not None:
-        name = frame.f_code.co_qualname.removesuffix(".__init__")
+        name = frame.f_code.co_qualname.partition(".<locals>")[0].removesuffix(".__init__")
         if name.partition(".")[0] in frame.f_globals.get("__all__", ()):
             return name
         frame = frame.f_back  # type: ignore[assignment]

@@ -62,14 +62,18 @@ def topk(scores: Any, k: int) -> TopK:
     if bool(xp.isnan(scores).any()):
         raise InvalidInput("topk: scores contain NaN, which has no rank. Remove them.")
     n = scores.shape[-1]
-    # A stable sort of the negated scores keeps equal ones in order of position.
-    if 4 * k >= n or scores.ndim > 1:
-        ids = xp.argsort(-scores, axis=-1, kind="stable")[..., :k]
-        return TopK(ids.astype(xp.int64), xp.take_along_axis(scores, ids, axis=-1))
-    kth = xp.partition(scores, n - k)[n - k]  # everything below it can be left out of the sort
-    ids = xp.nonzero(scores >= kth)[0]
-    ids = ids[xp.argsort(-scores[ids], kind="stable")[:k]]
-    return TopK(ids.astype(xp.int64), scores[ids])
+    if xp is np and 4 * k < n:  # leave most entries out of the sort; a GPU sorts all of them faster
+        rows = [_first_k(row, k) for row in scores.reshape(-1, n)]
+        ids = np.reshape(rows, (*scores.shape[:-1], k)).astype(np.int64)
+    else:  # a stable sort of the negated scores keeps equal ones in order of position
+        ids = xp.argsort(-scores, axis=-1, kind="stable")[..., :k].astype(xp.int64)
+    return TopK(ids, xp.take_along_axis(scores, ids, axis=-1))
+
+
+def _first_k(row: np.ndarray, k: int) -> np.ndarray:
+    """Positions of the `k` largest entries of one row; only those that reach the k-th are sorted."""
+    reach = np.flatnonzero(row >= np.partition(row, len(row) - k)[len(row) - k])
+    return reach[np.argsort(-row[reach], kind="stable")[:k]]
 
 
 def log_softmax(x: Any, axis: int = -1) -> Any:
@@ -119,6 +123,10 @@ def unit(x: Any) -> Any:
     """
     xp = get_xp(x)
     x = checks.floats(x, "x", xp)
+    if x.size == 0:
+        return x
+    largest = xp.abs(x).max(axis=-1, keepdims=True)
+    x = x / xp.where(largest == 0, xp.ones_like(largest), largest)  # no square can overflow
     length = xp.sqrt((x * x).sum(axis=-1, keepdims=True))
     return x / xp.where(length == 0, xp.ones_like(length), length)
 

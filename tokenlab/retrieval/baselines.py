@@ -33,6 +33,7 @@ from typing import Any
 
 import numpy as np
 
+from tokenlab.errors import InvalidInput
 from tokenlab.numerics import segment_sum, unit
 from tokenlab.retrieval.index import TokenIndex, checked_query
 from tokenlab.steps import step
@@ -102,15 +103,17 @@ def bm25_scores(query: str, docs: Sequence[str], *, k1: float = 0.9, b: float = 
     >>> bm25_scores("copy a file", ["how to copy", "a file, a file"]).round(2).tolist()
     [0.71, 1.78]
     """
+    if isinstance(docs, str):  # a text is a sequence of texts, too: its letters
+        raise InvalidInput("bm25_scores: docs is one text; expected a list of texts.")
     frequency = [Counter(words(doc)) for doc in docs]
-    length = np.array([max(1, sum(counts.values())) for counts in frequency], dtype=float)
-    norm = k1 * (1 - b + b * length / length.mean()) if docs else length
+    length = np.array([counts.total() for counts in frequency], dtype=float)
+    norm = k1 * (1 - b + b * length / max(1e-9, length.sum() / max(1, len(docs))))
     scores = np.zeros(len(docs))
     for word in words(query):
         f = np.array([counts[word] for counts in frequency], dtype=float)
         n_with = np.count_nonzero(f)
         idf = math.log(1 + (len(docs) - n_with + 0.5) / (n_with + 0.5))
-        scores += idf * f * (k1 + 1) / (f + norm)
+        scores += idf * f * (k1 + 1) / np.where(f > 0, f + norm, 1)
     return scores
 
 

@@ -106,7 +106,7 @@ def maxsim(query: Any, index: TokenIndex, *, mean: bool = False) -> Any:
 
 
 @accelerated(
-    "retrieval.maxsim_scores", work=lambda q, _, tokens, __: q.size * len(tokens), pays_from=5e6
+    "retrieval.maxsim_scores", work=lambda q, _, tokens, __: q.size * len(tokens), pays_from=1e8
 )
 def maxsim_scores(query: Any, query_offsets: Any, tokens: Any, offsets: Any) -> Any:
     """MaxSim of several stacked queries, `(n_queries, n_docs)`; query r owns its rows as above."""
@@ -142,7 +142,8 @@ def maxsim_search(query: Any, index: TokenIndex, *, k: int) -> SearchResult:
     >>> maxsim_search([[1.0, 0.0]], index, k=1)
     SearchResult(doc_ids=array([1]), scores=array([1.]))
     """
-    return SearchResult(*topk(maxsim([query], index)[0], k))
+    k = checks.count(k, "k")
+    return SearchResult(*topk(maxsim(checked_query(query, index), index), k))
 
 
 def alignment(query: Any, doc: Any) -> Alignment:
@@ -181,4 +182,7 @@ def _is_several(query: Any) -> bool:
     """A list of matrices; a list of numbers or of rows is one query written out."""
     if not isinstance(query, list | tuple):
         return False
-    return not query or getattr(query[0], "ndim", None) == 2 or np.ndim(query[0]) == 2
+    first = query[0] if query else [[]]
+    if isinstance(first, list | tuple):
+        return bool(first) and hasattr(first[0], "__len__")  # its first row, written out
+    return getattr(first, "ndim", None) == 2

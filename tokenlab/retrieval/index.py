@@ -82,17 +82,17 @@ class TokenIndex:
         ShapeError
             When the documents differ in width.
         """
-        if len(docs) == 0:
+        docs = list(docs)
+        if not docs:
             raise InvalidInput(
                 "TokenIndex.from_docs: docs is empty, so the width d is unknown. For an index "
                 "without documents use TokenIndex(numpy.empty((0, d)), [0])."
             )
         xp = get_xp(*docs)
         matrices = [
-            checks.vectors(doc, f"docs[{i}]", f"n_{i}", xp) if len(doc) or xp.ndim(doc) == 2
-            else None  # [] says nothing about its width
+            None if _is_bare(doc) else checks.vectors(doc, f"docs[{i}]", f"n_{i}", xp)
             for i, doc in enumerate(docs)
-        ]  # fmt: skip
+        ]
         known = [(i, doc) for i, doc in enumerate(matrices) if doc is not None]
         if not known:
             raise InvalidInput("TokenIndex.from_docs: every document is []; the width is unknown.")
@@ -146,6 +146,8 @@ class TokenIndex:
         if isinstance(docs, list) and not docs:
             docs = slice(0, 0)
         chosen = xp.arange(self.n_docs)[xp.asarray(docs) if isinstance(docs, list) else docs]
+        if chosen.ndim != 1:
+            raise TypeError("TokenIndex: choose documents by a slice, a list, or a mask, of 1 axis")
         lengths = self.lengths[chosen]
         offsets = xp.concatenate([xp.zeros(1, dtype=xp.int64), xp.cumsum(lengths)])
         # Row r of the subset lies as far behind its document's start there as here.
@@ -194,6 +196,11 @@ class TokenIndex:
         from tokenlab.retrieval.storage import load_arrays
 
         return cls._trusted(*load_arrays(Path(path), mmap=mmap, verify=verify))
+
+
+def _is_bare(doc: Any) -> bool:
+    """True for `[]`, which has no tokens and says nothing about their width."""
+    return not doc if isinstance(doc, list | tuple) else getattr(doc, "shape", None) == (0,)
 
 
 def _host(lengths: Any) -> Any:

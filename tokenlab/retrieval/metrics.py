@@ -13,7 +13,7 @@ import numpy as np
 
 from tokenlab import checks
 from tokenlab.arrays import to_numpy
-from tokenlab.errors import InvalidInput
+from tokenlab.errors import InvalidInput, public_caller
 
 __all__ = ["ndcg", "recall"]
 
@@ -56,10 +56,12 @@ def ndcg(doc_ids: Any, relevant: Collection[int], k: int) -> float:
 
 
 def _hits(doc_ids: Any, relevant: Collection[int], k: int) -> np.ndarray:
-    k, ranking = checks.count(k, "k"), to_numpy(doc_ids).tolist()
+    doc_ids = checks.integers(to_numpy(doc_ids), "doc_ids", np)
+    ranking = checks.shaped(doc_ids, "doc_ids", ("rank",)).tolist()
+    k, caller = checks.count(k, "k"), public_caller()
     if len(relevant) == 0:
-        raise InvalidInput("relevant is empty: no ranking of it can be good or bad. Leave it out.")
+        raise InvalidInput(f"{caller}: relevant is empty, so no ranking is good. Leave it out.")
     if len(set(ranking)) != len(ranking):
-        raise InvalidInput("doc_ids ranks a document twice; expected each at most once.")
+        raise InvalidInput(f"{caller}: doc_ids ranks a document twice; expected each only once.")
     wanted = {int(doc) for doc in relevant}
     return np.array([doc in wanted for doc in ranking[:k]], dtype=float)

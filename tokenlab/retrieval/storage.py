@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,15 @@ from tokenlab.arrays import to_numpy
 from tokenlab.errors import StorageError
 
 FORMAT, VERSION, MANIFEST = "tokenlab.TokenIndex", 1, "manifest.json"
-KEYS, FILES = {"n_docs", "n_tokens", "d", "dtype", "files"}, {"tokens", "offsets"}
-FILE_KEYS = {"name", "bytes", "sha256"}
+KEYS: dict[str, type] = {"n_docs": int, "n_tokens": int, "d": int, "dtype": str, "files": dict}
+FILES: dict[str, type] = {"tokens": dict, "offsets": dict}
+FILE_KEYS: dict[str, type] = {"name": str, "bytes": int, "sha256": str}
+WRITTEN = re.compile(r"(tokens|offsets)(-[0-9a-f]{16}\.npy|\.\d+\.tmp)|manifest\.json\.\d+\.tmp")
 
 
 def save_index(index: Any, folder: Path) -> Path:
     """Write `index` into `folder`, replacing an index that is already there."""
-    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not _ours(folder))):
+    if folder.exists() and not (folder.is_dir() and (_ours(folder) or _unfinished(folder))):
         raise StorageError(
             f"TokenIndex.save: {folder} exists and holds something that is not a token index. "
             "Choose a new folder; nothing was written."
@@ -108,13 +111,17 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
             f"TokenIndex.load: {folder} has version {manifest.get('version')!r}; this release "
             f"reads version {VERSION}. Upgrade tokenlab, or save the index again."
         )
-    files = manifest.get("files", {})
-    entries = [manifest, files, files.get("tokens", {}), files.get("offsets", {})]
-    for entry, keys in zip(entries, (KEYS, FILES, FILE_KEYS, FILE_KEYS), strict=True):
-        missing = keys - entry.keys()
-        if missing:
-            raise _damaged(folder, f"the manifest lacks {', '.join(sorted(missing))}")
+    _require(folder, manifest, KEYS)
+    _require(folder, manifest["files"], FILES)
+    for kind in FILES:
+        _require(folder, manifest["files"][kind], FILE_KEYS)
     return manifest
+
+
+def _require(folder: Path, entry: dict[str, Any], keys: dict[str, type]) -> None:
+    for key, kind in keys.items():
+        if not isinstance(entry.get(key), kind):
+            raise _damaged(folder, f"the manifest lacks {key}, or it is no {kind.__name__}")
 
 
 def _ours(folder: Path) -> bool:
@@ -123,6 +130,11 @@ def _ours(folder: Path) -> bool:
     except (OSError, ValueError):
         return False
     return isinstance(manifest, dict) and manifest.get("format") == FORMAT
+
+
+def _unfinished(folder: Path) -> bool:
+    """True for an empty folder, and for what a crash of the very first save leaves behind."""
+    return all(WRITTEN.fullmatch(path.name) for path in folder.iterdir())
 
 
 def _damaged(folder: Path, what: str) -> StorageError:
@@ -143,8 +155,7 @@ def _flush(file: Any) -> None:
 
 def _remove_leftovers(folder: Path, keep: set[str]) -> None:
     """Delete data files that the manifest no longer names, as far as the system allows it."""
-    for kind in FILES:
-        for path in [*folder.glob(f"{kind}-*.npy"), *folder.glob(f"{kind}.*.tmp")]:
-            if path.name not in keep:
-                with contextlib.suppress(OSError):  # still mapped by a reader: the next save tries
-                    path.unlink()
+    for path in list(folder.iterdir()):
+        if WRITTEN.fullmatch(path.name) and path.name not in keep:
+            with contextlib.suppress(OSError):  # still mapped by a reader: the next save tries
+                path.unlink()

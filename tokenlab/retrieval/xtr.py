@@ -93,6 +93,7 @@ def xtr_search(
     >>> result.doc_ids.tolist(), result.scores.round(2).tolist()
     ([0, 1], [0.8, 0.65])
     """
+    k_prime, k = checks.count(k_prime, "k_prime"), checks.count(k, "k")
     ids, sims = token_topk(query, index, k_prime)
     doc_ids, scores = xtr_scores(ids, sims, index.token_to_doc, index.n_docs, impute=impute)
     best = topk(scores, k)
@@ -129,7 +130,8 @@ def token_topk(query: Any, index: TokenIndex, k: int) -> TopK:
     k = min(checks.count(k, "k"), index.n_tokens)
     if k == 0:  # an index without tokens
         xp, shape = get_xp(query), (len(query), 0)
-        return TopK(xp.empty(shape, dtype=xp.int64), xp.empty(shape, dtype=query.dtype))
+        dtype = xp.result_type(query, index.tokens)
+        return TopK(xp.empty(shape, dtype=xp.int64), xp.empty(shape, dtype=dtype))
     ids, sims = nearest_tokens(query, index.tokens, k)
     note = "the top-k' tokens of each query token"
     step("retrieved tokens", ids, note, axes=("n_q", "rank"), of="n_tokens")
@@ -138,7 +140,7 @@ def token_topk(query: Any, index: TokenIndex, k: int) -> TopK:
 
 
 @accelerated(
-    "retrieval.nearest_tokens", work=lambda q, tokens, k: q.size * len(tokens), pays_from=5e6
+    "retrieval.nearest_tokens", work=lambda q, tokens, k: q.size * len(tokens), pays_from=5e7
 )
 def nearest_tokens(query: Any, tokens: Any, k: int) -> tuple[Any, Any]:
     """Exact top-k of every row of `query @ tokens.T`, in blocks of tokens."""
@@ -205,7 +207,7 @@ def xtr_scores(
         checks.integers(token_to_doc, "token_to_doc", xp), "token_to_doc", ("n_tokens",)
     )
     checks.within(ids, "ids", len(token_to_doc), "n_tokens")
-    checks.within(token_to_doc, "token_to_doc", n_docs, "n_docs")
+    checks.within(token_to_doc[ids], "token_to_doc[ids]", n_docs, "n_docs")
     if ids.shape[1] == 0:
         return SearchResult(xp.empty(0, dtype=xp.int64), xp.empty(0, dtype=sims.dtype))
     missing = _imputed(sims, impute)  # (n_q,)
@@ -231,7 +233,7 @@ def _imputed(sims: Any, impute: str | float | None) -> Any:
     return xp.full(len(sims), float(value), dtype=sims.dtype)
 
 
-@accelerated("retrieval.sum_hits", work=lambda ids, *_: ids.size, pays_from=5e3)
+@accelerated("retrieval.sum_hits", work=lambda ids, *_: ids.size, pays_from=2e4)
 def sum_hits(
     ids: Any, sims: Any, token_to_doc: Any, n_docs: int, missing: Any
 ) -> tuple[Any, Any, Any]:

@@ -50,8 +50,6 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from tokenlab import checks
 from tokenlab.arrays import get_xp
 from tokenlab.errors import InvalidInput
@@ -147,12 +145,14 @@ def xtr_loss(
     >>> round(xtr_loss([[1.0, 0.0], [0.0, 1.0]], docs, k_train=2).loss, 6)
     0.598139
     """
-    if not temperature > 0:
-        raise InvalidInput(f"xtr_loss: temperature is {temperature}; expected a number above 0.")
+    temperature = checks.positive(temperature, "temperature")
     query, index = _batch(query, docs)
     xp = get_xp(query)
     positive = checks.count(positive, "positive", at_least=0)
-    checks.within(np.asarray(positive), "positive", index.n_docs, "n_docs")
+    if positive >= index.n_docs:
+        raise InvalidInput(
+            f"xtr_loss: positive is {positive}; expected a document from 0 to {index.n_docs - 1}."
+        )
     (scores, _, mask), winner, slope = _forward(query, index, k_train, eps)
     log_p = log_softmax(scores / temperature)
     p = step("probabilities", xp.exp(log_p), "softmax over the batch", axes=("n_docs",))
@@ -187,10 +187,8 @@ def _forward(
     query: Any, index: TokenIndex, k_train: int, eps: float
 ) -> tuple[TrainScores, Any, Any]:
     """Eq. (2), the token that wins each maximum, and the score's derivative for it."""
-    if not eps > 0:
-        raise InvalidInput(f"xtr_train_scores: eps is {eps}; expected a number above 0.")
     xp, axes = get_xp(query), ("n_q", "n_tokens")
-    k_train = checks.count(k_train, "k_train")
+    k_train, eps = checks.count(k_train, "k_train"), checks.positive(eps, "eps")
     similarity = query @ index.tokens.T  # (n_q, n_tokens)
     step("similarity", similarity, "each query token with the pooled tokens", eq="P", axes=axes)
     mask = xp.zeros(similarity.shape, dtype=bool)
