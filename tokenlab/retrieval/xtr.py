@@ -207,7 +207,7 @@ def xtr_scores(
         checks.integers(token_to_doc, "token_to_doc", xp), "token_to_doc", ("n_tokens",)
     )
     checks.within(ids, "ids", len(token_to_doc), "n_tokens")
-    checks.within(token_to_doc[ids], "token_to_doc[ids]", n_docs, "n_docs")
+    checks.within(token_to_doc[ids], "token_to_doc", n_docs, "n_docs")
     if ids.shape[1] == 0:
         return SearchResult(xp.empty(0, dtype=xp.int64), xp.empty(0, dtype=sims.dtype))
     missing = _imputed(sims, impute)  # (n_q,)
