@@ -7,5 +7,6 @@ __getattr__, __dir__, __all__ = lazy(
     {
         "language_model_head": ["LMHead", "load_lm_head"],
         "python_faq": ["FAQ", "load_faq"],
+        "vit_photos": ["ViTPhotos", "load_vit_photos"],
     },
 )

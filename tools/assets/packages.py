@@ -31,12 +31,14 @@ class Package:
     filename: str
     sha256: str
     files: dict[str, str]  # path inside the archive -> sha256
+    options: tuple[str, ...] = ()  # of the client, where a file is for one platform only
 
     @property
     def command(self) -> list[str]:
         """The download command as a person types it; the file lands in the working folder."""
         if self.client == "pip":
-            return ["pip", "download", "--no-deps", f"{self.name}=={self.version}"]
+            wanted = f"{self.name}=={self.version}"
+            return ["pip", "download", "--no-deps", *self.options, wanted]
         return ["apt-get", "download", f"{self.name}={self.version}"]
 
 
