@@ -1,0 +1,298 @@
+"""What the shared checks accept, what they refuse, and what their messages say."""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from tokenlab import arrays, checks, errors, get_xp, has_gpu, to_numpy
+from tokenlab.errors import BackendError, DTypeError, InvalidInput, ShapeError, TokenlabError
+
+
+class Tensor:
+    """Like a tensor of another library: it exports itself, and NumPy could read it."""
+
+    ndim, shape = 2, (1, 2)
+
+    def __dlpack__(self):
+        raise AssertionError("nobody asked for a conversion")
+
+    def __array__(self, *_, **__):
+        return np.ones((1, 2))
+
+
+# floats ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("dtype", "expected"),
+    [
+        ("float16", "float32"),
+        ("int8", "float32"),
+        ("uint8", "float32"),
+        ("int16", "float32"),
+        ("uint16", "float32"),
+        ("int32", "float64"),
+        ("uint32", "float64"),
+        ("int64", "float64"),
+        ("uint64", "float64"),
+        ("float32", "float32"),
+        ("float64", "float64"),
+    ],
+)
+def test_floats_keep_every_value(dtype, expected):
+    dtype = np.dtype(dtype)
+    limit = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype)
+    values = np.array([limit.min, 0, limit.max if dtype.itemsize < 8 else 2**53], dtype)
+    x = checks.floats(values, "x", np)
+    assert x.dtype == expected
+    assert [int(v) for v in x] == [int(v) for v in values]
+
+
+@pytest.mark.parametrize(
+    ("x", "says"),
+    [
+        (np.array([None, 1.0]), "object"),
+        (np.array(["1", "2"]), "<U1"),
+        (np.array([1 + 2j]), "complex128"),
+        (np.array([True, False]), "bool"),
+        (np.array(["2024-01-01"], dtype="datetime64[D]"), "datetime64"),
+        (np.zeros(2, [("a", float)]), "'a'"),
+        ([10**30], "object"),
+        (np.ma.array([1.0, 2.0], mask=[True, False]), "masked"),
+    ],
+)
+def test_floats_refuse(x, says):
+    with pytest.raises(DTypeError, match=says) as caught:
+        checks.floats(x, "vectors", np)
+    assert "vectors" in str(caught.value)
+    assert isinstance(caught.value, TypeError)
+    assert isinstance(caught.value, ValueError)
+
+
+def test_floats_read_a_mask_that_hides_nothing_and_a_memory_map(tmp_path):
+    assert checks.floats(np.ma.array([1.0, 2.0]), "x", np).tolist() == [1, 2]
+    np.save(tmp_path / "x.npy", np.ones(3))
+    assert checks.floats(np.load(tmp_path / "x.npy", mmap_mode="r"), "x", np).sum() == 3
+
+
+@pytest.mark.parametrize("check", [checks.floats, checks.integers])
+def test_ragged_lists(check):
+    with pytest.raises(ShapeError, match=r"x is not a regular array"):
+        check([[1, 2], [3]], "x", np)
+
+
+def test_floats_are_c_ordered_and_not_copied_without_need():
+    x = np.ones((3, 2))
+    assert np.shares_memory(checks.floats(x, "x", np), x)
+    for view in (np.asfortranarray(x), x[::-1], x.T, np.ones((6, 4))[::2, ::2]):
+        assert checks.floats(view, "x", np).flags.c_contiguous
+        np.testing.assert_array_equal(checks.floats(view, "x", np), view)
+    assert checks.floats(2.5, "x", np).shape == ()
+
+
+# finite, shaped, vectors -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_finite_says_where(bad, dtype):
+    x = np.zeros((3, 4), dtype)
+    x[2, 1] = x[2, 3] = bad
+    with pytest.raises(InvalidInput, match=r"x has 2 values .* at \[2, 1\]"):
+        checks.finite(x, "x", np)
+
+
+def test_finite_is_not_fooled_by_large_sums_or_by_infinities_that_cancel():
+    x = np.full(100, 3e38, np.float32)
+    assert checks.finite(x, "x", np) is x
+    with pytest.raises(InvalidInput):
+        checks.finite(np.array([math.inf, -math.inf]), "x", np)
+    assert checks.finite(np.empty(0), "x", np).size == 0
+
+
+def test_shaped():
+    x = np.ones((2, 3))
+    assert checks.shaped(x, "x", ("n", "d")) is x
+    with pytest.raises(ShapeError, match=r"x is \(2, 3\), 2 axes; expected 1: \(n,\)"):
+        checks.shaped(x, "x", ("n",))
+    with pytest.raises(ShapeError, match=r"x\[None, :\]"):
+        checks.shaped(np.ones(3), "x", ("n", "d"))
+
+
+@pytest.mark.parametrize("x", [np.ones((5, 0)), np.ones(3), np.ones((1, 2, 3)), 1.0])
+def test_vectors_refuse(x):
+    with pytest.raises(ShapeError, match=r"x is \("):
+        checks.vectors(x, "x", "n", np)
+
+
+def test_vectors_may_be_none_unless_some_are_needed():
+    assert checks.vectors(np.ones((0, 2)), "x", "n", np).shape == (0, 2)
+    with pytest.raises(ShapeError, match=r"\(0, 2\) = \(n, d\); expected n >= 1"):
+        checks.vectors(np.ones((0, 2)), "x", "n", np, at_least=1)
+
+
+def test_same_width_names_both():
+    with pytest.raises(ShapeError) as caught:
+        checks.same_width(np.ones((2, 3)), "query", "n_q", np.ones((4, 5)), "tokens", "n_tokens")
+    for part in (
+        "query is (2, 3) = (n_q, d), so d = 3",
+        "tokens is (4, 5) = (n_tokens, d)",
+        "d = 5",
+    ):
+        assert part in str(caught.value)
+
+
+# numbers and positions -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("k", [3, np.int64(3), np.uint8(3), np.array(3)])
+def test_count_takes_every_integer(k):
+    got = checks.count(k, "k")
+    assert got == 3
+    assert type(got) is int
+
+
+@pytest.mark.parametrize("k", [0, -1, 2.0, np.float32(2), True, np.True_, "3", None, [3], math.nan])
+def test_count_refuses(k):
+    with pytest.raises(InvalidInput, match=r"k is .*at least 1"):
+        checks.count(k, "k")
+
+
+@pytest.mark.parametrize("x", [2, 0.5, np.float32(0.5), np.int64(2), Fraction(1, 2)])
+def test_positive_numbers(x):
+    assert type(checks.positive(x, "x")) is float
+    assert checks.positive(x, "x") == float(x)
+
+
+@pytest.mark.parametrize("x", [0, -1, math.nan, math.inf, True, "1", None, 1j])
+def test_positive_refuses(x):
+    with pytest.raises(InvalidInput, match=r"x is .*above 0"):
+        checks.positive(x, "x")
+
+
+def test_integers():
+    assert checks.integers([], "x", np).dtype == np.int64
+    assert checks.integers(np.array([1, 2], np.uint8), "x", np).dtype == np.int64
+    strided = checks.integers(np.arange(10)[::3], "x", np)
+    assert strided.flags.c_contiguous
+    assert strided.tolist() == [0, 3, 6, 9]
+
+
+@pytest.mark.parametrize(
+    "x", [[1.0], [True], ["1"], [None], [1j], np.ma.array([1, 2], mask=[0, 1]), [10**30]]
+)
+def test_integers_refuse(x):
+    with pytest.raises(DTypeError, match=r"ids has (dtype|masked)"):
+        checks.integers(x, "ids", np)
+
+
+def test_within():
+    checks.within(np.array([0, 2]), "ids", 3, "n")
+    checks.within(np.empty(0, np.int64), "ids", 0, "n")
+    for bad in ([0, 3], [-1, 2]):
+        with pytest.raises(InvalidInput, match=f"ids runs from {bad[0]} to {bad[1]}; n is 3"):
+            checks.within(np.array(bad), "ids", 3, "n")
+
+
+def test_a_huge_unsigned_id_does_not_wrap_into_range():
+    ids = checks.integers(np.array([2**64 - 1], np.uint64), "ids", np)
+    with pytest.raises(InvalidInput):
+        checks.within(ids, "ids", 2**62, "n")
+
+
+# who is named ----------------------------------------------------------------------------------
+
+
+def test_the_named_function_is_the_one_that_was_called():
+    from tokenlab.retrieval import TokenIndex, maxsim, maxsim_search, token_topk, xtr_search
+
+    index = TokenIndex(np.ones((1, 2)), [0, 1])
+    for call, says in [
+        (lambda: TokenIndex(np.ones(2), [0]), "TokenIndex: tokens"),
+        (lambda: TokenIndex.from_docs([np.ones(2)]), r"TokenIndex\.from_docs: docs\[0\]"),
+        (lambda: maxsim(np.ones(2), index), "maxsim: query"),
+        (lambda: maxsim([np.ones((1, 3))], index), "maxsim: query"),
+        (lambda: token_topk(np.ones((1, 2)), index, 0), "token_topk: k is 0"),
+        (lambda: xtr_search(np.ones((1, 2)), index, k_prime=0, k=5), "xtr_search: k_prime is 0"),
+        (lambda: xtr_search(np.ones((1, 2)), index, k_prime=5, k=0), "xtr_search: k is 0"),
+        (lambda: maxsim_search(np.ones((1, 2)), index, k=0), "maxsim_search: k is 0"),
+    ]:
+        with pytest.raises(TokenlabError, match=f"^{says}"):
+            call()
+
+
+def test_a_caller_outside_of_the_package_is_named_too():
+    def my_function():
+        checks.count(0, "k")
+
+    with pytest.raises(InvalidInput, match="my_function: k is 0"):
+        my_function()
+
+
+def test_all_errors_have_one_root_and_a_built_in_parent():
+    for name in errors.__all__:
+        kind = getattr(errors, name)
+        assert issubclass(kind, TokenlabError)
+        if kind is not TokenlabError:
+            assert issubclass(kind, ValueError | TypeError | ImportError)
+
+
+# get_xp and friends ----------------------------------------------------------------------------
+
+
+def test_numpy_by_default():
+    assert get_xp() is np
+    assert get_xp(1.0, [1], (2,), np.ones(2), np.float64(1), None) is np
+
+
+def test_cupy_when_all_are(cupy):
+    assert get_xp(cupy.asarray([1.0]), cupy.asarray([2.0])) is cupy
+
+
+@pytest.mark.parametrize("other", [np.ones(1), [1.0], 1.0])
+def test_a_mix_names_both_arguments_and_the_fix(cupy, other):
+    def function(query, tokens, swap):
+        get_xp(*((tokens, query) if swap else (query, tokens)))
+
+    for swap in (False, True):
+        with pytest.raises(BackendError) as caught:
+            function(cupy.asarray([1.0]), other, swap)
+        text = str(caught.value)
+        for part in ("query is a cupy.", "tokens is a ", "cupy.asarray", "to_numpy"):
+            assert part in text
+
+
+def test_other_libraries_are_refused_by_name():
+    tensor = Tensor()
+    with pytest.raises(BackendError, match=r"tensor is a .*Tensor; expected NumPy or CuPy"):
+        get_xp(np.ones(2), tensor)
+    with pytest.raises(BackendError):
+        get_xp(tensor)
+
+
+def test_cupy_is_not_imported():
+    import sys
+
+    get_xp(np.ones(1))
+    assert "cupy" not in sys.modules or arrays.is_cupy(sys.modules["cupy"].asarray([1]))
+
+
+def test_to_numpy(cupy):
+    x = np.ones(2)
+    assert to_numpy(x) is x
+    assert to_numpy([1, 2]).tolist() == [1, 2]
+    moved = to_numpy(cupy.asarray(x))
+    assert type(moved) is np.ndarray
+    np.testing.assert_array_equal(moved, x)
+
+
+def test_has_gpu_is_an_answer_and_never_an_error(monkeypatch):
+    assert has_gpu() in (True, False)
+    monkeypatch.setitem(__import__("sys").modules, "cupy", None)  # import cupy now fails
+    arrays.has_gpu.cache_clear()
+    try:
+        assert has_gpu() is False
+    finally:
+        arrays.has_gpu.cache_clear()

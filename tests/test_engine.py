@@ -1,0 +1,155 @@
+"""Which of the two functions runs, and what happens where Numba is missing or broken."""
+
+import inspect
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+from tokenlab import engine, record, use_engine
+from tokenlab.engine import accelerated
+from tokenlab.errors import InvalidInput, MissingDependency
+
+
+@pytest.fixture(autouse=True)
+def _clean(monkeypatch):
+    monkeypatch.delenv("TOKENLAB_ENGINE", raising=False)
+    monkeypatch.setattr(engine, "REGISTRY", {})
+    forget = engine.load_twin.cache_clear
+    forget()
+    yield
+    forget()
+
+
+@pytest.fixture
+def double(monkeypatch):
+    """An accelerated function whose answer says which of the two ran; it pays from 10 on."""
+
+    @accelerated("family.double", work=lambda x, scale=1: len(x) * scale, pays_from=10)
+    def double(x, scale=1):
+        """Say who ran."""
+        return "reference"
+
+    twin = lambda x, scale=1: "twin"  # noqa: E731
+    monkeypatch.setattr(engine, "load_twin", lambda name, required: twin)
+    return double
+
+
+def test_auto_looks_at_the_work(double):
+    assert double([0] * 9) == "reference"
+    assert double([0] * 10) == "twin"
+    assert double([0], scale=10) == "twin"
+    assert double(x=[0] * 9, scale=1) == "reference"
+
+
+def test_the_choice_of_the_block_wins_and_ends_with_it(double):
+    with use_engine("numba"):
+        assert double([]) == "twin"
+        with use_engine("numpy"):
+            assert double([0] * 99) == "reference"
+        assert double([]) == "twin"
+    assert double([]) == "reference"
+    with pytest.raises(ZeroDivisionError), use_engine("numba"):
+        raise ZeroDivisionError
+    assert double([]) == "reference"
+
+
+def test_the_environment_decides_without_a_block(double, monkeypatch):
+    monkeypatch.setenv("TOKENLAB_ENGINE", "numba")
+    assert double([]) == "twin"
+    with use_engine("auto"):
+        assert double([]) == "reference"
+    monkeypatch.setenv("TOKENLAB_ENGINE", "numpy")
+    assert double([0] * 99) == "reference"
+    monkeypatch.setenv("TOKENLAB_ENGINE", "")
+    assert double([0] * 99) == "twin"
+    monkeypatch.setenv("TOKENLAB_ENGINE", "cuda")
+    with pytest.raises(
+        InvalidInput, match="TOKENLAB_ENGINE is 'cuda'; expected one of auto, numpy"
+    ):
+        double([])
+
+
+@pytest.mark.parametrize("name", ["NumPy", "", "jax", None, 1])
+def test_unknown_engines(name):
+    with pytest.raises(InvalidInput, match="use_engine: engine"), use_engine(name):
+        pass
+
+
+def test_a_recording_uses_the_reference(double):
+    with use_engine("numba"), record():
+        assert double([0] * 99) == "reference"
+
+
+def test_gpu_arrays_use_the_reference(double, cupy):
+    with use_engine("numba"):
+        assert double(cupy.asarray(np.zeros(99))) == "reference"
+
+
+def test_a_thread_starts_with_the_default(double):
+    answers = []
+    with use_engine("numba"):
+        thread = threading.Thread(target=lambda: answers.append(double([])))
+        thread.start()
+        thread.join()
+    assert answers == ["reference"]
+
+
+def test_the_decorated_function_is_still_the_one_to_read(double):
+    assert 'return "reference"' in inspect.getsource(double)
+    assert double.__doc__ == "Say who ran."
+    assert double.reference([0] * 99) == "reference"
+    assert double.engine_name == "family.double"
+    assert {"family.double": double} == engine.REGISTRY
+    assert str(inspect.signature(double)) == "(x, scale=1)"
+
+
+def make(pays_from=0.0):
+    @accelerated("retrieval.sum_hits", work=lambda x: len(x), pays_from=pays_from)
+    def sum_hits(x):
+        return "reference"
+
+    return sum_hits
+
+
+@pytest.fixture
+def without_numba(monkeypatch):
+    """As if Numba were not installed."""
+    for name in [n for n in sys.modules if n.startswith("tokenlab.kernels")]:
+        monkeypatch.delitem(sys.modules, name)
+
+    class Refuse:
+        @staticmethod
+        def find_spec(name, path=None, target=None):
+            if name == "numba":
+                raise ModuleNotFoundError("No module named 'numba'", name="numba")
+
+    for name in [n for n in sys.modules if n.partition(".")[0] == "numba"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "meta_path", [Refuse, *sys.meta_path])
+
+
+@pytest.mark.usefixtures("without_numba")
+def test_without_numba_auto_is_silent_and_numba_says_what_to_install():
+    function = make()
+    assert function([1, 2]) == "reference"
+    with use_engine("numba"), pytest.raises(MissingDependency, match=r"tokenlab\[fast\]") as caught:
+        function([1, 2])
+    assert isinstance(caught.value, ImportError)
+    assert "retrieval.sum_hits" in str(caught.value)
+    with pytest.raises(MissingDependency):
+        function.twin()
+
+
+def test_a_numba_that_fails_to_import_warns_and_numpy_goes_on(monkeypatch):
+    def fail(name):
+        raise ImportError("Numba needs NumPy 2.2 or less")
+
+    monkeypatch.setattr(engine.importlib, "import_module", fail)
+    function = make()
+    with pytest.warns(RuntimeWarning, match=r"NumPy 2\.2 or less.*Using NumPy"):
+        assert function([1, 2]) == "reference"
+    assert function([1, 2]) == "reference"  # and says so once
+    with use_engine("numba"), pytest.raises(MissingDependency, match=r"NumPy 2\.2"):
+        function([1, 2])
