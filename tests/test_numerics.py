@@ -59,6 +59,7 @@ def test_topk_of_a_cube_and_of_nothing(rng):
     assert topk(np.empty(0), 3).ids.shape == (0,)
     assert topk(np.empty((2, 0)), 3).values.shape == (2, 0)
     assert topk(np.empty((0, 4)), 3).ids.shape == (0, 3)
+    assert topk(np.empty((2, 0, 40)), 3).ids.shape == (2, 0, 3)  # and where only a few are sorted
 
 
 @pytest.mark.parametrize("k", [0, -1, 1.0, "2", None, True, np.True_, np.float64(2)])

@@ -88,7 +88,9 @@ def shaped(x: Any, name: str, axes: Sequence[str]) -> Any:
         raise ShapeError(
             f"{public_caller()}: {name} is {x.shape}, {x.ndim} axes; expected {len(axes)}: "
             f"({', '.join(axes)}{',' if len(axes) == 1 else ''})."
-            + (" For a single vector pass x[None, :]." if x.ndim == 1 and len(axes) == 2 else "")
+            + {-1: " For a single vector pass x[None, :].", 1: " For several pass list(x)."}.get(
+                x.ndim - len(axes) if len(axes) == 2 else 0, ""
+            )
         )
     return x
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from tokenlab import checks
 from tokenlab.arrays import get_xp, to_numpy
-from tokenlab.errors import InvalidInput
+from tokenlab.errors import InvalidInput, public_caller
 
 __all__ = ["SearchResult", "TokenIndex"]
 
@@ -167,7 +167,8 @@ class TokenIndex:
     def save(self, path: str | Path) -> Path:
         """Write the index into a folder of plain `.npy` files and a JSON manifest; return it.
 
-        A crash at any moment leaves the old index or the new one, never half of one.
+        A crash at any moment leaves the old index or the new one, never half of one. Only one
+        program at a time may save into a folder.
         See `tokenlab.retrieval.storage`.
         """
         from tokenlab.retrieval.storage import save_index
@@ -210,6 +211,11 @@ def _host(lengths: Any) -> Any:
 
 def checked_query(query: Any, index: TokenIndex) -> Any:
     """The query as a finite float matrix of the index's width and array library."""
+    if not isinstance(index, TokenIndex):
+        raise InvalidInput(
+            f"{public_caller()}: index is a {type(index).__name__}; expected a TokenIndex. "
+            "Build one with TokenIndex.from_docs(list_of_matrices)."
+        )
     tokens = index.tokens
     query = checks.vectors(query, "query", "n_q", get_xp(query, tokens), at_least=1)
     checks.same_width(query, "query", "n_q", tokens, "tokens", "n_tokens")

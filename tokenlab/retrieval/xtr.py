@@ -118,7 +118,8 @@ def token_topk(query: Any, index: TokenIndex, k: int) -> TopK:
     -------
     TopK
         `ids` int64 and `values`, the similarities, both `(n_q, min(k, n_tokens))`, best first,
-        ties to the lower token number.
+        ties to the lower token number. Equal vectors need not tie: a matrix product may round them
+        differently in the last bit, by where they stand.
 
     Examples
     --------
