@@ -36,6 +36,36 @@ def double(monkeypatch):
     return double
 
 
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch):
+    """Load twins at the first call that pays, as after a long day's work."""
+    monkeypatch.setattr(engine, "FIRST_USE", 0.0)
+
+
+def test_numba_is_loaded_only_when_the_work_pays_for_it(double, monkeypatch):
+    monkeypatch.setattr(engine, "FIRST_USE", 5.0)
+    monkeypatch.setattr(engine, "_missed", 0.0)
+    assert double([0] * 9) == "reference"  # does not pay, and does not count
+    assert double([0] * 20) == "reference"  # two units
+    assert double([0] * 20) == "reference"  # four
+    assert double([0] * 20) == "twin"  # six
+    assert double([0] * 9) == "reference"
+    assert double([0] * 10) == "twin"
+
+
+def test_one_large_call_loads_numba_by_itself(double, monkeypatch):
+    monkeypatch.setattr(engine, "FIRST_USE", 5.0)
+    monkeypatch.setattr(engine, "_missed", 0.0)
+    assert double([0] * 50) == "twin"
+
+
+def test_a_family_that_is_loaded_runs_at_once(double, monkeypatch):
+    monkeypatch.setattr(engine, "FIRST_USE", 5.0)
+    monkeypatch.setattr(engine, "_missed", 0.0)
+    monkeypatch.setitem(sys.modules, "tokenlab.kernels.family", object())
+    assert double([0] * 10) == "twin"
+
+
 def test_auto_looks_at_the_work(double):
     assert double([0] * 9) == "reference"
     assert double([0] * 10) == "twin"
@@ -105,7 +135,7 @@ def test_the_decorated_function_is_still_the_one_to_read(double):
     assert str(inspect.signature(double)) == "(x, scale=1)"
 
 
-def make(pays_from=0.0):
+def make(pays_from=1.0):
     @accelerated("retrieval.sum_hits", work=lambda x: len(x), pays_from=pays_from)
     def sum_hits(x):
         return "reference"

@@ -7,7 +7,7 @@ returns the product unchanged. Outside a recording that costs one context-variab
 """
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -51,7 +51,7 @@ def step(
 
 
 @contextmanager
-def record(labels: dict[str, Sequence[str]] | None = None) -> Iterator["Steps"]:
+def record(labels: Mapping[str, Sequence[str]] | None = None) -> Iterator["Steps"]:
     """Collect the steps of everything that runs inside the block.
 
     Parameters

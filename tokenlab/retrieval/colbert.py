@@ -106,7 +106,7 @@ def maxsim(query: Any, index: TokenIndex, *, mean: bool = False) -> Any:
 
 
 @accelerated(
-    "retrieval.maxsim_scores", work=lambda q, _, tokens, __: q.size * len(tokens), pays_from=1e8
+    "retrieval.maxsim_scores", work=lambda q, _, tokens, __: q.size * len(tokens), pays_from=5e6
 )
 def maxsim_scores(query: Any, query_offsets: Any, tokens: Any, offsets: Any) -> Any:
     """MaxSim of several stacked queries, `(n_queries, n_docs)`; query r owns its rows as above."""

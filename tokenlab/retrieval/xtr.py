@@ -141,7 +141,7 @@ def token_topk(query: Any, index: TokenIndex, k: int) -> TopK:
 
 
 @accelerated(
-    "retrieval.nearest_tokens", work=lambda q, tokens, k: q.size * len(tokens), pays_from=5e7
+    "retrieval.nearest_tokens", work=lambda q, tokens, k: q.size * len(tokens), pays_from=1e6
 )
 def nearest_tokens(query: Any, tokens: Any, k: int) -> tuple[Any, Any]:
     """Exact top-k of every row of `query @ tokens.T`, in blocks of tokens."""
@@ -234,7 +234,7 @@ def _imputed(sims: Any, impute: str | float | None) -> Any:
     return xp.full(len(sims), float(value), dtype=sims.dtype)
 
 
-@accelerated("retrieval.sum_hits", work=lambda ids, *_: ids.size, pays_from=2e4)
+@accelerated("retrieval.sum_hits", work=lambda ids, *_: ids.size, pays_from=5e3)
 def sum_hits(
     ids: Any, sims: Any, token_to_doc: Any, n_docs: int, missing: Any
 ) -> tuple[Any, Any, Any]:
