@@ -1,0 +1,121 @@
+"""Twins of k-means: the nearest code, the sums of each code's rows, and the greedy start.
+
+The products of all rows with all codes are never held at once. NumPy multiplies the codes with one
+block of rows, on as many threads as its BLAS uses, and a loop on one thread reads the block while
+it is in the cache. Codes lie along the first axis of a block: the loop then compares the same code
+for many rows side by side, which is what SIMD can do, and searches no row from end to end.
+
+Large blocks are for several threads: they wait for each other at the end of every product, and on a
+busy machine such a wait can cost a time slice of the scheduler. One thread is faster with small
+blocks, which stay closer in the cache.
+"""
+
+import os
+from typing import Any
+
+import numpy as np
+
+from tokenlab.kernels import njit
+
+ONE_THREAD = os.cpu_count() == 1 or "1" in map(
+    os.environ.get, ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
+)
+BLOCK_BYTES = 1 << (22 if ONE_THREAD else 24)  # products held at once
+FEWEST_ROWS = 128  # a thinner product is slow
+GROUP = 8  # codes that are compared before the best so far is looked at
+
+
+def nearest(x: Any, codebook: Any) -> tuple[Any, Any]:
+    """Twin of `tokenlab.quantization.codebook.nearest`."""
+    from tokenlab.quantization.codebook import relative
+
+    shifted, half = relative(codebook)
+    spare = -len(codebook) % GROUP  # fill up the last group with codes that nothing is near to
+    shifted = np.concatenate([shifted, np.zeros((spare, x.shape[1]), x.dtype)])
+    half = np.concatenate([half, np.full(spare, np.inf, x.dtype)])
+    rows = max(FEWEST_ROWS, BLOCK_BYTES // (x.itemsize * len(shifted)))
+    buffer = np.empty((len(shifted), min(rows, len(x))), x.dtype)
+    codes, distances = np.empty(len(x), np.int64), np.empty(len(x), x.dtype)
+    best, group = np.empty(buffer.shape[1], x.dtype), np.empty(buffer.shape[1], np.int32)
+    for first in range(0, len(x), rows):
+        block = x[first : first + rows]
+        if len(block) < buffer.shape[1]:
+            buffer = buffer.reshape(-1)[: len(shifted) * len(block)].reshape(-1, len(block))
+        product = np.matmul(shifted, block.T, out=buffer)
+        _closest(product, half, best, group, codes[first : first + rows])
+        _distances(block, codebook, codes[first : first + rows], distances[first : first + rows])
+    return codes, distances
+
+
+@njit
+def _closest(product, half, best, group, codes):  # type: ignore[no-untyped-def]
+    """The column-wise argmax of `product - half`: the best group first, then the code in it."""
+    n_codes, n = product.shape
+    best[:n] = -np.inf
+    group[:n] = 0
+    for k in range(0, n_codes, 8):
+        h0, h1, h2, h3 = half[k], half[k + 1], half[k + 2], half[k + 3]
+        h4, h5, h6, h7 = half[k + 4], half[k + 5], half[k + 6], half[k + 7]
+        for i in range(n):
+            a = max(product[k, i] - h0, product[k + 1, i] - h1)
+            b = max(product[k + 2, i] - h2, product[k + 3, i] - h3)
+            c = max(product[k + 4, i] - h4, product[k + 5, i] - h5)
+            d = max(product[k + 6, i] - h6, product[k + 7, i] - h7)
+            most = max(max(a, b), max(c, d))
+            better = most > best[i]
+            group[i] = np.int32(k) if better else group[i]  # no branch: this loop is SIMD
+            best[i] = most if better else best[i]
+    for i in range(n):
+        k = group[i]
+        while product[k, i] - half[k] < best[i]:
+            k += 1
+        codes[i] = k
+
+
+@njit
+def _distances(x, codebook, codes, distances):  # type: ignore[no-untyped-def]
+    """The squared distance of each row to its code, summed from differences."""
+    for i in range(len(x)):
+        code = np.uint64(codes[i])
+        total = x[i, 0] - x[i, 0]  # a zero of the right precision
+        for j in range(x.shape[1]):
+            gap = x[i, j] - codebook[code, j]
+            total += gap * gap
+        distances[i] = total
+
+
+@njit
+def weighted_sums(x, codes, weights, n_codes):  # type: ignore[no-untyped-def]
+    """Twin of `tokenlab.quantization.codebook.weighted_sums`."""
+    sums = np.zeros((n_codes, x.shape[1]))
+    for i in range(len(x)):
+        code, weight = np.uint64(codes[i]), weights[i]
+        for j in range(x.shape[1]):
+            sums[code, j] += weight * x[i, j]
+    return sums
+
+
+@njit
+def closer(x, weights, mass, candidates, out):  # type: ignore[no-untyped-def]
+    """Twin of `tokenlab.quantization.seeding.closer`; four candidates share one look at a row."""
+    last = len(candidates) - 1
+    zero = x[0, 0] - x[0, 0]
+    potentials = np.zeros(last + 1)
+    for i in range(len(x)):
+        weight = zero + weights[i]
+        for k in range(0, last + 1, 4):
+            k1, k2, k3 = min(k + 1, last), min(k + 2, last), min(k + 3, last)
+            a, b, c, d = zero, zero, zero, zero
+            for j in range(x.shape[1]):
+                value = x[i, j]
+                ga, gb = value - candidates[k, j], value - candidates[k1, j]
+                gc, gd = value - candidates[k2, j], value - candidates[k3, j]
+                a += ga * ga
+                b += gb * gb
+                c += gc * gc
+                d += gd * gd
+            out[k, i], out[k1, i] = min(mass[i], weight * a), min(mass[i], weight * b)
+            out[k2, i], out[k3, i] = min(mass[i], weight * c), min(mass[i], weight * d)
+        for k in range(last + 1):
+            potentials[k] += out[k, i]
+    return out, potentials.astype(x.dtype)
