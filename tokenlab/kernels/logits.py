@@ -1,0 +1,101 @@
+"""Twins of the output layer: the scatter from codes to tokens, and the top-k from code order.
+
+Both run on one thread: the scatter is bound by the memory, and the top-k of a row takes a few
+microseconds. Code logits stay a matrix product, the normaliser and the draws are NumPy's, whose
+exponential is faster than a loop's; they have no twins.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from tokenlab.kernels import njit
+
+
+def expand_codes(values: Any, mapping: Any, log_share: Any, out: Any) -> Any:
+    """Twin of `tokenlab.logits.code_order.expand_codes`."""
+    if out is None:
+        out = np.empty((len(values), len(mapping)), values.dtype)
+    share = np.empty(0, values.dtype) if log_share is None else log_share
+    _scatter(values, mapping, share, out)
+    return out
+
+
+@njit
+def _scatter(values, mapping, share, out):  # type: ignore[no-untyped-def]
+    """`out = values[:, mapping] + share`; nothing is added where `share` is empty."""
+    shared = len(share) > 0
+    for i in range(len(values)):
+        row, target = values[i], out[i]
+        for v in range(len(mapping)):  # unsigned, for negative positions count from the end
+            target[v] = row[np.uint64(mapping[v])]
+        if shared:
+            for v in range(len(mapping)):
+                target[v] += share[v]
+
+
+def merge_topk(scores: Any, log_share: Any, order: Any, start: Any, k: int) -> tuple[Any, Any]:
+    """Twin of `tokenlab.logits.code_order.merge_topk`."""
+    ids, values = np.empty((len(scores), k), np.int64), np.empty((len(scores), k), scores.dtype)
+    share = np.zeros(1, scores.dtype) if log_share is None else log_share
+    _merge(scores, share, log_share is not None, order, start, ids, values)
+    return ids, values
+
+
+@njit
+def _merge(scores, share, shared, order, start, ids, values):  # type: ignore[no-untyped-def]
+    """Keep the k best tokens of each row in a heap with the worst on top, code after code."""
+    k = ids.shape[1]
+    for i in range(len(scores)):
+        heap_ids, heap = ids[i], values[i]
+        filled = 0
+        for code in range(len(start) - 1):
+            for at in range(start[code], start[code + 1]):
+                value = scores[i, code]
+                if shared:
+                    value += share[at]
+                token = order[at]
+                if filled < k:
+                    _lift(heap, heap_ids, filled, value, token)
+                    filled += 1
+                elif value > heap[0] or (value == heap[0] and token < heap_ids[0]):
+                    _sink(heap, heap_ids, k, value, token)
+                elif value < heap[0] or not shared:
+                    break  # the tokens of a code come by falling share, and equal ones by id
+        for left in range(k - 1, 0, -1):  # take the worst off, again and again
+            worst, worst_id = heap[0], heap_ids[0]
+            _sink(heap, heap_ids, left, heap[left], heap_ids[left])
+            heap[left], heap_ids[left] = worst, worst_id
+
+
+@njit
+def _lift(heap, heap_ids, at, value, token):  # type: ignore[no-untyped-def]
+    """Enter a token at the end of the heap and lift it to its place."""
+    while at > 0:
+        above = (at - 1) // 2
+        if heap[above] < value or (heap[above] == value and heap_ids[above] > token):
+            break
+        heap[at], heap_ids[at] = heap[above], heap_ids[above]
+        at = above
+    heap[at], heap_ids[at] = value, token
+
+
+@njit
+def _sink(heap, heap_ids, size, value, token):  # type: ignore[no-untyped-def]
+    """Put a token in the place of the worst one and let it sink."""
+    at = 0
+    while True:
+        below = 2 * at + 1
+        if below >= size:
+            break
+        right = below + 1
+        if right < size and (
+            heap[right] < heap[below]
+            or (heap[right] == heap[below] and heap_ids[right] > heap_ids[below])
+        ):
+            below = right
+        if value < heap[below] or (value == heap[below] and token > heap_ids[below]):
+            break
+        heap[at], heap_ids[at] = heap[below], heap_ids[below]
+        at = below
+    heap[at], heap_ids[at] = value, token

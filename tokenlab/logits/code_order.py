@@ -1,0 +1,168 @@
+"""The tokens of every code side by side, and what is done in that order: top-k, drawing, scatter.
+
+order, start = [3, 7, 0, ...], [0, 2, ...]     the tokens of code 0 are 3 and 7
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tokenlab import checks
+from tokenlab.arrays import get_xp
+from tokenlab.engine import accelerated
+from tokenlab.errors import InvalidInput, public_caller
+from tokenlab.logits.heads import below_next
+from tokenlab.numerics import topk
+
+__all__ = ["CodeOrder"]
+
+CANDIDATES = 1 << 20  # tokens that the readable top-k looks at together
+
+
+class CodeOrder(NamedTuple):
+    """The inverse of a map: tokens `order[start[k]:start[k + 1]]` belong to code `k`."""
+
+    order: Any  # (vocab,), in a code by falling share, then by id
+    start: Any  # (n_codes + 1,)
+    rising: Any  # (vocab,): code number plus the summed shares within it; None when all are equal
+
+    @classmethod
+    def of(cls, mapping: Any, n_codes: int, shares: Any = None) -> "CodeOrder":
+        """Sort the tokens by code; `shares` `(vocab,)` add up to one within each."""
+        xp = get_xp(mapping) if shares is None else get_xp(mapping, shares)
+        order = xp.arange(len(mapping))
+        if shares is not None:
+            order = xp.argsort(-shares, kind="stable")
+        order = order[xp.argsort(mapping[order], kind="stable")]
+        sizes = xp.bincount(mapping, minlength=n_codes)
+        start = xp.concatenate([xp.zeros(1, dtype=xp.int64), xp.cumsum(sizes)])
+        if shares is None:
+            return cls(order, start, None)
+        code = mapping[order]
+        sums = xp.cumsum(shares[order])  # over all codes; what came before a code is taken off
+        before = xp.concatenate([xp.zeros(1), sums])[start]
+        inside = (sums - before[:-1][code]) / (before[1:] - before[:-1])[code]
+        return cls(order, start, xp.minimum(inside, 1.0) + code)
+
+    @property
+    def sizes(self) -> Any:
+        """How many tokens each code has, $n_k$."""
+        return self.start[1:] - self.start[:-1]
+
+    def draw(self, code: Any, u: Any) -> Any:
+        """A token of each `code (n, m)` by its share, from uniform `u (n, m)`."""
+        xp = get_xp(code, u)
+        if self.rising is None:
+            n = self.sizes[code]
+            return self.order[self.start[code] + xp.minimum((u * n).astype(xp.int64), n - 1)]
+        x = below_next(code + u, code)
+        found = xp.searchsorted(self.rising, x.ravel(), side="right")
+        return self.order[found].reshape(code.shape)
+
+    def sums(self, x: Any) -> Any:
+        """What the columns of `x (n, vocab)` add up to in each code, `(n, n_codes)`."""
+        xp = get_xp(x, self.order)
+        filled = xp.nonzero(self.sizes)[0]
+        total = xp.zeros((len(x), len(self.sizes)), dtype=x.dtype)
+        if xp is np:  # reduceat is many times as fast as add.at, and CuPy has only the latter
+            ordered = np.take(x, self.order, axis=1)
+            total[:, filled] = np.add.reduceat(ordered, self.start[filled], axis=1)
+        else:
+            code = xp.repeat(xp.arange(len(self.sizes)), self.sizes.tolist())
+            xp.add.at(total, (slice(None), code), x[:, self.order])
+        return total
+
+
+def shares_of(counts: Any, mapping: Any, n_codes: int, smoothing: float) -> Any:
+    """`counts + smoothing` as shares within each code, float64; equal where all of them are 0."""
+    if not 0 <= smoothing < np.inf:
+        raise InvalidInput(f"VQHead: smoothing is {smoothing}; expected a number of at least 0.")
+    xp = get_xp(counts, mapping)
+    counts = counts.astype(xp.float64) + smoothing
+    total = xp.bincount(mapping, weights=counts, minlength=n_codes)
+    sizes = xp.bincount(mapping, minlength=n_codes)
+    never = (total == 0)[mapping]
+    return xp.where(never, 1.0, counts) / xp.where(never, sizes[mapping], total[mapping])
+
+
+@accelerated(
+    "logits.expand_codes",
+    work=lambda values, mapping, *_: len(values) * len(mapping),
+    pays_from=1e6,
+)
+def expand_codes(values: Any, mapping: Any, log_share: Any, out: Any) -> Any:
+    """`values[:, mapping] + log_share`, `(n, vocab)`, into `out` where it is given."""
+    xp = get_xp(values, mapping)
+    if xp is np:  # "clip" writes into out directly, and the map has been checked
+        out = np.take(values, mapping, axis=1, out=out, mode="clip")
+    else:
+        out = xp.take(values, mapping, axis=1, out=out)
+    if log_share is not None:
+        out += log_share
+    return out
+
+
+@accelerated("logits.merge_topk", work=lambda scores, *_: scores.size, pays_from=50)
+def merge_topk(scores: Any, log_share: Any, order: Any, start: Any, k: int) -> tuple[Any, Any]:
+    """The `k <= vocab` best tokens of each row, from the scores of codes and shares in `order`.
+
+    A token is at most `k`-th in its code and its code at most `k`-th among codes by their best
+    tokens, or else `k` tokens stand before it.
+    """
+    xp = get_xp(scores, order)
+    sizes = start[1:] - start[:-1]
+    codes = xp.nonzero(sizes)[0]
+    codes = codes[xp.argsort(order[start[codes]])]  # by their first tokens: so topk settles ties
+    best_share = 0 if log_share is None else log_share[start[codes]]
+    rank = xp.arange(min(k, int(sizes.max())))
+    rows = max(1, CANDIDATES // (min(k, len(codes)) * len(rank)))
+    parts = []
+    for block in (scores[i : i + rows] for i in range(0, max(1, len(scores)), rows)):
+        best = topk(block[:, codes] + best_share, k).ids
+        winner = codes[best][:, :, None]  # (n, at most k, 1)
+        inside = rank < sizes[winner]
+        at = xp.where(inside, start[winner] + rank, 0)
+        ids = xp.where(inside, order[at], len(order))
+        score = xp.take_along_axis(block, winner[:, :, 0], axis=1)[:, :, None]
+        score = score if log_share is None else score + log_share[at]
+        flat = (len(block), winner.shape[1] * len(rank))
+        value = xp.where(inside, score, -xp.inf).reshape(flat)
+        parts.append(best_by_id(ids.reshape(flat), value, k))
+    ids, values = zip(*parts, strict=True)
+    return xp.concatenate(ids), xp.concatenate(values).astype(scores.dtype, copy=False)
+
+
+def best_by_id(ids: Any, values: Any, k: int) -> tuple[Any, Any]:
+    """The `k` largest values of each row and their ids, ties by id."""
+    xp = get_xp(ids, values)
+    by_id = xp.argsort(ids, axis=1)
+    found = topk(xp.take_along_axis(values, by_id, axis=1), k)
+    return xp.take_along_axis(
+        xp.take_along_axis(ids, by_id, axis=1), found.ids, axis=1
+    ), found.values
+
+
+def checked_mapping(mapping: Any, n_codes: int | None = None) -> Any:
+    """A map `(vocab,)` with at least one token, as int64; codes in `0 .. n_codes - 1`."""
+    xp = get_xp(mapping)
+    mapping = checks.shaped(checks.integers(mapping, "mapping", xp), "mapping", ("vocab",))
+    if len(mapping) == 0:
+        raise InvalidInput(
+            f"{public_caller()}: mapping is empty; expected (vocab,) with a code for each token."
+        )
+    checks.within(mapping, "mapping", n_codes or int(mapping.max()) + 1, "n_codes")
+    return mapping
+
+
+def checked_counts(counts: Any, vocab: int, *, positive: bool = False) -> Any:
+    """Counts `(vocab,)` as finite numbers of at least 0; with `positive`, not all 0."""
+    xp = get_xp(counts)
+    counts = checks.finite(checks.floats(counts, "counts", xp), "counts", xp)
+    counts = checks.shaped(counts, "counts", ("vocab",))
+    low = float(counts.min()) if counts.size else 0.0
+    if len(counts) != vocab or low < 0 or (positive and not float(counts.sum()) > 0):
+        raise InvalidInput(
+            f"{public_caller()}: counts is {counts.shape} with minimum {low}; expected (vocab,) = "
+            f"({vocab},), none below 0{' and not all 0' if positive else ''}."
+        )
+    return counts

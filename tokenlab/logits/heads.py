@@ -1,0 +1,277 @@
+r"""What the output layers of this family share: checks, cross entropy, drawing, dense logits.
+
+A head turns hidden states `(n, d)` into a distribution over `vocab` tokens. Every head here has the
+same methods, so that a comparison is a loop over heads: `log_prob`, `log_softmax`, `topk`,
+`sample`, `loss_and_grad`, `parameters`, `n_parameters`.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tokenlab import checks
+from tokenlab.arrays import get_xp
+from tokenlab.errors import InvalidInput, ShapeError
+from tokenlab.numerics import TopK, log_softmax, topk
+
+__all__ = ["DenseHead", "Head", "HeadLoss", "cross_entropy", "draw", "log_sum_exp"]
+
+BLOCK = 1 << 22  # logits held at once where a head works through its rows in blocks
+
+
+class HeadLoss(NamedTuple):
+    """Mean cross entropy, its gradient for each parameter by name, and for the hidden states."""
+
+    loss: float
+    grads: dict[str, Any]
+    hidden_grad: Any
+
+
+class Head:
+    """An output layer: what follows from `log_softmax`, and the checks of what comes in."""
+
+    vocab: int
+    d: int
+    history_: list[float]  # after training: the mean loss of each epoch
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The trainable arrays by attribute name."""
+        raise NotImplementedError
+
+    def replace(self, parameters: dict[str, Any]) -> None:
+        """Put other arrays of the same shapes in the place of the parameters."""
+        for name, x in parameters.items():
+            setattr(self, name, x)
+
+    @property
+    def n_parameters(self) -> int:
+        """How many numbers the head stores."""
+        return sum(int(x.size) for x in self.parameters.values())
+
+    def log_softmax(self, hidden: Any) -> Any:
+        """Log-probabilities of all tokens, `(n, vocab)`."""
+        raise NotImplementedError
+
+    def loss_and_grad(self, hidden: Any, target: Any) -> HeadLoss:
+        """Mean cross entropy and its gradient."""
+        raise NotImplementedError
+
+    def train(self, hidden: Any, token: Any = None, **options: Any) -> Any:
+        """Fit the parameters by `tokenlab.logits.train`, which lists the options; returns self."""
+        from tokenlab.logits.vq_training import train
+
+        return train(self, hidden, token, **options)
+
+    def targets(self, probabilities: Any) -> Any:
+        """What `loss_and_grad` takes for these probabilities of all tokens, `(n, vocab)`."""
+        return probabilities
+
+    def topk(self, hidden: Any, k: int) -> TopK:
+        """The `k` most probable tokens of each row and their log-probabilities, ties by id."""
+        hidden, k = self.checked_hidden(hidden), min(checks.count(k, "k"), self.vocab)
+        xp = get_xp(hidden)
+        dtype = xp.result_type(hidden, *self.parameters.values())
+        ids = xp.zeros((len(hidden), k), dtype=xp.int64)
+        values = xp.zeros((len(hidden), k), dtype=dtype)
+        rows = (row for block in self.row_blocks(hidden) for row in self.log_softmax(block))
+        for i, row in enumerate(rows):
+            ids[i], values[i] = topk(row, k)
+        return TopK(ids, values)
+
+    def sample(
+        self, hidden: Any, rng: np.random.Generator | int | None = None, size: int | None = None
+    ) -> Any:
+        """One token for each row, `(n,)`, or `size` tokens for each, `(n, size)`."""
+        xp, rng = get_xp(hidden), np.random.default_rng(rng)
+        n_draws = 1 if size is None else checks.count(size, "size")
+        parts = []
+        for rows in self.row_blocks(hidden):
+            u = xp.asarray(rng.random((len(rows), n_draws)))
+            parts.append(draw(xp.exp(self.log_softmax(rows)), u))
+        tokens = xp.concatenate(parts)
+        return tokens[:, 0] if size is None else tokens
+
+    def row_blocks(self, hidden: Any) -> Iterator[Any]:
+        """Checked rows of `hidden`, as many at a time as keep all logits below `BLOCK`."""
+        hidden = self.checked_hidden(hidden)
+        rows = max(1, BLOCK // self.vocab)
+        return (hidden[first : first + rows] for first in range(0, max(1, len(hidden)), rows))
+
+    def checked_hidden(self, hidden: Any) -> Any:
+        """`hidden` as a finite float matrix `(n, d)` of the head's library and width."""
+        parameters = self.parameters
+        name = next(iter(parameters))
+        xp = get_xp(hidden, parameters[name])
+        hidden = checks.vectors(hidden, "hidden", "n", xp)
+        if hidden.shape[1] != self.d:
+            raise ShapeError(
+                f"{type(self).__name__}: hidden is {hidden.shape} = (n, d), so d = "
+                f"{hidden.shape[1]}, but the head's {name} is {parameters[name].shape} with d = "
+                f"{self.d}. Both must come from the same model."
+            )
+        return hidden
+
+    def checked_target(self, target: Any, hidden: Any, width: int, axis: str) -> Any:
+        """Token ids `(n,)`, or probabilities `(n, width)`, for the rows of `hidden`."""
+        xp = get_xp(target, hidden)
+        x = xp.asarray(target)
+        if x.ndim == 2:
+            x = checks.finite(checks.floats(x, "target", xp), "target", xp)
+            expected: tuple[int, ...] = (len(hidden), width)
+        else:
+            x = checks.shaped(checks.integers(x, "token", xp), "token", ("n",))
+            checks.within(x, "token", self.vocab, "vocab")
+            expected = (len(hidden),)
+        if x.shape != expected:
+            raise ShapeError(
+                f"{type(self).__name__}: the target is {x.shape}; expected {expected}, one "
+                f"{'token' if x.ndim == 1 else f'distribution (n, {axis})'} for each of the "
+                f"{len(hidden)} rows of hidden."
+            )
+        return x
+
+
+class DenseHead(Head):
+    """A head that computes a logit for every token; blocks of rows bound the memory."""
+
+    def logits(self, hidden: Any) -> Any:
+        """Scores of all tokens before the softmax, `(n, vocab)`."""
+        raise NotImplementedError
+
+    def backward(self, hidden: Any, d_logits: Any) -> tuple[dict[str, Any], Any]:
+        """Gradients of the parameters and of `hidden`, from the gradient of the logits."""
+        raise NotImplementedError
+
+    def log_softmax(self, hidden: Any) -> Any:
+        """Log-probabilities of all tokens, `(n, vocab)`."""
+        parts = [log_softmax(self.logits(rows)) for rows in self.row_blocks(hidden)]
+        return get_xp(hidden).concatenate(parts)
+
+    def log_prob(self, hidden: Any, token: Any) -> Any:
+        """Log-probability of `token (n,)` after `hidden (n, d)`, `(n,)`."""
+        hidden = self.checked_hidden(hidden)
+        token = self.checked_target(token, hidden, self.vocab, "vocab")
+        xp, first, parts = get_xp(hidden), 0, []
+        for rows in self.row_blocks(hidden):
+            mine = token[first : first + len(rows), None]
+            logits = self.logits(rows)
+            right = xp.take_along_axis(logits, mine, axis=1)[:, 0]
+            parts.append(right - log_sum_exp(logits))
+            first += len(rows)
+        return xp.concatenate(parts)
+
+    def loss_and_grad(self, hidden: Any, target: Any) -> HeadLoss:
+        """Mean cross entropy of tokens `(n,)`, or of distributions `(n, vocab)`."""
+        hidden = self.checked_hidden(hidden)
+        target = self.checked_target(target, hidden, self.vocab, "vocab")
+        if len(hidden) == 0:
+            raise InvalidInput(f"{type(self).__name__}: hidden has no rows; a mean needs one.")
+        total, first, hidden_grads = 0.0, 0, []
+        sums: dict[str, Any] = {}
+        for rows in self.row_blocks(hidden):
+            loss, d_logits = cross_entropy(self.logits(rows), target[first : first + len(rows)])
+            grads, hidden_grad = self.backward(rows, d_logits / len(hidden))
+            sums = {name: sums.get(name, 0) + grad for name, grad in grads.items()}
+            hidden_grads.append(hidden_grad)
+            total, first = total + loss, first + len(rows)
+        return HeadLoss(total / len(hidden), sums, get_xp(hidden).concatenate(hidden_grads))
+
+
+def cross_entropy(logits: Any, target: Any) -> tuple[float, Any]:
+    r"""Summed cross entropy and its gradient, softmax minus target.
+
+    Parameters
+    ----------
+    logits : ndarray of shape (n, c)
+        `-inf` means impossible.
+    target : ndarray of shape (n,) or (n, c)
+        The right class of each row, or a weight for each class. The weights of a row need not add
+        up to one.
+
+    Returns
+    -------
+    loss, gradient
+        The sum over the rows, and an array like `logits`.
+
+    Examples
+    --------
+    >>> loss, gradient = cross_entropy([[0.0, 0.0]], [1])
+    >>> round(loss, 4), gradient.tolist()
+    (0.6931, [[0.5, -0.5]])
+    """
+    xp = get_xp(logits, target)
+    log_p = log_softmax(checks.shaped(checks.floats(logits, "logits", xp), "logits", ("n", "c")))
+    gradient, target = xp.exp(log_p), xp.asarray(target)
+    if target.ndim == 2:
+        gradient = gradient * target.sum(axis=1, keepdims=True) - target
+        terms = target * xp.where(target == 0, xp.zeros_like(log_p), log_p)  # 0 times -inf is 0
+        return -float(terms.sum()), gradient.astype(log_p.dtype, copy=False)
+    rows = xp.arange(len(log_p))
+    gradient[rows, target] -= 1
+    return -float(log_p[rows, target].sum()), gradient
+
+
+def log_sum_exp(x: Any) -> Any:
+    r"""$\log \sum_j e^{x_{ij}}$ of each row, computed from $x - \max x$.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n, c)
+        `-inf` adds nothing; a row of only `-inf` gives NaN.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+
+    Examples
+    --------
+    >>> log_sum_exp([[0.0, 0.0], [1000.0, -np.inf]]).round(4).tolist()
+    [0.6931, 1000.0]
+    """
+    xp = get_xp(x)
+    x = checks.shaped(checks.floats(x, "x", xp), "x", ("n", "c"))
+    highest = x.max(axis=1)
+    return highest + xp.log(xp.exp(x - highest[:, None]).sum(axis=1))
+
+
+def safe_log(x: Any) -> Any:
+    """`log(x)`, and `-inf` for 0, without a warning."""
+    xp = get_xp(x)
+    return xp.where(x > 0, xp.log(xp.where(x > 0, x, xp.ones_like(x))), -xp.inf)
+
+
+def draw(weights: Any, u: Any) -> Any:
+    r"""Positions drawn in proportion to the weights of each row, by the inverse of their sums.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (n, c)
+        At least 0, and above 0 somewhere in each row. A position of weight 0 is never drawn.
+    u : ndarray of shape (n, m)
+        Uniform in $[0, 1)$, one for each draw.
+
+    Returns
+    -------
+    ndarray of shape (n, m)
+        int64 positions in `0 .. c - 1`.
+
+    Examples
+    --------
+    >>> draw([[1.0, 0.0, 3.0]], [[0.2, 0.25, 0.9]]).tolist()
+    [[0, 2, 2]]
+    """
+    xp = get_xp(weights, u)
+    weights, u = xp.asarray(weights), xp.asarray(u)
+    sums = xp.cumsum(weights, axis=1, dtype=xp.float64)
+    row = xp.arange(len(sums))[:, None]
+    steps = sums / sums[:, -1:] + row  # row i rises from i to i + 1, so all rows are one list
+    found = xp.searchsorted(steps.ravel(), below_next(row + u, row).ravel(), side="right")
+    return found.reshape(u.shape) - row * sums.shape[1]
+
+
+def below_next(x: Any, group: Any) -> Any:
+    """`x` in `[group, group + 1)`: the sum of a group number and a fraction may round up."""
+    xp = get_xp(x, group)
+    return xp.minimum(x, xp.nextafter((group + 1).astype(xp.float64), 0.0))
