@@ -1,0 +1,300 @@
+r"""SOFT: Softmax-free Transformer with Linear Complexity; and Softmax-free Linear Transformers.
+
+Jiachen Lu, Jinghan Yao, Junge Zhang, Xiatian Zhu, Hang Xu, Weiguo Gao, Chunjing Xu, Tao Xiang,
+Li Zhang. NeurIPS 2021. arXiv:2110.11945
+
+The extended version, SOFT++: Jiachen Lu, Junge Zhang, Xiatian Zhu, Jianfeng Feng, Tao Xiang,
+Li Zhang. IJCV 2024. arXiv:2207.03341
+
+A Gaussian kernel takes the place of the softmax: two tokens attend to each other by how near they
+are, with no normalisation. Nothing then couples the entries of a row, so that the kernel can be
+rebuilt from a few landmarks, in time linear in the number of tokens. SOFT++ normalises it.
+
+| paper's symbol | name here | shape |
+|---|---|---|
+| $Q = K$ | `q` | `(..., n, d)` |
+| $V$ | `v` | `(..., n, d_v)` |
+| $\tilde Q$ | `landmarks` | `(..., m, d)` |
+| $P^\top = S(Q, \tilde Q)$ | blocks `p` | `(..., n, m)` |
+| $A = S(\tilde Q, \tilde Q)$ | `a` | `(..., m, m)` |
+
+Equations; the numbers are ours:
+
+$$S(Q, K)_{ij} = \exp\!\left(-\frac{\lVert q_i - k_j \rVert^2}{2\sqrt d}\right) \qquad (\text{1})$$
+$$\hat S = P^\top A^\dagger P, \qquad Y = \hat S V = P^\top\,(A^\dagger\,(P V)) \qquad (\text{2})$$
+$$r = \hat S\,1, \quad Y = R^{-1/2} \hat S R^{-1/2} V, \quad R = \mathrm{diag}(r)
+\qquad (\text{3, "symmetric"})$$
+$$Y = P^\top D^{-1/2} A^\dagger D^{-1/2} P V, \quad D = \mathrm{diag}(A\,1)
+\qquad (\text{4, "landmark"})$$
+$$Y_i \mathrel{+}= (1 - \hat S_{ii})\,v_i \qquad (\text{5, } \texttt{diagonal})$$
+
+Why not just softmax with fewer keys?
+-------------------------------------
+Because values then enter only through those keys. Softmax over `m` of the tokens never sees the
+other values; softmax over `m` pooled keys and values sees the mean of each pool, so that two tokens
+of one pool can swap their values and no output moves. Exact attention notices both, and so does
+(2): every value enters with its own weights $P_{\cdot j}$. A test swaps two values and shows it.
+
+Differs from the paper
+----------------------
+| topic | paper | released code | here |
+|---|---|---|---|
+| landmarks | pooling by default | convolution, LayerNorm, GELU; no pooling | you pass them |
+| ridge | none | 0.01, inside the Newton loop | `ridge`, from the start |
+| $\alpha$ | $0.9 \cdot 2 / \lVert A \rVert_1^2$ | the same; in the class with normalisation \
+$2/\lVert A \rVert_1^2$, one norm for all heads | the paper's, per head |
+| inverse | 20 Newton steps | the same | a LAPACK solve; Newton if asked for |
+| gradient | one short formula | that one; 20 steps of autograd with normalisation | both cases |
+| normalisation | $D^{-1/2} S D^{-1/2}$ | (4): only $A^\dagger$ is scaled | (3), exact; (4) |
+| class with normalisation | – | NameError when it is built, as published | works |
+| CPU | – | refused | works, and GPU through CuPy |
+| products | $(P^\top A^\dagger)(P V)$ | the same | (2) as bracketed: less work by $n m^2$ |
+
+- The m x m part is computed in float64: a nearly singular kernel does not drown in rounding.
+- (1) is expanded into a product, which loses its digits when tokens share a large offset. The
+  kernel does not see a shift, so the mean is subtracted first.
+- Left out: the depth-wise convolution of `v` that the models add, and training. What any choice
+  here would do to a trained model's accuracy, this library cannot show.
+
+Cost
+----
+$2nm(d + 2d_v) + 2m^2 d_v + \tfrac{2}{3} m^3$ operations, and `n * m` numbers beside input and
+output, or `max_bytes` at the price of $2nmd$ operations and $nm$ exponentials at worst. Linear in
+`n`. Never quote a speed without the error: far from every landmark, $\hat S$ is fast and wrong.
+
+Example
+-------
+    landmarks = grid_landmarks(q, hw=(56, 56), ratio=8)
+    y = soft_attention(q, v, landmarks)
+"""
+
+import warnings
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+from tokenlab.arrays import get_xp
+from tokenlab.attention import inputs
+from tokenlab.attention.inverse import landmark_inverse
+from tokenlab.engine import accelerated
+from tokenlab.errors import InvalidInput, public_caller
+from tokenlab.steps import step
+
+__all__ = ["gaussian_kernel", "soft_attention"]
+
+
+def gaussian_kernel(q: Any, k: Any, *, center: bool = True) -> Any:
+    r"""Similarity of every row of `q` with every row of `k`, (1).
+
+    Parameters
+    ----------
+    q : ndarray of shape (..., n, d)
+    k : ndarray of shape (..., m, d)
+    center : bool
+        Subtract the mean of `k` first, which changes nothing but the rounding of large offsets.
+
+    Returns
+    -------
+    ndarray of shape (..., n, m)
+        Numbers from 0 to 1.
+
+    Raises
+    ------
+    ShapeError, InvalidInput, DTypeError, BackendError
+        Shapes that do not fit, NaN, squared lengths that overflow.
+
+    Examples
+    --------
+    >>> gaussian_kernel([[0.0], [1.0]], [[0.0], [2.0]]).round(4).tolist()
+    [[1.0, 0.1353], [0.6065, 0.6065]]
+    """
+    xp = get_xp(q, k)
+    q, k = inputs.tokens(q, "q", "n", xp), inputs.tokens(k, "k", "m", xp)
+    inputs.same_leading(q=q, k=k)
+    inputs.same_length(q, "q", k, "k", -1, "d")
+    q, k = inputs.in_one_precision(xp, q, k)
+    shift = k.mean(axis=-2, keepdims=True) * center
+    kernel = exp_product(*scaled(q, shift), *scaled(k, shift))  # (..., n, m)
+    note = "1 for equal tokens, 0 for distant ones; no row is normalised"
+    return step("kernel", kernel, note, eq="exp(−‖qᵢ − kⱼ‖² / 2√d) (1)", axes=("n", "m"))
+
+
+def scaled(x: Any, shift: Any) -> tuple[Any, Any]:
+    r"""`x` less `shift` over $d^{1/4}$, and half of its rows' squared lengths."""
+    xp = get_xp(x)
+    x = x - shift
+    x *= x.dtype.type(x.shape[-1] ** -0.25)
+    half = xp.einsum("...d,...d->...", x, x) / 2
+    if not bool(xp.isfinite(half).all()):
+        raise InvalidInput(
+            f"{public_caller()}: squared lengths overflow {x.dtype}; scale the tokens down."
+        )
+    return x, half
+
+
+@accelerated(
+    "attention.exp_product", work=lambda x, half, y, _: half.size * y.shape[-2], pays_from=1e5
+)
+def exp_product(x: Any, x_half: Any, y: Any, y_half: Any) -> Any:
+    """`exp(-|x_i - y_j|^2 / 2)` from the product of scaled tokens, never above 1."""
+    xp = get_xp(x, y)
+    exponent = x @ y.swapaxes(-1, -2)  # (..., n, m)
+    exponent -= x_half[..., :, None]
+    exponent -= y_half[..., None, :]  # |x - y|^2 / 2 = |x|^2 / 2 + |y|^2 / 2 - xy
+    xp.minimum(exponent, 0, out=exponent)
+    return xp.exp(exponent, out=exponent)  # (1)
+
+
+def soft_attention(
+    q: Any,
+    v: Any,
+    landmarks: Any,
+    *,
+    inverse: str = "solve",
+    ridge: float | None = None,
+    iters: int = 20,
+    normalize: str | None = None,
+    diagonal: bool = False,
+    mask: Any = None,
+    causal: bool = False,
+    max_bytes: float = float("inf"),
+) -> Any:
+    r"""Attention by a Gaussian kernel that is rebuilt from landmarks, (2).
+
+    Parameters
+    ----------
+    q : ndarray of shape (..., n, d)
+        Queries, which are the keys as well.
+    v : ndarray of shape (..., n, d_v)
+    landmarks : ndarray of shape (..., m, d)
+        From `tokenlab.attention.landmarks`, or any others.
+    inverse : "solve", "newton" or "pinv"
+        One linear system; the paper's iteration; eigenvalues, those below rounding cut off.
+    ridge : float, optional
+        Added to the diagonal of A: 1e-6 for "solve", 0 for the others; the released code's is 0.01.
+    iters : int
+        Newton steps.
+    normalize : None, "symmetric" or "landmark"
+        (3) keeps the largest eigenvalue at 1; (4) is what the released code of SOFT++ computes.
+    diagonal : bool
+        Repair the diagonal, (5), which is known to be 1. It costs $n m^2$ more.
+    mask : ndarray of bool of shape (..., n), optional
+        True for tokens that count. The others have no influence, whatever they hold, and their
+        output is 0. Landmarks must come from tokens that count.
+    causal : bool
+        Refused: the error says why.
+    max_bytes : float
+        Of the `(n, m)` kernel, kept for its second use; the rest is computed again.
+
+    Returns
+    -------
+    ndarray of shape (..., n, d_v)
+
+    Raises
+    ------
+    ShapeError, InvalidInput, DTypeError, BackendError
+        Shapes that do not fit, NaN, equal landmarks with `ridge=0`, unknown options, `causal`.
+
+    Warns
+    -----
+    RuntimeWarning
+        When a row sum of (3) is not positive, which a rebuilt kernel does not rule out.
+
+    Examples
+    --------
+    >>> q, v = [[0.0], [1.0], [2.0]], [[1.0], [2.0], [4.0]]
+    >>> soft_attention(q, v, [[0.0], [2.0]]).round(3).ravel().tolist()  # the exact one: 5.033
+    [2.754, 4.329, 5.348]
+    """
+    q, v, landmarks, mask = inputs.soft_inputs(q, v, landmarks, mask, causal)
+    if normalize not in (None, "symmetric", "landmark") or (normalize == "landmark" and diagonal):
+        raise InvalidInput(
+            f'soft_attention: normalize is {normalize!r}; expected None, "symmetric" or "landmark",'
+            ' and diagonal=True not with "landmark", whose kernel has no diagonal of 1.'
+        )
+    xp, shift = get_xp(q), landmarks.mean(axis=-2, keepdims=True)
+    a = landmark_kernel(landmarks)
+    middle = landmark_inverse(a, inverse, ridge, iters, q.dtype)
+    if normalize == "landmark":
+        half = a.sum(axis=-1, keepdims=True) ** -0.5
+        middle = partial(lambda plain, t: half * plain(half * t), middle)  # (4)
+    blocks = thin_blocks(q, scaled(landmarks, shift), shift, mask, max_bytes)
+    own = 1 - _diagonal(blocks, middle, a, q) if diagonal else None  # (..., n, 1)
+    if normalize != "symmetric":
+        return _apply(blocks, middle, v, own)
+    r = _apply(blocks, middle, xp.ones_like(v[..., :1]), own)  # (3), (..., n, 1)
+    r = step("row sums", _positive(r, mask), "of the rebuilt kernel", eq="r = Ŝ1", axes=("n", ""))
+    y = _apply(blocks, middle, v * r**-0.5, own) * r**-0.5  # (3)
+    return step("normalised", y, "rows and columns scaled", eq="R⁻½ŜR⁻½V (3)", axes=("n", "d_v"))
+
+
+def landmark_kernel(landmarks: Any) -> Any:
+    """The kernel of the landmarks in float64, `(..., m, m)`."""
+    wide = landmarks.astype(get_xp(landmarks).float64)
+    points = scaled(wide, wide.mean(axis=-2, keepdims=True))
+    a = exp_product(*points, *points)
+    return step("landmark kernel", a, "landmarks with landmarks", eq="A (1)", axes=("m", "m"))
+
+
+def thin_blocks(
+    q: Any, landmarks: tuple[Any, Any], shift: Any, mask: Any, max_bytes: float
+) -> Callable[[], Iterator[tuple[slice, Any]]]:
+    """A walk over the rows of P transposed, in blocks; as many as may be kept are made once."""
+    m, kept, room = landmarks[0].shape[-2], dict[int, Any](), max_bytes
+
+    def walk() -> Iterator[tuple[slice, Any]]:
+        nonlocal room
+        for rows in inputs.row_blocks(q.shape[:-1], m + q.shape[-1], q.dtype.itemsize):
+            p = kept.get(rows.start)
+            if p is None:
+                p = exp_product(*scaled(q[..., rows, :], shift), *landmarks)  # (1), (..., rows, m)
+                p = p if mask is None else p * mask[..., rows, None]
+                step("thin kernel", p, "tokens with landmarks", eq="Pᵀ (1)", axes=("n", "m"))
+                if p.nbytes <= room:
+                    kept[rows.start], room = p, room - p.nbytes
+            yield rows, p
+
+    return walk
+
+
+def _apply(blocks: Any, middle: Callable[[Any], Any], v: Any, own: Any) -> Any:
+    """`P^T A^+ (P v)`, and each token's `own` share of its value on top."""
+    xp = get_xp(v)
+    t = sum((p.swapaxes(-1, -2) @ v[..., rows, :]).astype(xp.float64) for rows, p in blocks())
+    step("values at landmarks", t, "each value, weighted by nearness", eq="PV", axes=("m", "d_v"))
+    u = step("solved", middle(t).astype(v.dtype), "for each landmark", eq="A⁺PV", axes=("m", "d_v"))
+    y = xp.empty_like(v)
+    for rows, p in blocks():
+        y[..., rows, :] = p @ u  # (2)
+        del p  # before the next block is made
+    if own is not None:
+        y += own * v  # (5)
+    return step("output", y, "", eq="Y = PᵀA⁺PV (2)", axes=("n", "d_v"))
+
+
+def _diagonal(blocks: Any, middle: Callable[[Any], Any], a: Any, q: Any) -> Any:
+    """The diagonal of the rebuilt kernel, `(..., n, 1)`; 1 where it is exact."""
+    xp = get_xp(q)
+    inverse = middle(xp.broadcast_to(xp.eye(a.shape[-1]), a.shape))  # (..., m, m)
+    diagonal = xp.empty_like(q[..., :1])
+    for rows, p in blocks():
+        p = p.astype(xp.float64)
+        diagonal[..., rows, 0] = ((p @ inverse) * p).sum(axis=-1)
+    return step("diagonal", diagonal, "of the rebuilt kernel; truly 1", eq="Ŝᵢᵢ", axes=("n", ""))
+
+
+def _positive(r: Any, mask: Any) -> Any:
+    """Row sums that can be divided by: 1 for masked tokens, and a small number for impossible."""
+    xp = get_xp(r)
+    if mask is not None:
+        r = xp.where(mask[..., None], r, xp.ones_like(r))
+    least = xp.finfo(r.dtype).eps * r.max(axis=-2, keepdims=True)
+    bad = int((r < least).sum())
+    if bad:
+        warnings.warn(
+            f"soft_attention: {bad} of {r.size} row sums of the rebuilt kernel are not positive; "
+            "the output there means nothing. Choose nearer landmarks, or pass diagonal=True.",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+    return xp.maximum(r, least)
