@@ -14,6 +14,7 @@ from tokenlab.errors import InvalidInput
 __all__ = [
     "TopK",
     "log_softmax",
+    "project_out",
     "segment_argmax",
     "segment_max",
     "segment_sum",
@@ -71,7 +72,7 @@ def topk(scores: Any, k: int) -> TopK:
 
 
 def _first_k(row: np.ndarray, k: int) -> np.ndarray:
-    """Positions of the `k` largest entries of one row; only those that reach the k-th are sorted."""
+    """Positions of the `k` largest entries of a row; only those that reach the k-th are sorted."""
     reach = np.flatnonzero(row >= np.partition(row, len(row) - k)[len(row) - k])
     return reach[np.argsort(-row[reach], kind="stable")[:k]]
 
@@ -212,3 +213,56 @@ def segment_argmax(x: Any, offsets: Any) -> Any:
     # The first row that holds the maximum is the largest of the negated row numbers.
     first = segment_max(xp.where(x == xp.repeat(best, lengths, axis=0), -rows, -xp.inf), offsets)
     return -xp.where(xp.isinf(first), 1.0, first).astype(xp.int64)
+
+
+def project_out(x: Any, basis: Any, alpha: float = 1.0, *, rtol: float | None = None) -> Any:
+    r"""Rows without their part in the span of `basis`: $X' = X - \alpha X P$.
+
+    $P = V V^\top$ projects onto the rows of `basis`, whose thin singular value decomposition is
+    $U S V^\top$. With $\alpha = 1$ nothing of the span is left. Hard debiasing calls this
+    neutralising (and then scales rows to length one), DECOR does it to text embeddings.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n, d)
+    basis : ndarray of shape (m, d)
+        Vectors that span the directions to remove; they need be neither orthogonal nor independent.
+    alpha : float
+        How much is removed, from 0 (nothing) to 1.
+    rtol : float, optional
+        Singular values of at most `rtol` times the largest count as 0, so that rounding in a
+        basis of dependent rows adds no direction; by default `max(m, d)` times the precision.
+
+    Returns
+    -------
+    ndarray of shape (n, d)
+
+    Raises
+    ------
+    ShapeError, InvalidInput, DTypeError, BackendError
+        Widths differ, a value is not finite, `alpha` is outside of [0, 1].
+
+    Examples
+    --------
+    >>> x = [[1.0, 1.0, 0.0], [0.0, 0.0, 2.0]]
+    >>> project_out(x, [[2.0, 0.0, 0.0]]).tolist()
+    [[0.0, 1.0, 0.0], [0.0, 0.0, 2.0]]
+    >>> project_out(x, [[2.0, 0.0, 0.0]], 0.5).tolist()
+    [[0.5, 1.0, 0.0], [0.0, 0.0, 2.0]]
+    """
+    xp = get_xp(x, basis)
+    x = checks.vectors(x, "x", "n", xp)
+    basis = checks.vectors(basis, "basis", "m", xp)
+    checks.same_width(x, "x", "n", basis, "basis", "m")
+    for name, value in (("alpha", alpha), ("rtol", 0.0 if rtol is None else rtol)):
+        if isinstance(value, bool) or not 0 <= value <= 1:
+            raise InvalidInput(f"project_out: {name} is {value!r}; expected a number from 0 to 1.")
+    if len(basis) == 0:
+        return x.copy()
+    scale = float(xp.abs(basis).max())
+    if scale == 0:
+        return x.copy()
+    _, s, vt = xp.linalg.svd(basis / scale, full_matrices=False)
+    rtol = max(basis.shape) * float(xp.finfo(basis.dtype).eps) if rtol is None else rtol
+    directions = vt[s > rtol * s[0]].astype(x.dtype, copy=False)  # (rank, d)
+    return x - x.dtype.type(alpha) * ((x @ directions.T) @ directions)

@@ -5,6 +5,7 @@ from tokenlab._lazy import lazy
 __getattr__, __dir__, __all__ = lazy(
     __name__,
     {
+        "reduction": ["show_reduction", "show_reductions", "show_scores"],
         "steps_figure": ["draw_steps"],
         "steps_page": ["render_fragment", "render_page"],
         "steps_table": ["format_table"],

@@ -1,0 +1,117 @@
+r"""Pruning in stages: which layers prune, to how many tokens, and what comes out at the end."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from tokenlab import checks
+from tokenlab.arrays import get_xp
+from tokenlab.errors import InvalidInput
+from tokenlab.pruning.reduction import Reduction
+from tokenlab.pruning.selectors import budget
+
+__all__ = ["Run", "Schedule"]
+
+
+class Run(NamedTuple):
+    """What a model made of its tokens under a schedule.
+
+    `x` are the tokens that are left `(m, d)`, `reduction` leads to them from the first ones,
+    `reductions` are the stages by layer, `n_by_layer` what `flops.multiply_adds` takes.
+    """
+
+    x: Any
+    reduction: Reduction
+    reductions: dict[int, Reduction]
+    n_by_layer: list[int]
+
+
+@dataclass(frozen=True)
+class Schedule:
+    r"""Layers, counted from 1, and how many tokens are left when they begin.
+
+    Parameters
+    ----------
+    stages : mapping of int to int or float
+        Layer -> a number of tokens, or a share **of the tokens at the start**; it may not grow.
+    rounding : {"half_up", "down", "up"}
+        What a share is rounded to, see `selectors.budget`.
+    positions : {"keep", "renumber"}
+        What later layers are told of the place of a token: its first position (FastV, SparseVLM
+        2.0), or its place among those that are left (TransPrune, the first SparseVLM).
+
+    Examples
+    --------
+    TransPrune on LLaVA-1.5:
+
+    >>> plan = Schedule({8: 0.875, 10: 0.625, 13: 0.125}, rounding="down")
+    >>> plan.counts(576, layers=14)
+    [576, 576, 576, 576, 576, 576, 576, 504, 504, 360, 360, 360, 72, 72]
+    """
+
+    stages: Mapping[int, int | float]
+    rounding: str = "half_up"
+    positions: str = "keep"
+
+    def counts(self, n: int, layers: int) -> list[int]:
+        """Tokens in each of the layers."""
+        counts, now = [], checks.count(n, "n")
+        self._checked(checks.count(layers, "layers"))
+        for layer in range(1, layers + 1):
+            if layer in self.stages:
+                left = budget(self.stages[layer], n, rounding=self.rounding)
+                if left > now:
+                    raise InvalidInput(
+                        f"Schedule: layer {layer} should have {left} tokens, but only {now} are "
+                        "left by then; shares are of the tokens at the start."
+                    )
+                now = left
+            counts.append(now)
+        return counts
+
+    def run(
+        self,
+        x: Any,
+        blocks: Sequence[Callable[[Any, Any, Any], Any]],
+        rule: Callable[..., Reduction],
+    ) -> Run:
+        r"""Send tokens through all blocks, and let the rule prune before those of the schedule.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n, d)
+        blocks : sequence of callables
+            `block(x, positions, size)` returns the next `x`; `size` is None or `(n,)`.
+        rule : callable
+            `rule(x, k, layer=..., size=...)` returns a `Reduction` to `k` tokens. One that merges
+            sizes passes `size` on to its merger.
+        """
+        xp = get_xp(x)
+        x = checks.vectors(x, "x", "n", xp, at_least=1)
+        counts = self.counts(len(x), len(blocks))
+        total = Reduction(xp.arange(len(x), dtype=xp.int64), len(x))
+        reductions: dict[int, Reduction] = {}
+        for layer, (block, k) in enumerate(zip(blocks, counts, strict=True), start=1):
+            if layer in self.stages and k < len(x):
+                reductions[layer] = rule(x, k, layer=layer, size=total.size)
+                x, total = reductions[layer].apply(x), total.compose(reductions[layer])
+            counts[layer - 1] = len(x)
+            x = block(x, self._places(total), total.size)
+        return Run(x, total, reductions, counts)
+
+    def _places(self, total: Reduction) -> Any:
+        xp = get_xp(total.kept)
+        if self.positions == "renumber" or len(total) > len(total.kept):
+            return xp.arange(len(total), dtype=xp.int64)
+        return total.kept
+
+    def _checked(self, layers: int) -> None:
+        if self.positions not in ("keep", "renumber"):
+            raise InvalidInput(
+                f'Schedule: positions is {self.positions!r}; expected "keep" or "renumber".'
+            )
+        outside = [layer for layer in self.stages if not 1 <= layer <= layers]
+        if outside:
+            raise InvalidInput(
+                f"Schedule: there is no layer {outside[0]}; the model has layers 1 to {layers}."
+            )

@@ -1,0 +1,172 @@
+r"""Token Merging: Your ViT But Faster (ToMe).
+
+Daniel Bolya, Cheng-Yang Fu, Xiaoliang Dai, Peizhao Zhang, Christoph Feichtenhofer, Judy Hoffman.
+ICLR 2023. arXiv:2210.09461
+
+Tokens that are alike can share a place. In each layer, between attention and MLP, ToMe splits the
+tokens into two sets, lets each of the first set find its most similar one of the second, and merges
+the `r` most similar pairs. Sizes are remembered, so that means and attention stay fair to tokens
+that stand for many.
+
+| paper's symbol | name here | shape |
+|---|---|---|
+| keys $K$, mean over heads | `keys` | `(n, d)` or `(h, n, d)` |
+| $r$ | `r` | |
+| $s$ | `size` | `(n,)` |
+| sets $\mathbb{A}$, $\mathbb{B}$ | even and odd positions | |
+
+$$b(a) = \arg\max_{b \in \mathbb{B}} \cos(k_a, k_b), \quad
+\text{merge the } r \text{ pairs of largest cosine} \qquad (1)$$
+$$x_b \leftarrow \frac{s_b x_b + \sum_{a \to b} s_a x_a}{s_b + \sum_{a \to b} s_a} \qquad (2)$$
+$$A = \mathrm{softmax}\!\left(\frac{Q K^\top}{\sqrt d} + \log s\right) \qquad (3)$$
+
+Differs from the paper
+----------------------
+- Written from the equations, since the authors' code may not be used commercially. (3) is
+  `size_attention.size_aware_attention`.
+- The result is in the order of the image; the authors' is first the rest of $\mathbb{A}$, then
+  $\mathbb{B}$.
+- An `r` that cannot be is refused. It is easily asked for, and easily cut down unnoticed.
+- Which tokens are even depends on `protect`: positions count from the first token, protected ones
+  with them, as in the authors' layout with the CLS token in front.
+
+Cost
+----
+$n^2 d / 4$ multiply-adds for the cosines, and $r$ rows to add.
+
+Example
+-------
+    reduction = tome.reduce(keys, r=16, size=size, protect=1)
+    x, size = reduction.apply(x), reduction.size
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from tokenlab import checks
+from tokenlab.arrays import get_xp
+from tokenlab.engine import accelerated
+from tokenlab.errors import InvalidInput
+from tokenlab.numerics import topk, unit
+from tokenlab.pruning.mergers import group_means, mean_keys
+from tokenlab.pruning.reduction import Reduction, checked_size
+from tokenlab.retrieval.index import token_blocks
+from tokenlab.steps import step
+
+__all__ = ["layer_counts", "reduce"]
+
+
+def reduce(keys: Any, r: int, *, size: Any = None, protect: int = 0) -> Reduction:
+    r"""Merge the `r` most similar pairs, (1) and (2).
+
+    Parameters
+    ----------
+    keys : ndarray of shape (n, d) or (h, n, d)
+        What tokens are compared by; keys of several heads are averaged.
+    r : int
+        Tokens that go, at most `(n - protect) // 2`; with 0 nothing changes.
+    size : ndarray of shape (n,), optional
+        How many tokens each one stands for already.
+    protect : int
+        Tokens in front, such as CLS, that neither merge nor take in others.
+
+    Returns
+    -------
+    Reduction
+        With sizes.
+
+    Raises
+    ------
+    InvalidInput, ShapeError, DTypeError, BackendError
+        An `r` that cannot be, NaN, sizes that do not fit.
+
+    Examples
+    --------
+    >>> merged = reduce([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0], [0.0, 1.0]], 1)
+    >>> merged.matrix().tolist(), merged.size.tolist()
+    ([[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 0.5, 0.5]], [1.0, 1.0, 2.0])
+    """
+    xp = get_xp(keys) if size is None else get_xp(keys, size)
+    keys, protect = mean_keys(keys), checks.count(protect, "protect", at_least=0)
+    n, r = len(keys), checks.count(r, "r", at_least=0)
+    most = max(0, n - protect) // 2
+    if r > most:
+        raise InvalidInput(
+            f"reduce: r is {r}, but of n = {n} tokens, {protect} of them protected, at most "
+            f"{most} can merge into others in one step. Pass r={most}, or merge in several layers."
+        )
+    given = checked_size(size, n, keys)
+    groups = xp.arange(n, dtype=xp.int64)
+    if r:
+        directions = unit(keys)
+        a = xp.arange(-(-protect // 2) * 2, n, 2, dtype=xp.int64)  # even and not protected
+        b = xp.arange(protect // 2 * 2 + 1, n, 2, dtype=xp.int64)  # odd and not protected
+        cosine, nearest = best_partner(directions[a], directions[b])  # (1)
+        step("cosine", cosine, "with the most similar token of B", eq="(1)", axes=("n_a",))
+        merging = step("merging", topk(cosine, r).ids, "the best pairs", axes=("r",), of="n_a")
+        groups[a[merging]] = b[nearest[merging]]
+    stays = groups == xp.arange(n)
+    row = xp.cumsum(stays.astype(xp.int64)) - 1
+    kept = xp.nonzero(stays)[0].astype(xp.int64)
+    merged = group_means(kept, row[groups], size=given)  # (2)
+    step("kept", kept, "where the tokens that are left stand", axes=("k",), of="n")
+    step("size", merged.size, "how many tokens each stands for", eq="s", axes=("k",))
+    if size is None:
+        merged = Reduction(merged.kept, n, merged.transform, merged.size)
+    return merged
+
+
+@accelerated("pruning.best_partner", work=lambda a, b: len(a) * len(b), pays_from=1e4)
+def best_partner(a: Any, b: Any) -> tuple[Any, Any]:
+    """The largest cosine of each row of `a` with the rows of `b`, and whose it is; ties: first."""
+    xp = get_xp(a, b)
+    best, nearest = xp.empty(len(a), dtype=a.dtype), xp.empty(len(a), dtype=xp.int64)
+    for rows in token_blocks(len(a), len(b)):
+        cosines = step("cosines", a[rows] @ b.T, "A against B", axes=("n_a", "n_b"))
+        nearest[rows], best[rows] = cosines.argmax(axis=1), cosines.max(axis=1)
+    return best, nearest
+
+
+def layer_counts(
+    n: int, r: int | Sequence[int], layers: int, *, protect: int = 0, inflect: float = 0.0
+) -> list[tuple[int, int]]:
+    r"""Tokens in the attention and in the MLP of each layer, for `flops.multiply_adds`.
+
+    Parameters
+    ----------
+    n : int
+        Tokens at the start.
+    r : int or sequence of int
+        Merged in every layer, or in each.
+    layers : int
+    protect : int
+    inflect : float
+        From -1 to 1: merge linearly more in late layers (above 0) or in early ones (below 0), `r`
+        on average.
+
+    Examples
+    --------
+    >>> layer_counts(197, 13, 12, protect=1)[-1]
+    (54, 41)
+    >>> [before - after for before, after in layer_counts(197, 8, 4, inflect=-1.0)]
+    [16, 11, 5, 0]
+    """
+    layers = checks.count(layers, "layers")
+    if isinstance(r, int):
+        if not -1 <= inflect <= 1:
+            raise InvalidInput(f"layer_counts: inflect is {inflect!r}; expected -1 to 1.")
+        slope = [2 * i / (layers - 1) - 1 if layers > 1 else 0.0 for i in range(layers)]
+        r = [round(checks.count(r, "r", at_least=0) * (1 + inflect * s)) for s in slope]
+    if len(r) != layers:
+        raise InvalidInput(f"layer_counts: r has {len(r)} entries for {layers} layers.")
+    counts: list[tuple[int, int]] = []
+    for merged in r:
+        most = max(0, n - protect) // 2
+        if merged > most:
+            raise InvalidInput(
+                f"layer_counts: r is {merged} in layer {len(counts) + 1}, which has {n} tokens; at "
+                f"most {most} can merge there."
+            )
+        counts.append((n, n - merged))
+        n -= merged
+    return counts

@@ -1,0 +1,201 @@
+r"""TransPrune: Token Transition Pruning for Efficient Large Vision-Language Model.
+
+Ao Li, Yuxiang Duan, Jinghui Zhang, Congbo Ma, Yutong Xie, Gustavo Carneiro, Mohammad Yaqub,
+Hu Wang. 2025, to appear at CVPR 2026. arXiv:2507.20630
+
+How a token changes on its way through a layer says how much meaning it takes on. TransPrune scores
+each image token by how much a module changes its length and its direction (TTV), sums that over
+layers, and adds how much the instruction attends to it (IGA). It prunes in stages inside of the
+language model.
+
+| paper's symbol | name here | shape |
+|---|---|---|
+| $T_{in}$, normalised input of a module | `t_in` | `(n, d)` |
+| $T_{out}$, its output before the residual sum | `t_out` | `(n, d)` |
+| TTV | `variation` | `(n,)` |
+| IGA | `instruction` | `(n,)` |
+| $\alpha$ | `alpha` | |
+
+$$m = \frac{\lVert T_{out} \rVert}{\lVert T_{in} \rVert}, \quad
+c = \cos(T_{out}, T_{in}) \qquad (1)$$
+$$\mathrm{TTV} = \mathrm{softmax}_{\text{tokens}}(1 - |c|)\, m \qquad (2)$$
+$$\text{score} = \alpha \sum_{\text{layers}} (\mathrm{TTV}_{\text{attention}} +
+\mathrm{TTV}_{\text{MLP}}) + (1 - \alpha)\, \mathrm{IGA} \qquad (3)$$
+
+The sum in (3) is the caller's: add up `transition_variation` of both modules of the layers 7 to 12
+of 32, up to the one that prunes, for the tokens that are still there. The paper prunes after layers
+7, 9 and 12 to 87.5, 62.5 and 12.5 % of the image tokens.
+
+Differs from the paper
+----------------------
+- `variant="official"` is the released code: $1 - c$ instead of $1 - |c|$ in (2), so that a token
+  that turns round scores highest; the softmax over the whole sequence, not over image tokens alone;
+  and both terms of (3) divided by their sums. All three can change the ranking.
+- A token whose input has length 0 gets $m = 0$ and goes first; the paper does not say.
+
+Cost
+----
+$O(nd)$ per module for TTV. IGA needs the attention rows of the instruction, $n_{text}\, n\, d$.
+
+Example
+-------
+    variation = sum(transition_variation(a, b) for a, b in modules)
+    instruction = instruction_attention(attention, text=slice(620, 640), image=slice(35, 611))
+    reduction = transprune.reduce(variation, instruction, k=504)
+"""
+
+import numbers
+from typing import Any
+
+from tokenlab import checks
+from tokenlab.arrays import get_xp
+from tokenlab.errors import InvalidInput, ShapeError
+from tokenlab.numerics import softmax
+from tokenlab.pruning.reduction import Reduction, selection
+from tokenlab.pruning.scores import checked_attention, checked_scores
+from tokenlab.pruning.selectors import budget, checked_variant, top_k
+from tokenlab.steps import step
+
+__all__ = ["instruction_attention", "reduce", "transition_variation"]
+
+
+def transition_variation(
+    t_in: Any, t_out: Any, *, variant: str = "paper", image: slice | None = None
+) -> Any:
+    r"""How much a module changes each token, in length and in direction: (1) and (2).
+
+    Parameters
+    ----------
+    t_in, t_out : ndarray of shape (n, d)
+        What goes into the module after its norm, and what it adds to the residual stream. A common
+        rotation of both changes nothing.
+    variant : {"paper", "official"}
+        $1 - |c|$, or $1 - c$.
+    image : slice, optional
+        The image tokens of a longer sequence: only they get scores. The paper's softmax runs over
+        them alone, the official one over everything that was passed.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+
+    Examples
+    --------
+    >>> t_in, t_out = [[1.0, 0.0], [1.0, 0.0], [2.0, 0.0]], [[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]]
+    >>> transition_variation(t_in, t_out).round(5).tolist()
+    [0.21194, 0.57612, 0.10597]
+    >>> transition_variation(t_in, t_out, variant="official").round(5).tolist()
+    [0.09003, 0.24473, 0.33262]
+    """
+    xp = get_xp(t_in, t_out)
+    checked_variant(variant)
+    t_in = checks.vectors(t_in, "t_in", "n", xp, at_least=1)
+    t_out = checks.vectors(t_out, "t_out", "n", xp, at_least=1)
+    if t_in.shape != t_out.shape:
+        raise ShapeError(
+            f"transition_variation: t_in is {t_in.shape}, t_out is {t_out.shape}; expected the "
+            "same (n, d)."
+        )
+    if image is not None and variant == "paper":
+        t_in, t_out, image = t_in[image], t_out[image], None
+    before, after = (xp.sqrt((t * t).sum(axis=1)) for t in (t_in, t_out))
+    there = xp.where(before > 0, before, 1)
+    magnitude = xp.where(before > 0, after / there, 0)  # (1)
+    lengths = there * xp.where(after > 0, after, 1)
+    cosine = (t_in * t_out).sum(axis=1) / lengths  # (1)
+    step("magnitude", magnitude, "how much longer the output is", eq="m (1)", axes=("n",))
+    step("cosine", cosine, "how much of its direction is the input's", eq="c (1)", axes=("n",))
+    turn = 1 - xp.abs(cosine) if variant == "paper" else 1 - cosine
+    variation = softmax(turn) * magnitude  # (2)
+    variation = variation if image is None else variation[image]
+    return step("variation", variation, "change in both", eq="TTV (2)", axes=("n",))
+
+
+def instruction_attention(attention: Any, *, text: slice, image: slice) -> Any:
+    r"""What the instruction attends to: the mean over heads and text rows, image columns only.
+
+    Parameters
+    ----------
+    attention : ndarray of shape (h, n, n)
+        Causal softmax attention of the whole sequence.
+    text, image : slice
+        Where the instruction stands, after the image, and where the image tokens stand.
+
+    Returns
+    -------
+    ndarray of shape (n_image,)
+
+    Examples
+    --------
+    >>> rows = [[1.0, 0.0, 0.0], [0.5, 0.5, 0.0], [0.25, 0.5, 0.25]]
+    >>> instruction_attention([rows], text=slice(2, 3), image=slice(0, 2)).tolist()
+    [0.25, 0.5]
+    """
+    part = checked_attention(attention)[:, text, image]
+    if 0 in part.shape:
+        raise ShapeError(
+            f"instruction_attention: text and image cut attention down to {part.shape}; expected "
+            "at least one row and one column."
+        )
+    found = part.mean(axis=(0, 1))
+    return step("instruction", found, "what the text looks at", eq="IGA", axes=("n",))
+
+
+def reduce(
+    variation: Any,
+    instruction: Any = None,
+    *,
+    k: int | float,
+    alpha: float = 0.5,
+    variant: str = "paper",
+    rounding: str = "down",
+) -> Reduction:
+    r"""Keep the tokens of the highest score, (3).
+
+    Parameters
+    ----------
+    variation : ndarray of shape (n,)
+        TTV, summed over modules and layers.
+    instruction : ndarray of shape (n,), optional
+        IGA; without it TTV alone decides.
+    k : int or float
+        The budget, see `selectors.budget`. The paper's shares are of the image tokens at the start
+        and round down: `Schedule` counts them.
+    alpha : float
+        Weight of the variation, from 0 to 1.
+    variant : {"paper", "official"}
+        `"official"` divides both by their sums first.
+    rounding : {"down", "half_up", "up"}
+
+    Returns
+    -------
+    Reduction
+
+    Examples
+    --------
+    >>> reduce([0.2, 0.6, 0.1], [0.1, 0.1, 0.9], k=1).kept.tolist()
+    [2]
+    >>> reduce([0.2, 0.6, 0.1], k=1).kept.tolist()
+    [1]
+    """
+    scores = checked_scores(variation, "variation")
+    checked_variant(variant)
+    k = budget(k, len(scores), rounding=rounding)
+    number = isinstance(alpha, numbers.Real) and not isinstance(alpha, bool)
+    if not number or not 0 <= alpha <= 1:
+        raise InvalidInput(f"reduce: alpha is {alpha!r}; expected a number from 0 to 1.")
+    if instruction is not None:
+        get_xp(variation, instruction)
+        other = checked_scores(instruction, "instruction")
+        if other.shape != scores.shape:
+            raise ShapeError(
+                f"reduce: variation has n = {len(scores)} tokens, instruction {len(other)}; both "
+                "must be of the same image tokens."
+            )
+        if variant == "official":
+            scores, other = scores / (scores.sum() + 1e-8), other / (other.sum() + 1e-8)
+        scores = alpha * scores + (1 - alpha) * other  # (3)
+    step("score", scores, "change and attention", eq="(3)", axes=("n",))
+    reduction = selection(top_k(scores, k), len(scores))
+    step("kept", reduction.kept, "in their order", axes=("k",), of="n")
+    return reduction
