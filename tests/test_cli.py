@@ -64,7 +64,8 @@ def test_an_unknown_command_is_refused(capsys):
 
 def test_an_unknown_part_of_the_tour_is_refused(capsys, tmp_path):
     assert main(["tour", "attic", "--out", str(tmp_path)]) == 2
-    assert all(part in capsys.readouterr().err for part in PARTS)
+    error = capsys.readouterr().err
+    assert all(part in error for part in PARTS)
 
 
 def test_the_retrieval_part_of_the_tour(tmp_path, capsys, monkeypatch):

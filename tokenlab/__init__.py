@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = lazy(
         "arrays": ["get_xp", "has_gpu", "to_numpy"],
         "engine": ["use_engine"],
         "steps": ["record", "step"],
+        "attention": [],
         "checks": [],
         "data": [],
         "errors": [],
@@ -17,6 +18,9 @@ __getattr__, __dir__, __all__ = lazy(
         "papers": [],
         "plots": [],
         "progress": [],
+        "pruning": [],
+        "quantization": [],
+        "logits": [],
         "retrieval": [],
     },
 )

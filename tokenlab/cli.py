@@ -14,10 +14,20 @@ import tokenlab
 from tokenlab.errors import InvalidInput, TokenlabError
 from tokenlab.tour import PARTS
 
-# What `tokenlab steps NAME` can show: NAME -> function(question, k_prime) in a part of the tour.
+# What `tokenlab steps NAME` can show: NAME -> function(number, k_prime) in a part of the tour.
+# The part says how many numbers there are, which one is shown, and what it stands for: `count()`,
+# `SHOWN` and `subject(number)`.
 STEP_THROUGHS = {
     "xtr": ("retrieval", "xtr_steps", "retrieve tokens, impute the rest, rank"),
     "maxsim": ("retrieval", "maxsim_steps", "compare every token, rank"),
+    "soft": ("attention", "soft_steps", "landmarks, thin kernel, inverse, output"),
+    "newton": ("attention", "newton_steps", "every iterate, and the eigenvalues it has inverted"),
+    "newton-never": ("attention", "newton_never_steps", "without the factor 0.9 it is stuck"),
+    "newton-spoilt": ("attention", "newton_spoilt_steps", "more iterations hurt"),
+    "vq": ("logits", "vq_steps", "code logits, normaliser, scatter to the tokens"),
+    "hiprune": ("pruning", "hiprune_steps", "anchors, their neighbours, registers"),
+    "todre": ("pruning", "todre_steps", "again and again the token unlike all others"),
+    "tome": ("pruning", "tome_steps", "merge the most similar pairs"),
 }
 
 
@@ -58,15 +68,17 @@ def _parser() -> argparse.ArgumentParser:
 
     steps = commands.add_parser(
         "steps",
-        help="step through one paper on one question",
-        description="Record a search, print its steps as a table, and write them as a page.",
-        epilog="\n".join(f"  {name:<8} {text}" for name, (_, _, text) in STEP_THROUGHS.items()),
+        help="step through one paper on one example",
+        description="Record what runs, print its steps as a table, and write them as a page.",
+        epilog="\n".join(f"  {name:<14} {text}" for name, (_, _, text) in STEP_THROUGHS.items()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     steps.add_argument("name", choices=STEP_THROUGHS, metavar="NAME", help="what to step through")
-    steps.add_argument("--question", type=int, default=12, help="0 to 157 (%(default)s)")
+    steps.add_argument(
+        "--question", "--position", dest="number", type=int, help="which example, from 0"
+    )
     steps.add_argument("--k-prime", type=int, default=100, help="tokens retrieved (%(default)s)")
-    steps.add_argument("--html", type=Path, help="where to write the page (NAME-QUESTION.html)")
+    steps.add_argument("--html", type=Path, help="where to write the page (NAME-NUMBER.html)")
     steps.add_argument("--no-browser", action="store_true", help="do not open the page")
     steps.set_defaults(run=_steps)
 
@@ -89,18 +101,16 @@ def _tour(arguments: argparse.Namespace) -> int:
 
 
 def _steps(arguments: argparse.Namespace) -> int:
-    from tokenlab.data import load_faq
-
-    n = len(load_faq())
-    if not 0 <= arguments.question < n:
-        raise InvalidInput(f"--question is {arguments.question}; expected 0 to {n - 1}.")
-    part, function, what = STEP_THROUGHS[arguments.name]
-    make = getattr(importlib.import_module(f"tokenlab.tour.{part}"), function)
-    steps = make(arguments.question, arguments.k_prime)
-    question = load_faq().questions[arguments.question]
-    print(f"Question {arguments.question}: {question}\n\n{steps}\n")
-    path = arguments.html or Path(f"{arguments.name}-{arguments.question}.html")
-    page = steps.to_html(path, title=f"{arguments.name}: {what} – “{question}”").resolve()
+    family, function, what = STEP_THROUGHS[arguments.name]
+    part = importlib.import_module(f"tokenlab.tour.{family}")
+    number = part.SHOWN if arguments.number is None else arguments.number
+    n = part.count()
+    if not 0 <= number < n:
+        raise InvalidInput(f"{arguments.name}: the number is {number}; expected 0 to {n - 1}.")
+    steps = getattr(part, function)(number, arguments.k_prime)
+    print(f"{part.subject(number)}\n\n{steps}\n")
+    path = arguments.html or Path(f"{arguments.name}-{number}.html")
+    page = steps.to_html(path, title=f"{arguments.name}: {what} – {part.subject(number)}").resolve()
     print(f"Step through it in a browser: {page}")
     if not arguments.no_browser and _has_browser():
         webbrowser.open(page.as_uri())

@@ -4,4 +4,4 @@ A part is a module with `run(out: Path) -> None` that prints its story and write
 `out`. Nothing is stored: every number is computed while you watch.
 """
 
-PARTS = ("retrieval",)
+PARTS = ("retrieval", "logits", "attention", "pruning")

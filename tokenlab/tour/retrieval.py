@@ -3,6 +3,7 @@
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,7 +26,7 @@ from tokenlab.retrieval import (
 from tokenlab.steps import Steps, record
 from tokenlab.tour.terminal import heading, paragraph, short, table
 
-SHOWN_K_PRIME = 100
+SHOWN, SHOWN_K_PRIME = 12, 100  # the question and the k' of a step-through
 K_PRIMES = (10, 100, 1000, 5000)
 
 
@@ -54,6 +55,16 @@ def run(out: Path) -> None:
         out / "xtr.html", title="XTR, step by step"
     )
     print(f"\nStep through one of these questions in a browser: {page}")
+
+
+def count() -> int:
+    """Questions that can be shown."""
+    return len(load_faq())
+
+
+def subject(question: int) -> str:
+    """A question in words."""
+    return f"Question {question}: {load_faq().questions[question]}"
 
 
 def xtr_steps(question: int, k_prime: int = SHOWN_K_PRIME) -> Steps:
@@ -87,15 +98,12 @@ def _methods(faq: FAQ) -> list[Method]:
     ]
     for k_prime in (*K_PRIMES, faq.index.n_tokens):
         label = f"{k_prime:,}" if k_prime < faq.index.n_tokens else "all tokens"
-        methods.append(
-            Method(
-                f"XTR, k' = {label}",
-                lambda q, k_prime=k_prime: xtr_search(
-                    faq.queries[q], faq.index, k_prime=k_prime, k=10
-                ),
-            )
-        )
+        methods.append(Method(f"XTR, k' = {label}", partial(_xtr, faq, k_prime)))
     return methods
+
+
+def _xtr(faq: FAQ, k_prime: int, question: int) -> Any:
+    return xtr_search(faq.queries[question], faq.index, k_prime=k_prime, k=10)
 
 
 def _rank_all(method: Method, n: int) -> tuple[list[Any], float]:
