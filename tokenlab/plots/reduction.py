@@ -147,12 +147,18 @@ def show_reductions(
         panels.append((f"{name}: {len(reduction)}", reduction))
     columns = min(checks.count(columns, "columns"), len(panels))
     rows = -(-len(panels) // columns)
+    height = (PANEL + 0.35) * rows + 0.3  # inches
     figure, axes = plt.subplots(
         rows,
         columns,
-        figsize=(PANEL * columns, (PANEL + 0.35) * rows + 0.3),
+        figsize=(PANEL * columns, height),
         # Fixed margins: a layout that measures all texts takes longer than the drawing.
-        gridspec_kw={"left": 0.01, "right": 0.99, "top": 1 - 0.16 / rows, "bottom": 0.08 / rows}
+        gridspec_kw={
+            "left": 0.01,
+            "right": 0.99,
+            "top": 1 - (0.75 if title else 0.35) / height,
+            "bottom": 0.08 / rows,
+        }
         | {"wspace": 0.05, "hspace": 0.22},
     )
     flat = np.atleast_1d(axes).ravel()
@@ -167,7 +173,7 @@ def show_reductions(
     for ax in flat[len(panels) :]:
         ax.set_axis_off()
     if title:
-        figure.suptitle(title, color=INK)
+        figure.suptitle(title, color=INK, y=1 - 0.1 / height)
     return figure
 
 
