@@ -34,7 +34,8 @@ Differs from the paper
 Measured on the output layer that comes with the package (`benchmarks/logits.py`): with 256 and
 1,024 codes of its 4,096 rows every row is scored, with 2,048 codes still 77 % for the best token
 and 88 % for fifty. Hidden states are long and rows of a code far apart, so that (1) is a bound that
-no token comes near. The left side of (2) is 4.7 and 3.2 nats low, the right side over 100 nats high.
+no token comes near. The left side of (2) is 4.7 and 3.2 nats low, the right side over 100 nats
+high.
 
 Cost
 ----
