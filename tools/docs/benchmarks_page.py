@@ -1,0 +1,119 @@
+"""The page of benchmarks, from the JSON files that the scripts in `benchmarks/` write."""
+
+from __future__ import annotations
+
+import ast
+import json
+from html import escape
+from pathlib import Path
+from typing import Any
+
+INTRODUCTION = """# Benchmarks
+
+Every number on this page was read from a file in `benchmarks/results/` when the site was built;
+the command above each table makes the file anew. The methods of a table ran in turn, round after
+round, in one process, so that a busy moment of the machine fell on all of them. A bar is a
+median, shorter is faster; the quartiles stand beside it. "Times as fast" is the baseline's median
+divided by the method's.
+"""
+
+
+def write(page: Path, root: Path) -> Path:
+    """Write the page from `root/benchmarks/results`."""
+    parts = [INTRODUCTION]
+    for file in sorted((root / "benchmarks" / "results").glob("*.json")):
+        parts += _script(file, root)
+    page.write_text("\n".join(parts), encoding="utf-8")
+    return page
+
+
+def _script(file: Path, root: Path) -> list[str]:
+    runs = json.loads(file.read_text(encoding="utf-8"))
+    script = root / "benchmarks" / f"{file.stem}.py"
+    text = ast.get_docstring(ast.parse(script.read_text(encoding="utf-8"))) or ""
+    about = [p for p in text.split("\n\n") if not p.strip().startswith("python ")]
+    parts = [f"## {file.stem.replace('_', ' ').capitalize()}", *about]
+    parts.append(f"```sh\n{_command(file, runs)}\n```")
+    parts += [_machine(runs), ""]
+    for run in runs:
+        threads = run["machine"]["threads"]
+        label = f"{threads} thread{'' if threads == '1' else 's'}"
+        for section in run["sections"]:
+            parts.append(_section(section, label))
+    return [f"{part}\n" for part in parts]
+
+
+def _command(file: Path, runs: list[dict[str, Any]]) -> str:
+    threads = [run["machine"]["threads"] for run in runs]
+    rounds = {t["rounds"] for r in runs for s in r["sections"] for t in s.get("timings", [])}
+    options = f" --threads {' '.join(threads)}" if all(t.isdigit() for t in threads) else ""
+    options += f" --rounds {max(rounds)}" if rounds else ""
+    return f"python benchmarks/{file.stem}.py{options} --json benchmarks/results/{file.name}"
+
+
+def _machine(runs: list[dict[str, Any]]) -> str:
+    """What the numbers were measured on; each run has its own load."""
+    about = dict(runs[0]["machine"])
+    about["threads"] = ", ".join(run["machine"]["threads"] for run in runs)
+    about["load"] = "; ".join(run["machine"]["load"] for run in runs)
+    rows = [
+        f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in about.items()
+    ]
+    return (
+        '<details><summary>The machine and the versions</summary>\n<table class="machine"><tbody>'
+        f"{''.join(rows)}</tbody></table>\n</details>"
+    )
+
+
+def _section(section: dict[str, Any], label: str) -> str:
+    heading = f"### {section['title']}, {label}"
+    if "rows" in section:
+        rows = [
+            f"<tr><th>{escape(k)}</th><td>{escape(v)}</td></tr>" for k, v in section["rows"].items()
+        ]
+        return f"{heading}\n\n<table><tbody>{''.join(rows)}</tbody></table>"
+    timings, claims = section["timings"], section.get("claims", [])
+    slowest = max(t["median"] for t in timings)
+    base = _baseline(section)
+    head = "<th>method</th><th>median</th><th>ms</th><th>quartiles</th>" + (
+        f"<th>times as fast as {escape(base['name'])}</th>" if base else ""
+    )
+    rows = [_row(t, slowest, base) for t in timings]
+    table = (
+        f'<table class="bench"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+    )
+    return "\n\n".join([heading, table, "\n".join(_claim(claim) for claim in claims)])
+
+
+def _baseline(section: dict[str, Any]) -> dict[str, Any] | None:
+    """What the script compares with; files written before it was kept have it in their claims."""
+    names = {t["name"]: t for t in section["timings"]}
+    slower = [claim["slower"] for claim in section.get("claims", [])]
+    return names.get(section.get("baseline", slower[0] if slower else ""))
+
+
+def _row(timing: dict[str, Any], slowest: float, base: dict[str, Any] | None) -> str:
+    ours = " ours" if timing["name"].startswith(("tokenlab", "SOFT")) else ""
+    share = 100 * timing["median"] / slowest
+    bar = f'<span class="bar{ours}" style="width:{share:.1f}%"></span>'
+    cells = [f'<th scope="row">{escape(timing["name"])}</th>', f'<td class="bars">{bar}</td>']
+    cells.append(f"<td>{_ms(timing['median'])}</td>")
+    cells.append(f"<td>{_ms(timing['lower'])} to {_ms(timing['upper'])}</td>")
+    if base:
+        cells.append(f"<td>{base['median'] / timing['median']:.2f}</td>")
+    return f"<tr>{''.join(cells)}</tr>"
+
+
+def _ms(seconds: float) -> str:
+    """Milliseconds with three significant digits or more."""
+    value = 1e3 * seconds
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _claim(claim: dict[str, Any]) -> str:
+    reached = claim["ratio"] >= claim["at_least"]
+    verdict = "reached" if reached else "**not reached**"
+    return (
+        f"- {claim['faster']} is {claim['ratio']:.2f} times as fast as {claim['slower']}; "
+        f"target {claim['at_least']:g}: {verdict}"
+    )

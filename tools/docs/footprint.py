@@ -1,0 +1,64 @@
+"""What each extra costs on disk, counted from the packages that are installed at the build."""
+
+from __future__ import annotations
+
+import re
+from importlib import metadata
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+EXTRAS = {
+    "": "the library: every function, in its readable form",
+    "fast": "Numba twins of the hot loops, SciPy",
+    "plot": "pictures: `steps.show()`, the tour's figures",
+    "tutorials": "tutorials as notebooks (Jupyter itself comes on top)",
+    "test": "the tests",
+}
+
+
+def write(path: Path) -> Path:
+    """Write the table, to be included in a page."""
+    lines = ["| `pip install` | what it brings | packages | MB |", "|---|---|---:|---:|"]
+    for extra, what in EXTRAS.items():
+        names = closure("tokenlab", extra)
+        name = f"tokenlab[{extra}]" if extra else "tokenlab"
+        total = sum(size(n) for n in names)
+        lines.append(f'| `"{name}"` | {what} | {len(names)} | {total / 1e6:.0f} |')
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def closure(package: str, extra: str = "") -> set[str]:
+    """The names of a package, with an extra, and of all that it requires here."""
+    seen: set[tuple[str, str]] = set()
+    todo = [(normal(package), ""), (normal(package), extra)]
+    while todo:
+        name, of = todo.pop()
+        if (name, of) in seen:
+            continue
+        seen.add((name, of))
+        for text in metadata.requires(name) or ():
+            need = Requirement(text)
+            if need.marker is None or need.marker.evaluate({"extra": of}):
+                todo += [(normal(need.name), e) for e in ("", *need.extras)]
+    return {name for name, _ in seen}
+
+
+def normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def size(name: str) -> int:
+    """Bytes of the files that a package installed, without what Python compiled since."""
+    if name == "tokenlab":  # its files may be linked and not copied
+        root = Path(metadata.distribution(name).locate_file(""))
+        import tokenlab
+
+        root = Path(tokenlab.__file__).parent
+        files = [p for p in root.rglob("*") if p.is_file()]
+    else:
+        files = [Path(f.locate()) for f in metadata.files(name) or ()]
+    files = [f for f in files if "__pycache__" not in f.parts and f.is_file()]
+    return sum(f.stat().st_size for f in files)

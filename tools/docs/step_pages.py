@@ -1,0 +1,62 @@
+"""The step-through pages: one for every entry of `tokenlab steps`, and a page that shows them."""
+
+from __future__ import annotations
+
+import importlib
+from html import escape
+from pathlib import Path
+
+from tokenlab.cli import STEP_THROUGHS
+
+K_PRIME = 100
+FIRST = "xtr"  # stands open on the page
+INTRODUCTION = """# Step-throughs
+
+A step-through is a run that was recorded: the function's own source on the left, the line that
+just ran lit, the value that it made on the right. Press <kbd>←</kbd> and <kbd>→</kbd>, or the
+buttons. Every array is real data that comes with the package.
+
+Make one of your own run, of anything that calls the library:
+
+```python
+from tokenlab import record
+from tokenlab.data import load_faq
+from tokenlab.retrieval import xtr_search
+
+faq = load_faq()
+with record({"n_q": faq.question_tokens[5]}) as steps:
+    xtr_search(faq.queries[5], faq.index, k_prime=100, k=3)
+steps.to_html("mine.html")
+```
+
+The pages below are what `tokenlab steps NAME` writes. A page is one file and loads nothing: mail
+it, or put it into a course.
+"""
+
+
+def write(folder: Path) -> list[Path]:
+    """Write NAME.html for every step-through and index.md; return the pages."""
+    folder.mkdir(parents=True, exist_ok=True)
+    pages, parts = [], [INTRODUCTION]
+    for name, (family, function, what) in STEP_THROUGHS.items():
+        part = importlib.import_module(f"tokenlab.tour.{family}")
+        steps = getattr(part, function)(part.SHOWN, K_PRIME)
+        subject = part.subject(part.SHOWN)
+        page = steps.to_html(folder / f"{name}.html", title=f"{name}: {what} – {subject}")
+        pages.append(page)
+        parts.append(_entry(name, family, what, subject, len(steps)))
+    (folder / "index.md").write_text("\n".join(parts), encoding="utf-8")
+    return pages
+
+
+def _entry(name: str, family: str, what: str, subject: str, n: int) -> str:
+    is_open = " open" if name == FIRST else ""
+    return f"""## {name}
+
+{what[0].upper()}{what[1:]}. {n} steps; {subject}. [Open the page]({name}.html), or make it:
+`tokenlab steps {name}`. [The code](../api/{family}.md).
+
+<details class="steps"{is_open}><summary>Step through {name} here</summary>
+<iframe class="steps" src="{name}.html" loading="lazy" title="{escape(f"{name}: {what}")}"></iframe>
+</details>
+"""

@@ -1,0 +1,78 @@
+"""All executed pages: the tutorials, and what we found."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from fnmatch import fnmatch
+from pathlib import Path
+
+from docs.execute import Executed, PageError, execute_all, read_script
+from docs.render import write_page
+
+LESSON = re.compile(r"\d\d_")  # a tutorial; other scripts are pages on what we found
+NEEDS = re.compile(r"^\*{0,2}Needs:?\*{0,2}:?\s*(.+?)(?:\n\s*\n|\Z)", re.MULTILINE | re.DOTALL)
+
+
+def write(root: Path, docs: Path, *, cache: Path | None = None, only: str = "") -> str:
+    """Execute the scripts of root/tutorials and write their pages; return the errors as text."""
+    folder = docs / "tutorials"
+    scripts = sorted((root / "tutorials").glob("*.py"))
+    chosen = [s for s in scripts if not only or fnmatch(s.name, only)]
+    remove_others(folder, {s.stem for s in scripts})
+    depends = [p for p in (root / "tokenlab").rglob("*") if p.is_file() and _matters(p)]
+    errors, done = [], []
+    for result in execute_all(chosen, cache=cache, depends=depends):
+        if isinstance(result, PageError):
+            errors.append(str(result))
+            continue
+        try:
+            write_page(result, folder)
+            done.append(result)
+        except PageError as error:
+            errors.append(str(error))
+    write_index(folder, scripts, done)
+    return "\n\n".join(errors)
+
+
+def _matters(path: Path) -> bool:
+    return "__pycache__" not in path.parts and "data" not in path.parts
+
+
+def remove_others(folder: Path, names: set[str]) -> None:
+    """What is left of scripts that are gone."""
+    for path in folder.glob("*") if folder.is_dir() else ():
+        if path.stem.removesuffix("_files") not in names and path.name != "index.md":
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def write_index(folder: Path, scripts: list[Path], done: list[Executed]) -> None:
+    """The table of the tutorials, in their order."""
+    seconds = {d.script: d.seconds for d in done}
+    parts = [INTRODUCTION, "| tutorial | needs | runs in |", "|---|---|---:|"]
+    for script in scripts:
+        if LESSON.match(script.name):
+            title, needs = facts(script)
+            ran = f"{seconds[script]:.0f} s" if script in seconds else ""
+            parts.append(f"| [{title}]({script.stem}.md) | {needs} | {ran} |")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "index.md").write_text("\n".join(parts) + "\n", encoding="utf-8")
+
+
+def facts(script: Path) -> tuple[str, str]:
+    """The title, and what the first cell says under "Needs"."""
+    text = read_script(script).cells[0].source
+    needs = NEEDS.search(text)
+    title = text.partition("\n")[0].removeprefix("#").strip()
+    return title, " ".join(needs[1].split()) if needs else ""
+
+
+INTRODUCTION = """# Tutorials
+
+Each builds a method up from nothing, in plain NumPy, shows that the result equals the library's
+function, and ends in exercises. They were executed when this site was built: every number and
+picture is the code's own. Each can be taken along as a notebook or as a script that runs with
+plain Python; data comes with the package.
+
+Begin with the first, or with the paper that you came for.
+"""
