@@ -77,7 +77,7 @@ def test_shapes(photos):
         "keys": (4, 6, 257, 64),
         "values": (4, 6, 257, 64),
         "read_values": (4, 2, 6, 257, 64),
-        "final": (4, 257, 384),
+        "final": (4, 384),
     }
     for name, shape in shapes.items():
         array = getattr(photos, name)
@@ -95,8 +95,8 @@ def test_attention_sums_to_one(photos):
 def test_attention_of_block_6_agrees_with_its_stored_rows_and_means(photos):
     for i in range(4):
         attention = photos.attention(i)
-        np.testing.assert_allclose(attention[:, 0], photos.cls_attention[i, 5], atol=5e-3)
-        np.testing.assert_allclose(attention.mean((0, 1)), photos.column_mean[i, 5], atol=5e-5)
+        np.testing.assert_allclose(attention[:, 0], photos.cls_attention[i, 5], atol=0.01)
+        np.testing.assert_allclose(attention.mean((0, 1)), photos.column_mean[i, 5], atol=5e-4)
         # Only block 6 belongs to these queries and keys.
         assert np.abs(attention[:, 0] - photos.cls_attention[i, 6]).max() > 0.02
 
@@ -262,11 +262,11 @@ def test_fidelity_agrees_with_the_trials_as_far_as_documented(photos, fidelities
     k = trials.kept.sum(1)
     cells = [(trials.photo == i) & (k == b) for i in range(4) for b in BUDGETS]
     within = [spearman(alone[cell], trials.cosine[cell]) for cell in cells]
-    assert np.mean(within) == pytest.approx(0.47, abs=0.01)
+    assert np.mean(within) == pytest.approx(0.46, abs=0.005)
     assert np.mean(merged - trials.merged) == pytest.approx(0.07, abs=0.005)
     assert alone[trials.cosine < 0].min() > 0.5
     doc = " ".join(tokenlab.data.vit_fidelity.__doc__.split())
-    assert "0.83 over all, but 0.47 on average within one photo and budget" in doc
+    assert "0.83 over all, but 0.46 on average within one photo and budget" in doc
     assert "by 0.07 on average" in doc
 
 
@@ -311,7 +311,7 @@ def test_digests_are_those_in_sources():
     rows = re.findall(r"^\| `(vit/[^`]+)` \| (\d+) \| `([0-9a-f]{64})` \|$", text, flags=re.M)
     committed = {f"vit/{file.name}" for file in (DATA / "vit").iterdir()} - {"vit/.gitattributes"}
     assert {name for name, _, _ in rows} == committed
-    assert sum(int(size) for _, size, _ in rows) < 4.5e6
+    assert sum(int(size) for _, size, _ in rows) < 2.5e6
     for name, size, digest in rows:
         data = (DATA / name).read_bytes()
         assert len(data) == int(size), name
@@ -328,27 +328,19 @@ def test_rights_are_told():
 
 @pytest.mark.skipif(not INDEPENDENT.exists(), reason="the independent build is not here")
 def test_agrees_with_an_independent_build(photos):
-    """Another program's run of the same model: the same numbers but for the last bit of float16."""
+    """Another program's run of the same model: the same numbers within half a step of rounding."""
     other = np.load(INDEPENDENT)
-    with (DATA / "vit" / "states.npz").open("rb") as file, np.load(file) as stored:
-        for name, theirs in [
-            ("hidden", "h6"), ("keys", "k6"), ("cls_attention", "cls_attn"), ("final", "h12"),
-        ]:  # fmt: skip
-            ours = stored[name]
-            for i, photo in enumerate(["astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg"]):
-                expected = other[f"{photo}:{theirs}"]
-                assert ours[i].shape == expected.shape
-                assert np.mean(ours[i] != expected) < 0.02
-                # 2e-7: three steps of float16 among the smallest attention
-                np.testing.assert_allclose(
-                    ours[i].astype(float),
-                    expected.astype(float),
-                    rtol=2e-3,
-                    atol=1e-3 * SMALL[name],
-                )
-
-
-SMALL = {"hidden": 0.1, "keys": 1, "cls_attention": 2e-4, "final": 2}
+    for i, photo in enumerate(["astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg"]):
+        for name, theirs in [("hidden", "h6"), ("keys", "k6")]:
+            expected = other[f"{photo}:{theirs}"].astype(float)
+            step = np.abs(expected).max(-1, keepdims=True) / 127
+            off = np.abs(getattr(photos, name)[i] - expected)
+            assert (off / step).max() < 0.6  # of int8; the rest is float16, theirs and the scale's
+        # 2e-7: three steps of float16 among the smallest attention
+        cls = other[f"{photo}:cls_attn"].astype(float)
+        np.testing.assert_allclose(photos.cls_attention[i], cls, rtol=2e-3, atol=2e-7)
+        final = other[f"{photo}:h12"][0].astype(float)
+        np.testing.assert_allclose(photos.final[i], final, rtol=2e-3, atol=2e-3)
 
 
 # The builder
@@ -411,15 +403,20 @@ def test_running_the_model_again_gives_the_stored_numbers(photos, contents):
 
     model = ViT(contents)
     blocks, final = run(model, photos.images[2])
-    np.testing.assert_allclose(photos.final[2], final, rtol=1e-3, atol=2e-3)
-    np.testing.assert_allclose(photos.hidden[2], blocks[5].x, rtol=1e-3, atol=1e-3)
-    np.testing.assert_allclose(photos.attention(2), blocks[5].attention, atol=0.01)
-    for stored, fresh in [
-        (photos.queries[2], blocks[5].q), (photos.values[2], blocks[5].v),
-        (photos.read_values[2, 0], blocks[6].v), (photos.read_values[2, 1], blocks[11].v),
+    np.testing.assert_allclose(photos.final[2], final[0], rtol=1e-3, atol=2e-3)
+    np.testing.assert_allclose(photos.attention(2), blocks[5].attention, atol=0.02)
+    read = np.stack([blocks[6].v, blocks[11].v])
+    for stored, fresh, least in [
+        (photos.hidden[2], blocks[5].x, 0.999), (photos.queries[2], blocks[5].q, 0.9998),
+        (photos.keys[2], blocks[5].k, 0.9998), (photos.values[2], blocks[5].v, 0.9998),
+        (photos.read_values[2], read, 0.96),
     ]:  # fmt: skip
         lengths = np.linalg.norm(stored, axis=-1) * np.linalg.norm(fresh, axis=-1)
-        assert ((stored * fresh).sum(-1) / lengths).min() > 0.9998
+        assert ((stored * fresh).sum(-1) / lengths).min() > least
+    rows = np.stack([blocks[6].attention[:, 0], blocks[11].attention[:, 0]])
+    for mask in photos.trials.kept[photos.trials.photo == 2]:
+        exact = tokenlab.data.vit_fidelity.cls_fidelity(rows, read, np.flatnonzero(mask), None)
+        assert photos.fidelity(2, np.flatnonzero(mask)) == pytest.approx(exact, abs=0.01)
     trial = 2 * 57  # the first of this photo
     assert photos.trials.photo[trial] == 2
     kept = np.flatnonzero(photos.trials.kept[trial])

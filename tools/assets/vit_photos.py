@@ -3,10 +3,12 @@
 Each photo is cropped to its middle square and scaled to 224 x 224 pixels (Pillow's bicubic); that
 picture is stored, and the model is run on exactly what is stored. What is kept of the run:
 
-1. what a pruning rule may look at after block 6, where the trials prune, in float16; attention is
-   reduced to what rules read, the CLS row of each head and the mean over heads and rows;
-2. for TransPrune two lengths and an angle per token and module: its score knows no more;
-3. queries and values of block 6, and values of blocks 7 and 12, in int8 with a scale per row;
+1. attention, reduced to what rules read, the CLS row of each head and the mean over heads and rows,
+   in float16; for TransPrune two lengths and an angle per token and module: its score knows no more;
+2. states, queries, keys and values of block 6, after which the trials prune, in int8 with a scale
+   per row;
+3. values of blocks 7 and 12 in 15 steps per row. Only weighted sums over tokens are made of them, in
+   which most of the rounding cancels;
 4. trials: subsets of tokens, with the cosine that running blocks 7 to 12 on them really gives, and
    the same after the dropped tokens were merged into them.
 """
@@ -46,6 +48,7 @@ N = GRID * GRID  # patches
 SIDE = GRID * PATCH  # pixels
 PRUNE = 6  # blocks before the trials prune
 READ = (7, 12)  # blocks, counted from 1, whose values are kept
+FINE, COARSE = 127, 7  # the largest integer in a row
 BUDGETS = (128, 64, 26)  # 50, 25 and 10 % of the patches
 DRAWS = 10  # random subsets per photo and budget
 TEMPERATURE = 0.03  # of the softmax over cosines by which merges spread a patch
@@ -127,16 +130,15 @@ def kept_of(blocks: list[Block], final: np.ndarray) -> dict[str, np.ndarray]:
         "cls_attention": [block.attention[:, 0] for block in blocks],  # (12, h, 257)
         "column_mean": [block.attention.mean((0, 1)) for block in blocks],  # (12, 257)
         "transitions": [[transition(*module) for module in block.modules] for block in blocks],
-        "hidden": at.x,
-        "keys": at.k,
-        "final": final,
+        "final": final[0],  # of the CLS token
     }
-    halves = {name: np.array(array, np.float16) for name, array in arrays.items()}
-    rows = {"queries": at.q, "values": at.v}
-    rows |= {f"values_{i}": blocks[i - 1].v for i in READ}
-    for name, x in rows.items():
-        halves |= dict(zip([name, f"{name}_scale"], to_int8(x), strict=True))
-    return halves
+    kept = {name: np.array(array, np.float16) for name, array in arrays.items()}
+    rows = {"hidden": (at.x, FINE), "queries": (at.q, FINE), "keys": (at.k, FINE)}
+    rows |= {"values": (at.v, FINE)}
+    rows |= {f"values_{i}": (blocks[i - 1].v, COARSE) for i in READ}
+    for name, (x, most) in rows.items():
+        kept |= dict(zip([name, f"{name}_scale"], to_int8(x, most), strict=True))
+    return kept
 
 
 def transition(t_in: np.ndarray, t_out: np.ndarray) -> list[np.ndarray]:
@@ -145,11 +147,11 @@ def transition(t_in: np.ndarray, t_out: np.ndarray) -> list[np.ndarray]:
     return [length_in, length_out, (t_in * t_out).sum(1) / (length_in * length_out)]  # (3, 257)
 
 
-def to_int8(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rows as int8 with their scale: `x` is close to `int8 * scale`."""
-    scale = (np.abs(x).max(-1, keepdims=True) / 127).astype(np.float16)
+def to_int8(x: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows as integers from `-most` to `most` with a scale: `x` is close to `int8 * scale`."""
+    scale = (np.abs(x).max(-1, keepdims=True) / most).astype(np.float16)
     rounded = np.round(x / scale.astype(np.float32))
-    return np.clip(rounded, -127, 127).astype(np.int8), scale
+    return np.clip(rounded, -most, most).astype(np.int8), scale
 
 
 # The trials. The rules are written here anew and briefly, so that nothing hangs on the package.
@@ -240,10 +242,11 @@ What came out:
   `cls_attention` (4, 12, 6, 257), the CLS row of every attention matrix, and `column_mean` (4, 12,
   257), the mean of each of its columns over heads and rows; `transitions` (4, 12, 2, 3, 257), for
   the attention and the MLP of each block, the length of its normed input, the length of what it
-  adds to the states, and the cosine between both; `hidden` (4, 257, 384), the states after block 6;
-  `keys` (4, 6, 257, 64) of block 6; `final` (4, 257, 384), after block 12 and the last norm: all
-  float16. `queries` and `values` of block 6, `values_7` and `values_12` of those blocks, int8
-  (4, 6, 257, 64), to be multiplied by `*_scale`, float16.
+  adds to the states, and the cosine between both; `final` (4, 384), the CLS token's state after
+  block 12 and the last norm: all float16. `hidden` (4, 257, 384), the states after block 6, and
+  (4, 6, 257, 64) each `queries`, `keys` and `values` of block 6, `values_7` and `values_12` of those
+  blocks: int8, to be multiplied by `*_scale`, float16. A row's largest entry is 127 of its steps,
+  in `values_7` and `values_12` 7 of them.
 - In `states.npz` also 228 trials: `trial_kept`, 256 bits for each, are the patches that enter block
   7; `trial_cosine`, how close the final CLS state then comes to that of all patches;
   `trial_merged`, the same when the states of all patches are spread over the kept ones (softmax
