@@ -1,4 +1,4 @@
-"""The command `tokenlab`: a tour, step-throughs, and the list of papers."""
+"""The command `tokenlab`: a tour, step-throughs, assignments, and the list of papers."""
 
 import argparse
 import importlib
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import tokenlab
+from tokenlab.assignments import cli as assignments
 from tokenlab.errors import InvalidInput, TokenlabError
 from tokenlab.tour import PARTS
 
@@ -81,6 +82,8 @@ def _parser() -> argparse.ArgumentParser:
     steps.add_argument("--html", type=Path, help="where to write the page (NAME-NUMBER.html)")
     steps.add_argument("--no-browser", action="store_true", help="do not open the page")
     steps.set_defaults(run=_steps)
+
+    assignments.add_to(commands)
 
     papers = commands.add_parser("papers", help="list the papers that are here")
     papers.set_defaults(run=_papers)

@@ -1,0 +1,79 @@
+"""An assignment as one notebook for nbgrader: its cells know solutions, tests and points."""
+
+import ast
+from typing import Any
+
+from tokenlab.assignments.catalog import OPEN, Assignment
+from tokenlab.assignments.cells import BEGIN, Cell, script_cells, to_notebook
+from tokenlab.assignments.marks import Test
+
+__all__: list[str] = []
+
+HIDE, SHOW = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"
+
+
+def notebook(assignment: Assignment) -> str:
+    """The notebook for nbgrader's `source` folder, from which it makes the students' one."""
+    written: list[tuple[Cell, dict]] = []
+    tasks = list(assignment.tasks)
+    answers_open = False
+    for cell in script_cells(assignment.source):
+        if answers_open and cell.kind == "markdown":
+            points = assignment.open_points
+            written.append((cell, _about("open-question", "markdown", points, answer=True)))
+            answers_open = False
+        elif cell.kind == "code" and BEGIN in cell.text:
+            task = tasks.pop(0)
+            written.append((cell, _about(f"task-{task.number}", "code", None, answer=True)))
+            written += _test_cells(assignment, task.number)
+        else:
+            answers_open = bool(OPEN.search(cell.text))
+            written.append((cell, {}))
+    return to_notebook([cell for cell, _ in written], [about for _, about in written])
+
+
+def _about(name: str, kind: str, points: int | None, *, answer: bool) -> dict[str, Any]:
+    """nbgrader's metadata of a cell: what is written by the student, what is worth points."""
+    about = {
+        "schema_version": 3,
+        "grade_id": name,
+        "cell_type": kind,
+        "solution": answer,
+        "grade": points is not None,
+        "locked": not answer,
+        "task": False,
+    }
+    return {"nbgrader": about | ({} if points is None else {"points": points})}
+
+
+def _test_cells(assignment: Assignment, number: str) -> list[tuple[Cell, dict]]:
+    """A locked cell for each test of a task."""
+    made = []
+    for file, hidden in (("test_public.py", False), ("test_hidden.py", True)):
+        code = assignment.text(file)
+        names = [test.name for test in assignment.tests(hidden=True) if test.task == number]
+        for test in assignment.tests(hidden=True):
+            if test.name in names and f"def {test.name}(" in code:
+                text = _as_cell(code, test)
+                if hidden:
+                    text = f"# A hidden test: {test.title}\n{HIDE}\n{text}\n{SHOW}"
+                made.append(
+                    (Cell("code", text), _about(test.name, "code", test.points, answer=False))
+                )
+    return made
+
+
+def _as_cell(code: str, test: Test) -> str:
+    """The test with what its file needs, called on the notebook's own functions."""
+    kept = []
+    for node in ast.parse(code).body:
+        is_test = isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+        if isinstance(node, ast.Expr):  # the file's docstring
+            continue
+        if is_test and node.name != test.name:  # type: ignore[attr-defined]
+            continue
+        if isinstance(node, ast.ImportFrom) and node.module == "tokenlab.assignments":
+            continue
+        text = ast.get_source_segment(code, node) or ""  # begins at `def`, below the decorator
+        kept.append(text)
+    return "\n\n".join([*kept, f"import sys\n\n{test.name}(sys.modules[__name__])"])
