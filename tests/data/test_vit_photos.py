@@ -249,8 +249,8 @@ def test_trials_keep_what_their_rule_says(photos):
             "longest": np.linalg.norm(photos.hidden[i, 1:], axis=1),
             "shortest": -np.linalg.norm(photos.hidden[i, 1:], axis=1),
         }.get(rule)
-        if score is not None:  # float16 may swap two at the border
-            assert mask[np.argsort(-score)[: k - 2]].all(), rule
+        if score is not None:
+            assert mask[np.argsort(-score, kind="stable")[:k]].all(), rule
         elif rule == "k-center":
             assert mask[photos.cls_attention[i, 5, :, 1:].mean(0).argmax()]
 
@@ -258,7 +258,7 @@ def test_trials_keep_what_their_rule_says(photos):
 def test_fidelity_agrees_with_the_trials_as_far_as_documented(photos, fidelities):
     trials = photos.trials
     alone, merged = fidelities
-    assert round(spearman(alone, trials.cosine), 2) == 0.83
+    assert round(spearman(alone, trials.cosine), 2) == 0.84
     k = trials.kept.sum(1)
     cells = [(trials.photo == i) & (k == b) for i in range(4) for b in BUDGETS]
     within = [spearman(alone[cell], trials.cosine[cell]) for cell in cells]
@@ -266,7 +266,7 @@ def test_fidelity_agrees_with_the_trials_as_far_as_documented(photos, fidelities
     assert np.mean(merged - trials.merged) == pytest.approx(0.07, abs=0.005)
     assert alone[trials.cosine < 0].min() > 0.5
     doc = " ".join(tokenlab.data.vit_fidelity.__doc__.split())
-    assert "0.83 over all, but 0.46 on average within one photo and budget" in doc
+    assert "0.84 over all, but 0.46 on average within one photo and budget" in doc
     assert "by 0.07 on average" in doc
 
 

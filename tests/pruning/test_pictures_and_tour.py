@@ -87,18 +87,21 @@ def test_random_is_first_so_that_others_can_be_compared_with_it():
     assert pruning_rules.rules()[0].draws >= 5
 
 
-def test_the_tours_k_center_is_among_the_trials_that_ran_for_real():
-    """The set that our rule keeps is (nearly) the one for which the model was run."""
-    photos = load_vit_photos()
-    trials = photos.trials
-    for i in range(4):
-        mine = pruning_rules.keep_todre(i, 0.25, 1)
-        theirs = [
-            kept
-            for photo, rule, kept in zip(trials.photo, trials.rule, trials.kept, strict=True)
-            if photo == i and rule == "k-center" and kept.sum() == 64
-        ]
-        assert theirs[0][mine.kept].sum() >= 60
+@pytest.mark.parametrize(
+    ("rule", "mine"),
+    [
+        ("k-center", lambda i, k: pruning_rules.keep_todre(i, k, 1)),
+        ("max-sum", lambda i, k: pruning_rules.keep_todre(i, k, 2)),
+        ("cls top", lambda i, k: evit.reduce(pruning_rules.cls_scores(i), k=k, fused=False)),
+    ],
+)
+def test_the_tours_rules_keep_the_tokens_for_which_the_model_was_run(rule, mine):
+    trials = load_vit_photos().trials
+    at = [t for t in range(len(trials.rule)) if trials.rule[t] == rule]
+    assert len(at) == 12
+    for t in at:
+        kept = np.flatnonzero(trials.kept[t])
+        assert mine(int(trials.photo[t]), len(kept) / 256).kept.tolist() == kept.tolist()
 
 
 @pytest.mark.parametrize("name", ["hiprune", "todre", "tome"])

@@ -6,18 +6,19 @@ Its weights are not here; what it computed is. Blocks are counted from 1, so `cl
 belongs to block 6. What pruning rules read was recorded at block 6; they prune right after it.
 
 How good is a pruned set of tokens? `ViTPhotos.trials` holds the real answer for 228 subsets, 19 for
-each photo at 128, 64 and 26 of 256 patches: blocks 7 to 12 were run on the kept tokens alone, and
-the final CLS state was compared with that of all tokens. `ViTPhotos.fidelity` is a stand-in for any
-subset or merge that needs no weights; `tokenlab.data.vit_fidelity` tells how it is computed and how
-far it can be trusted. Means over photos (and draws, for random) of the real cosine, and of that
-after the dropped patches were merged into the kept ones:
+each photo at 128, 64 and 26 of 256 patches, chosen from the numbers that are stored here: blocks 7
+to 12 were run on the kept tokens alone, and the final CLS state was compared with that of all
+tokens. `ViTPhotos.fidelity` is a stand-in for any subset or merge that needs no weights;
+`tokenlab.data.vit_fidelity` tells how it is computed and how far it can be trusted. Means over
+photos (and draws, for random) of the real cosine, and of that after the dropped patches were merged
+into the kept ones:
 
 | rule | 128 | merged | 64 | merged | 26 | merged |
 |---|---|---|---|---|---|---|
 | random | 0.975 | 0.974 | 0.919 | 0.912 | 0.837 | 0.823 |
-| k-center | 0.961 | 0.995 | 0.908 | 0.971 | 0.830 | 0.879 |
-| cls top | 0.958 | 0.990 | 0.863 | 0.952 | 0.702 | 0.874 |
-| cls lowest | 0.651 | 0.773 | 0.573 | 0.605 | 0.441 | 0.551 |
+| k-center | 0.963 | 0.995 | 0.919 | 0.971 | 0.826 | 0.882 |
+| cls top | 0.958 | 0.990 | 0.863 | 0.952 | 0.702 | 0.873 |
+| cls lowest | 0.651 | 0.772 | 0.573 | 0.605 | 0.441 | 0.551 |
 
 Random is hard to beat here by selection alone. Four photos and one model are an illustration, not
 a benchmark.

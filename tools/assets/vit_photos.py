@@ -3,14 +3,16 @@
 Each photo is cropped to its middle square and scaled to 224 x 224 pixels (Pillow's bicubic); that
 picture is stored, and the model is run on exactly what is stored. What is kept of the run:
 
-1. attention, reduced to what rules read, the CLS row of each head and the mean over heads and rows,
-   in float16; for TransPrune two lengths and an angle per token and module: its score knows no more;
+1. attention, reduced to what rules read, the CLS row of each head and the mean over heads and
+   rows, in float16; for TransPrune two lengths and an angle per token and module: its score knows
+   no more;
 2. states, queries, keys and values of block 6, after which the trials prune, in int8 with a scale
    per row;
-3. values of blocks 7 and 12 in 15 steps per row. Only weighted sums over tokens are made of them, in
-   which most of the rounding cancels;
+3. values of blocks 7 and 12 in 15 steps per row. Only weighted sums over tokens are made of them,
+   in which most of the rounding cancels;
 4. trials: subsets of tokens, with the cosine that running blocks 7 to 12 on them really gives, and
-   the same after the dropped tokens were merged into them.
+   the same after the dropped tokens were merged into them. What to keep is decided from the numbers
+   as they are stored, so that anyone can decide it again; the model then runs in float32.
 """
 
 from __future__ import annotations
@@ -65,7 +67,11 @@ def build(cache: Path, out: Path) -> None:
         (folder / f"{NAMES[i]}.png").write_bytes(png(photo))
         blocks, final = run(model, photo)
         runs.append(kept_of(blocks, final))
-        trials += [(i, *trial) for trial in try_rules(model, blocks, final[0], i)]
+        of = {name: restored(runs[-1], name) for name in ("cls_attention", "column_mean", "hidden")}
+        of["keys"] = restored(runs[-1], "keys").mean(0)[1:]  # (256, 64)
+        subsets_of = [(rule, kept) for k in BUDGETS for rule, kept in subsets(of, k, i)]
+        tried = try_subsets(model, blocks[PRUNE - 1].x, final[0], of["keys"], subsets_of)
+        trials += [(i, *trial) for trial in tried]
         print(f"{NAMES[i]}: done")
     arrays = {name: np.stack([one[name] for one in runs]) for name in runs[0]}
     number, rule, mask, cosine, merged = zip(*trials, strict=True)
@@ -154,18 +160,26 @@ def to_int8(x: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
     return np.clip(rounded, -most, most).astype(np.int8), scale
 
 
+def restored(kept: dict[str, np.ndarray], name: str) -> np.ndarray:
+    """A stored array as it is after loading, in float32."""
+    x = kept[name].astype(np.float32)
+    return x * kept[f"{name}_scale"] if f"{name}_scale" in kept else x
+
+
 # The trials. The rules are written here anew and briefly, so that nothing hangs on the package.
 
 
-def try_rules(
-    model: ViT, blocks: list[Block], final: np.ndarray, seed: int
+def try_subsets(
+    model: ViT,
+    x: np.ndarray,
+    final: np.ndarray,
+    keys: np.ndarray,
+    chosen: list[tuple[str, np.ndarray]],
 ) -> list[tuple[str, np.ndarray, float, float]]:
     """Rule, mask (256,) and the final CLS state's cosine to `final`, the unpruned one.
 
     The second cosine is that after a merge: every patch is spread over the kept ones.
     """
-    x = blocks[PRUNE - 1].x
-    keys = blocks[PRUNE - 1].k.mean(0)[1:]  # (256, 64)
 
     def cosine(weights: np.ndarray, size: np.ndarray | None = None) -> float:
         cls = model.final_cls(x, PRUNE, weights, size)
@@ -173,8 +187,7 @@ def try_rules(
 
     return [
         (rule, np.isin(np.arange(N), kept), cosine(np.eye(N)[kept]), cosine(*spread(keys, kept)))
-        for k in BUDGETS
-        for rule, kept in subsets(blocks, k, seed)
+        for rule, kept in chosen
     ]
 
 
@@ -187,18 +200,17 @@ def spread(keys: np.ndarray, kept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return mass / size[:, None], size
 
 
-def subsets(blocks: list[Block], k: int, seed: int) -> list[tuple[str, np.ndarray]]:
+def subsets(of: dict[str, np.ndarray], k: int, seed: int) -> list[tuple[str, np.ndarray]]:
     """What each rule keeps of a photo; all but one look at blocks 1 to 6 only."""
-    at = blocks[PRUNE - 1]
-    cls = at.attention[:, 0, 1:].mean(0)
-    x = at.x[1:]
+    cls, last_cls = (of["cls_attention"][i, :, 1:].mean(0) for i in (PRUNE - 1, LAYERS - 1))
+    x = of["hidden"][1:].astype(np.float64)
     length = np.linalg.norm(x, axis=1)
     cosine = (x / length[:, None]) @ (x / length[:, None]).T
     scores = {
         "cls top": cls,
         "cls lowest": -cls,
-        "column mean": at.attention.mean((0, 1))[1:],
-        "last cls top": blocks[-1].attention[:, 0, 1:].mean(0),  # which no rule can know at block 6
+        "column mean": of["column_mean"][PRUNE - 1, 1:],
+        "last cls top": last_cls,  # which no rule can know at block 6
         "longest": length,
         "shortest": -length,
     }
@@ -244,15 +256,15 @@ What came out:
   the attention and the MLP of each block, the length of its normed input, the length of what it
   adds to the states, and the cosine between both; `final` (4, 384), the CLS token's state after
   block 12 and the last norm: all float16. `hidden` (4, 257, 384), the states after block 6, and
-  (4, 6, 257, 64) each `queries`, `keys` and `values` of block 6, `values_7` and `values_12` of those
-  blocks: int8, to be multiplied by `*_scale`, float16. A row's largest entry is 127 of its steps,
-  in `values_7` and `values_12` 7 of them.
+  (4, 6, 257, 64) each `queries`, `keys` and `values` of block 6, `values_7` and `values_12` of
+  those blocks: int8, to be multiplied by `*_scale`, float16. A row's largest entry is 127 of its
+  steps, in `values_7` and `values_12` 7 of them.
 - In `states.npz` also 228 trials: `trial_kept`, 256 bits for each, are the patches that enter block
   7; `trial_cosine`, how close the final CLS state then comes to that of all patches;
   `trial_merged`, the same when the states of all patches are spread over the kept ones (softmax
   over the kept, of the cosines of block 6's keys, mean over heads, by 0.03) and the logarithm of a
-  token's mass is added to its logits; `trial_photo`, `trial_rule`. Computed with the whole
-  float32 model, blocks 7 to 12.
+  token's mass is added to its logits; `trial_photo`, `trial_rule`. Which patches and which spread
+  follows from the numbers above as they are stored; blocks 7 to 12 are the whole float32 model.
 
 **Photos**, from scikit-image, where the docstrings of its data functions state the rights. Changes
 made: cropped to the middle square, scaled to 224 x 224.
