@@ -77,7 +77,8 @@ def other(module: str, target: Path) -> str:
 
 def build(site: Path, *, strict: bool) -> str:
     """Run mkdocs; return what went wrong."""
-    command = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--site-dir", str(site)]
+    # Not --quiet: that silences warnings before strict mode has counted them.
+    command = [sys.executable, "-m", "mkdocs", "build", "--site-dir", str(site)]
     command += ["--strict" if strict else "--no-strict"]
     env = os.environ | {"NO_MKDOCS_2_WARNING": "1"}
     shutil.rmtree(site, ignore_errors=True)

@@ -32,15 +32,22 @@ def _script(file: Path, root: Path) -> list[str]:
     script = root / "benchmarks" / f"{file.stem}.py"
     text = ast.get_docstring(ast.parse(script.read_text(encoding="utf-8"))) or ""
     about = [p for p in text.split("\n\n") if not p.strip().startswith("python ")]
-    parts = [f"## {file.stem.replace('_', ' ').capitalize()}", *about]
-    parts.append(f"```sh\n{_command(file, runs)}\n```")
-    parts += [_machine(runs), ""]
+    parts = [f"## {_heading(file.stem)}", *about, f"```sh\n{_command(file, runs)}\n```"]
+    parts.append(_machine(runs))
+    sections: dict[str, list[str]] = {}  # what was measured, with every number of threads
     for run in runs:
         threads = run["machine"]["threads"]
         label = f"{threads} thread{'' if threads == '1' else 's'}"
         for section in run["sections"]:
-            parts.append(_section(section, label))
+            sections.setdefault(section["title"], []).append(_section(section, label))
+    for title, tables in sections.items():
+        parts += [f"### {_heading(title)}", *tables]
     return [f"{part}\n" for part in parts]
+
+
+def _heading(text: str) -> str:
+    text = text.replace("_", " ")
+    return text[0].upper() + text[1:]
 
 
 def _command(file: Path, runs: list[dict[str, Any]]) -> str:
@@ -56,33 +63,38 @@ def _machine(runs: list[dict[str, Any]]) -> str:
     about = dict(runs[0]["machine"])
     about["threads"] = ", ".join(run["machine"]["threads"] for run in runs)
     about["load"] = "; ".join(run["machine"]["load"] for run in runs)
-    rows = [
-        f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in about.items()
-    ]
     return (
         '<details><summary>The machine and the versions</summary>\n<table class="machine"><tbody>'
-        f"{''.join(rows)}</tbody></table>\n</details>"
+        f"{_facts(about)}</tbody></table>\n</details>"
+    )
+
+
+def _facts(rows: dict[str, str]) -> str:
+    return "".join(
+        f'<tr><th scope="row">{escape(name)}</th><td>{escape(text)}</td></tr>'
+        for name, text in rows.items()
     )
 
 
 def _section(section: dict[str, Any], label: str) -> str:
-    heading = f"### {section['title']}, {label}"
+    """The table of one section of one run."""
     if "rows" in section:
-        rows = [
-            f"<tr><th>{escape(k)}</th><td>{escape(v)}</td></tr>" for k, v in section["rows"].items()
-        ]
-        return f"{heading}\n\n<table><tbody>{''.join(rows)}</tbody></table>"
-    timings, claims = section["timings"], section.get("claims", [])
-    slowest = max(t["median"] for t in timings)
-    base = _baseline(section)
-    head = "<th>method</th><th>median</th><th>ms</th><th>quartiles</th>" + (
-        f"<th>times as fast as {escape(base['name'])}</th>" if base else ""
+        head, body, claims = "", _facts(section["rows"]), []
+    else:
+        timings, claims = section["timings"], section.get("claims", [])
+        slowest = max(t["median"] for t in timings)
+        base = _baseline(section)
+        head = '<th>method</th><th>median</th><th class="number">ms</th>'
+        head += '<th class="number">quartiles</th>'
+        if base:
+            head += f'<th class="number">times as fast as {escape(base["name"])}</th>'
+        body = "".join(_row(t, slowest, base) for t in timings)
+    title = escape(f"{section['title']}, {label}", quote=True)
+    return (
+        f'<div class="wide" role="region" tabindex="0" aria-label="{title}"><table class="bench">'
+        f"<caption>{label}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        "</div>\n\n" + "\n".join(_claim(claim) for claim in claims)
     )
-    rows = [_row(t, slowest, base) for t in timings]
-    table = (
-        f'<table class="bench"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
-    )
-    return "\n\n".join([heading, table, "\n".join(_claim(claim) for claim in claims)])
 
 
 def _baseline(section: dict[str, Any]) -> dict[str, Any] | None:
@@ -97,10 +109,10 @@ def _row(timing: dict[str, Any], slowest: float, base: dict[str, Any] | None) ->
     share = 100 * timing["median"] / slowest
     bar = f'<span class="bar{ours}" style="width:{share:.1f}%"></span>'
     cells = [f'<th scope="row">{escape(timing["name"])}</th>', f'<td class="bars">{bar}</td>']
-    cells.append(f"<td>{_ms(timing['median'])}</td>")
-    cells.append(f"<td>{_ms(timing['lower'])} to {_ms(timing['upper'])}</td>")
+    cells.append(f'<td class="number">{_ms(timing["median"])}</td>')
+    cells.append(f'<td class="number">{_ms(timing["lower"])} to {_ms(timing["upper"])}</td>')
     if base:
-        cells.append(f"<td>{base['median'] / timing['median']:.2f}</td>")
+        cells.append(f'<td class="number">{base["median"] / timing["median"]:.2f}</td>')
     return f"<tr>{''.join(cells)}</tr>"
 
 

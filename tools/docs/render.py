@@ -38,12 +38,6 @@ def write_page(done: Executed, folder: Path) -> Path:
     return page
 
 
-def title_of(script: Path) -> str:
-    """The heading of the first cell."""
-    first = read_script(script).cells[0].source
-    return first.partition("\n")[0].removeprefix("#").strip()
-
-
 def _downloads(name: str) -> str:
     return (
         f'<p class="downloads">Take it with you: <a href="{name}.ipynb" download>notebook</a> '

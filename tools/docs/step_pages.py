@@ -16,7 +16,12 @@ A step-through is a run that was recorded: the function's own source on the left
 just ran lit, the value that it made on the right. Press <kbd>←</kbd> and <kbd>→</kbd>, or the
 buttons. Every array is real data that comes with the package.
 
-Make one of your own run, of anything that calls the library:
+The pages below are what `tokenlab steps NAME` writes. A page is one file and loads nothing: mail
+it, or put it into a course.
+"""
+OWN = """## One of your own
+
+Record any run that calls the library:
 
 ```python
 from tokenlab import record
@@ -28,9 +33,6 @@ with record({"n_q": faq.question_tokens[5]}) as steps:
     xtr_search(faq.queries[5], faq.index, k_prime=100, k=3)
 steps.to_html("mine.html")
 ```
-
-The pages below are what `tokenlab steps NAME` writes. A page is one file and loads nothing: mail
-it, or put it into a course.
 """
 
 
@@ -45,6 +47,7 @@ def write(folder: Path) -> list[Path]:
         page = steps.to_html(folder / f"{name}.html", title=f"{name}: {what} – {subject}")
         pages.append(page)
         parts.append(_entry(name, family, what, subject, len(steps)))
+    parts.append(OWN)
     (folder / "index.md").write_text("\n".join(parts), encoding="utf-8")
     return pages
 
@@ -53,8 +56,10 @@ def _entry(name: str, family: str, what: str, subject: str, n: int) -> str:
     is_open = " open" if name == FIRST else ""
     return f"""## {name}
 
-{what[0].upper()}{what[1:]}. {n} steps; {subject}. [Open the page]({name}.html), or make it:
-`tokenlab steps {name}`. [The code](../api/{family}.md).
+{what[0].upper()}{what[1:]}. {n} steps, of: *{subject.rstrip(".")}*
+
+[Open the page]({name}.html), make it with `tokenlab steps {name}`, or read
+[the code](../api/{family}.md).
 
 <details class="steps"{is_open}><summary>Step through {name} here</summary>
 <iframe class="steps" src="{name}.html" loading="lazy" title="{escape(f"{name}: {what}")}"></iframe>

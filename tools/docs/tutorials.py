@@ -10,6 +10,7 @@ from pathlib import Path
 from docs.execute import Executed, PageError, execute_all, read_script
 from docs.render import write_page
 
+INDEXES = ("index.md", "found.md")
 LESSON = re.compile(r"\d\d_")  # a tutorial; other scripts are pages on what we found
 NEEDS = re.compile(r"^\*{0,2}Needs:?\*{0,2}:?\s*(.+?)(?:\n\s*\n|\Z)", re.MULTILINE | re.DOTALL)
 
@@ -42,29 +43,34 @@ def _matters(path: Path) -> bool:
 def remove_others(folder: Path, names: set[str]) -> None:
     """What is left of scripts that are gone."""
     for path in folder.glob("*") if folder.is_dir() else ():
-        if path.stem.removesuffix("_files") not in names and path.name != "index.md":
+        if path.stem.removesuffix("_files") not in names and path.name not in INDEXES:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def write_index(folder: Path, scripts: list[Path], done: list[Executed]) -> None:
-    """The table of the tutorials, in their order."""
+    """The table of the tutorials in their order, and the list of what we found."""
     seconds = {d.script: d.seconds for d in done}
-    parts = [INTRODUCTION, "| tutorial | needs | runs in |", "|---|---|---:|"]
+    lessons = [INTRODUCTION, "| tutorial | needs | runs in |", "|---|---|---:|"]
+    found = [FOUND]
     for script in scripts:
+        title, about, needs = facts(script)
         if LESSON.match(script.name):
-            title, needs = facts(script)
             ran = f"{seconds[script]:.0f} s" if script in seconds else ""
-            parts.append(f"| [{title}]({script.stem}.md) | {needs} | {ran} |")
+            lessons.append(f"| [{title}]({script.stem}.md) | {needs} | {ran} |")
+        else:
+            found.append(f"## [{title}]({script.stem}.md)\n\n{about}\n")
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "index.md").write_text("\n".join(parts) + "\n", encoding="utf-8")
+    for name, parts in {"index.md": lessons, "found.md": found}.items():
+        (folder / name).write_text("\n".join(parts) + "\n", encoding="utf-8")
 
 
-def facts(script: Path) -> tuple[str, str]:
-    """The title, and what the first cell says under "Needs"."""
+def facts(script: Path) -> tuple[str, str, str]:
+    """From the first cell: the title, the first paragraph, and what stands under "Needs"."""
     text = read_script(script).cells[0].source
+    title, _, rest = text.partition("\n")
     needs = NEEDS.search(text)
-    title = text.partition("\n")[0].removeprefix("#").strip()
-    return title, " ".join(needs[1].split()) if needs else ""
+    about = rest.strip().split("\n\n")[0]
+    return title.removeprefix("#").strip(), about, " ".join(needs[1].split()) if needs else ""
 
 
 INTRODUCTION = """# Tutorials
@@ -75,4 +81,10 @@ picture is the code's own. Each can be taken along as a notebook or as a script 
 plain Python; data comes with the package.
 
 Begin with the first, or with the paper that you came for.
+"""
+
+FOUND = """# What we found
+
+A paper's claim is a sentence until it runs. These pages run: each number on them was printed by the
+code above it when this site was built, and each says on which data.
 """
