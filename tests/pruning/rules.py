@@ -102,6 +102,19 @@ RULES = {
         t.scores, t.x, dominant=k - k // 3, contextual=k // 3
     ),
 }
+# Positional arguments and others of the rules that take a share, without `k`.
+ARGUMENTS = {
+    "clusters": lambda t: ((t.x,), {"rng": 0}),
+    "divprune": lambda t: ((t.x,), {}),
+    "evit": lambda t: ((t.scores,), {}),
+    "fastv": lambda t: ((t.attention,), {}),
+    "hiprune": lambda t: ((t.scores, t.deep), {"grid": t.grid}),
+    "sparsevlm": lambda t: ((t.attention, t.x, t.text), {}),
+    "todre": lambda t: ((t.x,), {"pivot": t.scores}),
+    "token_transforming": lambda t: ((t.x, t.scores), {}),
+    "transprune": lambda t: ((t.scores, t.deep), {}),
+    "uniform": lambda t: ((t.x,), {"rng": 0}),
+}
 DYNAMIC = {"recoverable"}  # takes no budget
 EXTRA = {"evit", "recoverable"}  # may add a token that stands nowhere
 MORE = {"sparsevlm"}  # adds clusters to its budget
@@ -110,6 +123,7 @@ POSITIONAL = {"hiprune", "tome", "uniform", "visionzip"}  # they look at places 
 # Mutual nearest neighbours tie in the first choice; k-means draws its seeds by position.
 TIES = {"clusters", "divprune", "sparsevlm"}
 DROPS_MASS = {"sparsevlm"}  # though it merges
+SIZES_NOT_EXACT = {"token_transforming row"}
 
 
 def family(name):

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tokenlab.errors import InvalidInput, ShapeError
 from tokenlab.pruning import (
@@ -51,6 +53,42 @@ class TestHiPrune:
         reduction = hiprune.reduce(rng.random(576), rng.random(576), grid=(24, 24), k=k)
         assert (reduction.roles == 0).sum() == anchors
 
+    def test_half_an_anchor_goes_to_the_even_number(self):
+        rng = np.random.default_rng(0)
+        scores = rng.random((2, 100))
+        for k, anchors in ((25, 0), (75, 2)):  # 0.5 and 1.5, as Python rounds them
+            reduction = hiprune.reduce(*scores, grid=(10, 10), k=k)
+            assert (reduction.roles == 0).sum() == anchors
+
+    @pytest.mark.parametrize("variant", ["paper", "official"])
+    @settings(max_examples=60, deadline=None)
+    @given(
+        height=st.integers(1, 6),
+        width=st.integers(1, 6),
+        share=st.floats(0.01, 1),
+        alpha=st.sampled_from([0, 0.1, 0.5, 1]),
+        seed=st.integers(0, 999),
+    )
+    def test_against_a_loop(self, variant, height, width, share, alpha, seed):
+        n = height * width
+        k = max(1, int(share * n))
+        seen, deep = np.random.default_rng(seed).integers(0, 6, (2, n))  # with ties
+        anchors = sorted(range(n), key=lambda j: (-seen[j], j))[: round(k * alpha / 5)]
+        taken = set(anchors)
+        for t in anchors:
+            row, column = divmod(t, width)
+            places = [(row, column - 1), (row, column + 1), (row - 1, column), (row + 1, column)]
+            if variant == "official":
+                taken |= {min(max(r * width + c, 0), n - 1) for r, c in places}
+            else:
+                taken |= {r * width + c for r, c in places if 0 <= r < height and 0 <= c < width}
+        got = hiprune.reduce(seen, deep, grid=(height, width), k=k, alpha=alpha, variant=variant)
+        if len(taken) <= k:
+            rest = sorted(set(range(n)) - taken, key=lambda j: (-deep[j], j))
+            assert got.kept.tolist() == sorted(taken | set(rest[: k - len(taken)]))
+        else:
+            assert set(anchors) <= set(got.kept.tolist()) <= taken
+
     def test_without_anchors_the_deep_scores_decide(self):
         reduction = hiprune.reduce(ONE_HOT, DEEP, grid=(4, 4), k=5, alpha=0)
         assert reduction.kept.tolist() == [11, 12, 13, 14, 15]
@@ -88,6 +126,10 @@ class TestHiPrune:
             hiprune.reduce(ONE_HOT, DEEP, grid=(4, 4), k=7, variant="code")
         with pytest.raises(InvalidInput, match="column_mean"):
             hiprune.reduce(attention(16), DEEP, grid=(4, 4), k=7, scores="rows")
+        with pytest.raises(ShapeError, match=r"object_scores is \(17, 17\).*a\[None\]"):
+            hiprune.reduce(attention(16)[0], DEEP, grid=(4, 4), k=7)
+        with pytest.raises(InvalidInput, match="k = 17 of n = 16"):
+            hiprune.reduce(ONE_HOT, DEEP, grid=(4, 4), k=17)
         with pytest.warns(RuntimeWarning, match="do not sum to one"):
             hiprune.reduce(attention(16) * 2, attention(16), grid=(4, 4), k=7)
 
@@ -126,6 +168,13 @@ class TestTransPrune:
         )
         np.testing.assert_allclose(official, whole[image])
 
+    def test_tiny_tokens_keep_their_direction(self):
+        tiny = np.float32([[1e-15, 0], [0, 1e-15], [1e-15, 1e-15]])
+        found = transprune.transition_variation(tiny, tiny[[0, 0, 0]])
+        turn, length = np.array([0, 1, 1 - 0.5**0.5]), np.array([1, 1, 0.5**0.5])
+        want = np.exp(turn) / np.exp(turn).sum() * length
+        np.testing.assert_allclose(found, want, rtol=1e-5)
+
     def test_a_token_of_length_zero_goes_first(self):
         found = transprune.transition_variation([[0.0, 0], [1, 0]], [[5.0, 0], [0.1, 0]])
         assert found[0] == 0 < found[1]
@@ -160,6 +209,11 @@ class TestToDRE:
         assert todre.reduce(FOUR, k=3, version=2, pivot=0).kept.tolist() == [0, 1, 3]
         by_scores = todre.reduce(FOUR, k=3, pivot=[0.7, 0.1, 0.1, 0.1])
         assert by_scores.kept.tolist() == [0, 1, 3]
+        assert todre.reduce(FOUR, k=3, pivot=np.int64(0)).kept.tolist() == [0, 1, 3]
+        rows = attention(4)
+        pivot = int(rows[:, 0, 1:].mean(axis=0).argmax())
+        by_rows = todre.reduce(FOUR, k=3, pivot=rows).kept
+        assert by_rows.tolist() == todre.reduce(FOUR, k=3, pivot=pivot).kept.tolist()
 
     def test_stage_two(self):
         rows = [[1.0, 0, 0, 0], [0.5, 0.5, 0, 0], [0.5, 0.1, 0.4, 0], [0.3, 0.06, 0.3, 0.34]]
@@ -203,6 +257,14 @@ class TestRecoverable:
             assert len(members) == (5 if names[row] == "centre" else 0)
             np.testing.assert_allclose(weights[row, members], visual[members])
         assert found.size.sum() == pytest.approx(60)
+
+    def test_as_many_as_stand_out_whatever_rounding_does(self):
+        """98 * (2 / 98) is a little less than 2."""
+        assert int(98 * (2 / 98)) == 1
+        visual = np.full(98, 0.01) + 1e-5 * np.arange(98)
+        visual[[5, 60]] = 0.5, 0.9
+        found = recoverable.reduce(visual, np.zeros(98), np.eye(98))
+        assert found.kept[found.roles == 0].tolist() == [5, 60]
 
     def test_equal_scores_keep_one_token_and_the_global_one(self):
         found = recoverable.reduce(np.full(30, 1 / 30), np.zeros(30), np.ones((30, 2)))
@@ -335,6 +397,10 @@ def test_sparsevlm():
     visual, text = np.array([[1.0, 0], [1, 0.2]]), np.array([[3.0, 0], [0, 1], [2.9, 0]])
     assert sparsevlm.raters(visual, text).tolist() == [0, 2]
     assert sparsevlm.raters(visual, np.ones((3, 2))).tolist() == [0, 1, 2]
+    for n_text in range(
+        1, 60
+    ):  # the mean of equal shares may round up: somebody rates all the same
+        assert len(sparsevlm.raters(visual, np.ones((n_text, 2)))) > 0
     rng = np.random.default_rng(0)
     x, words = rng.standard_normal((50, 4)), rng.standard_normal((5, 4))
     rows = rng.dirichlet(np.ones(50), (2, 5))
@@ -347,8 +413,9 @@ def test_sparsevlm():
     assert sparsevlm.reduce(rows, x, words, k=10, recycle=0).transform is None
     with pytest.raises(ShapeError, match="expected \\(h, n_text, n\\)"):
         sparsevlm.reduce(rows[:, :4], x, words, k=10)
-    with pytest.raises(InvalidInput, match="recycle"):
-        sparsevlm.reduce(rows, x, words, k=10, recycle=1.5)
+    for bad in (1.5, "all", np.nan):
+        with pytest.raises(InvalidInput, match="recycle"):
+            sparsevlm.reduce(rows, x, words, k=10, recycle=bad)
 
 
 def test_token_transforming():

@@ -200,6 +200,11 @@ def test_attention_scores_against_loops(rng):
         column_mean(2 * a)
     with pytest.raises(ShapeError, match="h, n_q, n"):
         column_mean(a[0])
+    with pytest.raises(ShapeError, match="lead is 6"):
+        scoring.cls_row(a, lead=6)
+    for function in (top_k, outlier_factor):
+        with pytest.raises(ShapeError, match="expected 1"):
+            function(a, 2)
 
 
 def naive_factor(scores, k):
@@ -437,8 +442,11 @@ def test_cost_of_a_layer_by_hand():
     assert flops.multiply_adds([5], **of) == 4 * 5 * 4 + 2 * 25 * 2 + 2 * 5 * 2 * 3
     assert flops.multiply_adds([(5, 1)], **of) == 4 * 5 * 4 + 2 * 25 * 2 + 2 * 1 * 2 * 3
     assert flops.decode_multiply_adds([5, 0], 1, **of) == 2 * 28 + 4 * 6 + 4 * 1
+    assert flops.multiply_adds([[5, 1]], **of) == flops.multiply_adds([(5, 1)], **of)
     with pytest.raises(InvalidInput, match="layer 1"):
         flops.multiply_adds([(1, 2, 3)], **of)
+    with pytest.raises(InvalidInput, match="n_by_layer is 5"):
+        flops.multiply_adds(5, **of)
     with pytest.raises(InvalidInput, match="rule"):
         flops.selection_multiply_adds("magic", 1, 1, 1)
     assert flops.selection_multiply_adds("bipartite", 577, 0, 64) == 288 * 289 * 64
@@ -465,6 +473,10 @@ def test_a_schedule_runs_a_rule_over_layers(positions):
     last = run.reduction.kept.tolist() if positions == "keep" else list(range(9))
     assert seen[-1][1] == last
     assert seen[-1][2] == pytest.approx(20)
+
+
+def test_schedules_take_pairs():
+    assert Schedule([(2, 0.75), (4, 9)]).counts(20, 5) == [20, 15, 15, 9, 9]
 
 
 def test_schedules_refuse():

@@ -18,7 +18,9 @@ from tokenlab.steps import step
 __all__ = ["reduce"]
 
 
-def reduce(x: Any, *, k: int | float, size: Any = None, rng: Any = None) -> Reduction:
+def reduce(
+    x: Any, *, k: int | float, size: Any = None, rng: Any = None, rounding: str = "half_up"
+) -> Reduction:
     """Merge tokens into the means of `k` clusters, each in the place of its most central token.
 
     Parameters
@@ -29,6 +31,8 @@ def reduce(x: Any, *, k: int | float, size: Any = None, rng: Any = None) -> Redu
     size : ndarray of shape (n,), optional
         How many tokens each one stands for already.
     rng : numpy.random.Generator, int or None
+    rounding : {"half_up", "down", "up"}
+        What a share is rounded to.
 
     Returns
     -------
@@ -43,7 +47,7 @@ def reduce(x: Any, *, k: int | float, size: Any = None, rng: Any = None) -> Redu
     """
     xp = get_xp(x) if size is None else get_xp(x, size)
     x = checks.vectors(x, "x", "n", xp, at_least=1)
-    k, n = budget(k, len(x)), len(x)
+    k, n = budget(k, len(x), rounding=rounding), len(x)
     sizes = checked_size(size, n, x)
     fitted = kmeans.fit(x, k, weights=None if size is None else sizes, rng=rng)
     away = x - fitted.codebook[fitted.codes]

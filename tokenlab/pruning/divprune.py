@@ -34,14 +34,14 @@ from tokenlab import checks
 from tokenlab.arrays import get_xp
 from tokenlab.numerics import unit
 from tokenlab.pruning.reduction import Reduction, selection
-from tokenlab.pruning.selectors import k_center
+from tokenlab.pruning.selectors import budget, k_center
 from tokenlab.retrieval.index import token_blocks
 from tokenlab.steps import step
 
 __all__ = ["loneliest", "reduce"]
 
 
-def reduce(x: Any, *, k: int | float) -> Reduction:
+def reduce(x: Any, *, k: int | float, rounding: str = "half_up") -> Reduction:
     r"""Keep `k` tokens that are far from each other, (1).
 
     Parameters
@@ -49,6 +49,8 @@ def reduce(x: Any, *, k: int | float) -> Reduction:
     x : ndarray of shape (n, d)
     k : int or float
         The budget, see `selectors.budget`.
+    rounding : {"half_up", "down", "up"}
+        What a share is rounded to.
 
     Returns
     -------
@@ -59,6 +61,8 @@ def reduce(x: Any, *, k: int | float) -> Reduction:
     >>> reduce([[1.0, 0.0], [0.9, 0.4], [-0.2, 1.0], [-0.9, 0.5]], k=2).kept.tolist()
     [0, 2]
     """
+    x = checks.vectors(x, "x", "n", get_xp(x), at_least=1)
+    k = budget(k, len(x), rounding=rounding)
     reduction = selection(k_center(x, k, start=loneliest(x)), len(x))  # (1)
     step("kept", reduction.kept, "in the order of the image", axes=("k",), of="n")
     return reduction

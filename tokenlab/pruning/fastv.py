@@ -37,14 +37,19 @@ from tokenlab.arrays import get_xp
 from tokenlab.errors import ShapeError
 from tokenlab.pruning.reduction import Reduction, selection
 from tokenlab.pruning.scores import checked_attention, last_row
-from tokenlab.pruning.selectors import checked_variant, top_k
+from tokenlab.pruning.selectors import budget, checked_variant, top_k
 from tokenlab.steps import step
 
 __all__ = ["reduce"]
 
 
 def reduce(
-    attention: Any, *, k: int | float, image: slice | None = None, variant: str = "paper"
+    attention: Any,
+    *,
+    k: int | float,
+    image: slice | None = None,
+    variant: str = "paper",
+    rounding: str = "half_up",
 ) -> Reduction:
     r"""Keep the image tokens that receive most attention, (1).
 
@@ -58,6 +63,8 @@ def reduce(
         Columns of the image tokens; by default all.
     variant : {"paper", "official"}
         Mean over queries, or the last row.
+    rounding : {"half_up", "down", "up"}
+        What a share is rounded to.
 
     Returns
     -------
@@ -83,6 +90,6 @@ def reduce(
             f"reduce: image is {image}, which selects none of n = {attention.shape[2]} columns."
         )
     step("scores", scores, "attention received", eq="φ (1)", axes=("n",))
-    reduction = selection(top_k(scores, k), len(scores))
+    reduction = selection(top_k(scores, budget(k, len(scores), rounding=rounding)), len(scores))
     step("kept", reduction.kept, "in their order", axes=("k",), of="n")
     return reduction

@@ -9,7 +9,7 @@ FLOPs; one is two floating-point operations. Norms, softmax and the selection it
 compare with measured time before believing in a saving.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from tokenlab import checks
 from tokenlab.errors import InvalidInput
@@ -18,7 +18,7 @@ __all__ = ["decode_multiply_adds", "multiply_adds", "selection_multiply_adds"]
 
 
 def multiply_adds(
-    n_by_layer: Iterable[int | tuple[int, int]], *, d: int, hidden: int, gated: bool
+    n_by_layer: Iterable[int | Sequence[int]], *, d: int, hidden: int, gated: bool
 ) -> int:
     r"""Multiply-adds of one pass through all layers.
 
@@ -45,9 +45,14 @@ def multiply_adds(
     3.817
     """
     d, hidden = checks.count(d, "d"), checks.count(hidden, "hidden")
+    if not isinstance(n_by_layer, Iterable):
+        raise InvalidInput(
+            f"multiply_adds: n_by_layer is {n_by_layer!r}; expected the tokens of each layer, such "
+            "as [576] * 32."
+        )
     matrices, total = 3 if gated else 2, 0
     for layer, n in enumerate(n_by_layer, start=1):
-        pair = n if isinstance(n, tuple) else (n, n)
+        pair = n if isinstance(n, Sequence) else (n, n)
         if len(pair) != 2:
             raise InvalidInput(
                 f"multiply_adds: layer {layer} has {n!r}; expected a number of tokens, or two: "

@@ -2,8 +2,8 @@ r"""HiPrune: Training-Free Visual Token Pruning via Hierarchical Attention in Vi
 Models.
 
 Jizhihui Liu, Feiyi Du, Guangdao Zhu, Niu Lian, Jun Li, Bin Chen. 2025. arXiv:2508.00553
-Later revisions are called "HiPrune: Hierarchical Attention for Efficient Token Pruning in
-Vision-Language Models".
+A later revision, with Weili Guan and Yaowei Wang, is "HiPrune: Hierarchical Attention for Efficient
+Token Pruning in Vision-Language Models" in the Findings of ACL 2026; what it adds is not here.
 
 The middle layers of a vision transformer look at the object, its deep layers at a few tokens that
 hold a summary of the image. HiPrune keeps the tokens that the middle layers look at most (anchors),
@@ -36,7 +36,7 @@ Differs from the paper
 - When anchors and buffers are more than $N'$ (the released code then fails), the anchors stay, and
   those buffers of the highest object score.
 - Which layer is the object layer depends on the model: look at the scores before trusting a number.
-  `reduce="cls_row"` reads the CLS token's row instead of all rows.
+  `scores="cls_row"` reads the CLS token's row instead of all rows.
 
 Cost
 ----
@@ -49,7 +49,6 @@ Example
     tokens = reduction.apply(features)
 """
 
-import math
 import numbers
 from typing import Any
 
@@ -76,6 +75,7 @@ def reduce(
     alpha: float = 0.1,
     variant: str = "paper",
     scores: str = "column_mean",
+    rounding: str = "half_up",
 ) -> Reduction:
     r"""Keep anchors, their neighbours, and registers: (1) to (3).
 
@@ -94,6 +94,8 @@ def reduce(
         Neighbours on the grid, or with the wrapped rows of the released code.
     scores : {"column_mean", "cls_row"}
         How attention becomes scores.
+    rounding : {"half_up", "down", "up"}
+        What a share is rounded to.
 
     Returns
     -------
@@ -124,7 +126,7 @@ def reduce(
             "be of one image."
         )
     grid = checked_grid(grid, len(seen))
-    k = budget(k, len(seen))
+    k = budget(k, len(seen), rounding=rounding)
     checked_variant(variant)
     n_anchors = _anchor_count(k, alpha)  # (1)
     step("object scores", seen, "what the object layer looks at", axes=("n",))
@@ -154,4 +156,4 @@ def _anchor_count(k: int, alpha: float) -> int:
     number = isinstance(alpha, numbers.Real) and not isinstance(alpha, bool)
     if not number or not 0 <= alpha <= 1:
         raise InvalidInput(f"reduce: alpha is {alpha!r}; expected a number from 0 to 1.")
-    return math.floor(k * float(alpha) / GROUP + 0.5)
+    return round(k * float(alpha) / GROUP)  # a half goes to the even number, as in the code

@@ -115,14 +115,14 @@ def reduce(
     step("visual scores", visual, "what the image looks at", eq="v", axes=("n",))
     step("text scores", text, "what the question is like", eq="t", axes=("n",))
     role = xp.full(n, len(ROLES), dtype=xp.int64)
-    n_visual = max(1, int(n * lof_ratio(visual, n_neighbors)))  # (1)
+    n_visual = max(1, _share(n, lof_ratio(visual, n_neighbors)))  # (1)
     role[topk(visual, n_visual).ids] = 0
     hidden = xp.where(role == 0, text.min(), text)
-    n_text = int((n - n_visual) * lof_ratio(hidden, n_neighbors))  # (1)
+    n_text = _share(n - n_visual, lof_ratio(hidden, n_neighbors))  # (1)
     if n_text:
         role[topk(xp.where(role == 0, -xp.inf, text), n_text).ids] = 1
     rest = xp.nonzero(role == len(ROLES))[0].astype(xp.int64)
-    n_centres = int(len(rest) * lof_ratio(visual[rest], rest_neighbors)) if len(rest) else 0  # (1)
+    n_centres = _share(len(rest), lof_ratio(visual[rest], rest_neighbors)) if len(rest) else 0
     if n_centres:
         role[rest[topk(visual[rest], n_centres).ids]] = 2
     kept = xp.nonzero(role < len(ROLES))[0].astype(xp.int64)
@@ -133,6 +133,11 @@ def reduce(
     if len(merged) == 0:
         return chosen
     return _merged(chosen, merged, rest, (visual, text, unit(keys)), members)
+
+
+def _share(n: int, rho: float) -> int:
+    """Equation (1): rounded down, but 49 * (1 / 49), a little less than 1, is 1."""
+    return int(n * rho + 1e-9)
 
 
 def _merged(

@@ -32,7 +32,7 @@ class Schedule:
 
     Parameters
     ----------
-    stages : mapping of int to int or float
+    stages : mapping of int to int or float, or sequence of pairs
         Layer -> a number of tokens, or a share **of the tokens at the start**; it may not grow.
     rounding : {"half_up", "down", "up"}
         What a share is rounded to, see `selectors.budget`.
@@ -52,6 +52,9 @@ class Schedule:
     stages: Mapping[int, int | float]
     rounding: str = "half_up"
     positions: str = "keep"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "stages", dict(self.stages))  # pairs, too
 
     def counts(self, n: int, layers: int) -> list[int]:
         """Tokens in each of the layers."""

@@ -45,7 +45,7 @@ def cls_row(attention: Any, *, lead: int = 1) -> Any:
     >>> cls_row([[[0.2, 0.5, 0.3], [0, 1, 0], [0, 0, 1]]]).tolist()
     [0.5, 0.3]
     """
-    return checked_attention(attention)[:, 0, _lead(lead) :].mean(axis=0)
+    return _patches(attention, lead)[:, 0].mean(axis=0)
 
 
 def column_mean(attention: Any, *, lead: int = 1) -> Any:
@@ -66,7 +66,7 @@ def column_mean(attention: Any, *, lead: int = 1) -> Any:
     >>> column_mean([[[0.2, 0.5, 0.3], [0, 1, 0], [0, 0, 1]]]).round(3).tolist()
     [0.5, 0.433]
     """
-    return checked_attention(attention)[:, :, _lead(lead) :].mean(axis=(0, 1))
+    return _patches(attention, lead).mean(axis=(0, 1))
 
 
 def last_row(attention: Any, *, lead: int = 0) -> Any:
@@ -87,7 +87,7 @@ def last_row(attention: Any, *, lead: int = 0) -> Any:
     >>> last_row([[[1.0, 0.0], [0.25, 0.75]]]).tolist()
     [0.25, 0.75]
     """
-    return checked_attention(attention)[:, -1, _lead(lead, at_least=0) :].mean(axis=0)
+    return _patches(attention, lead, at_least=0)[:, -1].mean(axis=0)
 
 
 def text_cosine(text: Any, x: Any) -> Any:
@@ -237,8 +237,7 @@ def lof_ratio(scores: Any, n_neighbors: int = 20) -> float:
 @accelerated("pruning.line_outliers", work=lambda scores, k: len(scores) * k, pays_from=2e3)
 def line_outliers(scores: Any, k: int) -> Any:
     """Local outlier factors of sorted scores; of two neighbours as near, the lower one counts."""
-    xp = get_xp(scores)
-    n = len(scores)
+    xp, n = get_xp(scores), len(scores)
     offsets = xp.concatenate([-xp.arange(1, k + 1), xp.arange(1, k + 1)])  # those below come first
     there = xp.arange(n)[:, None] + offsets  # (n, 2 k)
     inside = (there >= 0) & (there < n)
@@ -265,30 +264,37 @@ def checked_attention(attention: Any, name: str = "attention") -> Any:
     off = xp.abs(sums - 1)
     if float(off.max()) > 1e-2:
         worst = float(sums.ravel()[int(off.argmax())])
-        warnings.warn(
-            f"{public_caller()}: rows of {name} do not sum to one (one sums to {worst:g}). "
-            "Pass attention after the softmax, with all of its columns.",
-            RuntimeWarning,
-            stacklevel=4,
-        )
+        problem = f"rows of {name} do not sum to one (one sums to {worst:g})"
+        remedy = "Pass attention after the softmax, with all of its columns."
+        warnings.warn(f"{public_caller()}: {problem}. {remedy}", RuntimeWarning, stacklevel=4)
     return attention
 
 
-def checked_scores(scores: Any, name: str, *, reduce: str = "column_mean") -> Any:
-    """Scores `(n,)`, finite; attention `(h, n + 1, n + 1)` is reduced to them first."""
+def checked_scores(scores: Any, name: str, *, reduce: str | None = None) -> Any:
+    """Scores `(n,)`, finite; attention `(h, n + 1, n + 1)` is reduced first where that is asked."""
     xp = get_xp(scores)
     scores = checks.floats(scores, name, xp)
-    if scores.ndim == 3:
-        if reduce not in ("column_mean", "cls_row"):
-            raise InvalidInput(
-                f'{public_caller()}: reduce is {reduce!r}; expected "column_mean" or "cls_row".'
-            )
-        scores = cls_row(scores) if reduce == "cls_row" else column_mean(scores)
+    if reduce not in (None, "column_mean", "cls_row"):
+        problem = f'scores is {reduce!r}; expected "column_mean" or "cls_row"'
+        raise InvalidInput(f"{public_caller()}: {problem}.")
+    if reduce and scores.ndim == 3:
+        attention = checked_attention(scores, name)
+        attention = attention[:, :1] if reduce == "cls_row" else attention
+        scores = attention[:, :, 1:].mean(axis=(0, 1))  # without the CLS column
+    if reduce and scores.ndim != 1:
+        raise ShapeError(
+            f"{public_caller()}: {name} is {scores.shape}; expected scores (n,), or attention "
+            "(h, n + 1, n + 1) with its heads. Attention averaged over heads goes in as a[None]."
+        )
     scores = checks.finite(checks.shaped(scores, name, ("n",)), name, xp)
     if len(scores) == 0:
         raise ShapeError(f"{public_caller()}: {name} is empty; expected at least one token.")
     return scores
 
 
-def _lead(lead: int, *, at_least: int = 1) -> int:
-    return checks.count(lead, "lead", at_least=at_least)
+def _patches(attention: Any, lead: int, *, at_least: int = 1) -> Any:
+    """Checked attention without its first `lead` columns."""
+    attention, lead = checked_attention(attention), checks.count(lead, "lead", at_least=at_least)
+    if lead >= attention.shape[2]:
+        raise ShapeError(f"{public_caller()}: lead is {lead}, which leaves no token to score.")
+    return attention[:, :, lead:]

@@ -75,5 +75,5 @@ def size_aware_attention(q: Any, k: Any, v: Any, size: Any = None) -> Any:
     logits = q @ k.swapaxes(-1, -2) / q.dtype.type(q.shape[-1]) ** 0.5  # (..., n_q, n)
     if size is not None:
         logits = logits + size_bias(checked_size(size, k.shape[-2], logits))
-    step("shares", softmax(logits), "each row sums to one", axes=("n_q", "n"))
-    return softmax(logits) @ v  # (..., n_q, d_v)
+    shares = step("shares", softmax(logits), "each row sums to one", axes=("n_q", "n"))
+    return shares @ v  # (..., n_q, d_v)

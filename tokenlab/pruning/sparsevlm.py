@@ -34,6 +34,7 @@ Example
     reduction = sparsevlm.reduce(attention[:, text, image], visual, words, k=300)
 """
 
+import numbers
 from typing import Any
 
 from tokenlab import checks
@@ -51,7 +52,13 @@ ROLES = ("rated", "recycled")
 
 
 def reduce(
-    attention: Any, visual: Any, text: Any, *, k: int | float, recycle: float = 0.3
+    attention: Any,
+    visual: Any,
+    text: Any,
+    *,
+    k: int | float,
+    recycle: float = 0.3,
+    rounding: str = "half_up",
 ) -> Reduction:
     r"""Keep the tokens that raters attend to, and clusters of the best others: (1) and (2).
 
@@ -67,6 +74,8 @@ def reduce(
         Tokens kept by score, see `selectors.budget`; recycled clusters come on top.
     recycle : float
         Share of the others that is recycled, from 0 to 1.
+    rounding : {"half_up", "down", "up"}
+        What a share is rounded to.
 
     Returns
     -------
@@ -95,13 +104,13 @@ def reduce(
             f"reduce: attention is {attention.shape}; expected (h, n_text, n) = "
             f"(h, {len(text)}, {n})."
         )
-    if not 0 <= recycle <= 1:
+    if not isinstance(recycle, numbers.Real) or not 0 <= recycle <= 1:
         raise InvalidInput(f"reduce: recycle is {recycle!r}; expected a share from 0 to 1.")
     scores = attention[:, judges].mean(axis=(0, 1))  # (2)
     step("scores", scores, "what the raters attend to", eq="(2)", axes=("n",))
     ranked = topk(scores, n).ids
-    k = budget(k, n)
-    recycled = ranked[k : k + int(recycle * (n - k))]
+    k = budget(k, n, rounding=rounding)
+    recycled = ranked[k : k + int(recycle * (n - k) + 1e-9)]  # 0.29 * 100 is less than 29
     if len(recycled) == 0:
         reduction = selection(ranked[:k], n, roles=xp.zeros(k, dtype=xp.int64), role_names=ROLES)
     else:
@@ -151,4 +160,6 @@ def raters(visual: Any, text: Any) -> Any:
     step(
         "relevance", relevance, "what each word has to do with the image", eq="r", axes=("n_text",)
     )
-    return xp.nonzero(relevance >= relevance.mean())[0].astype(xp.int64)
+    # Rounding may put the mean of equal numbers above all of them.
+    least = xp.minimum(relevance.mean(), relevance.max())
+    return xp.nonzero(relevance >= least)[0].astype(xp.int64)

@@ -43,6 +43,7 @@ Example
     if todre.image_is_done(attention, text=slice(611, 640), visual=slice(35, 611)): ...
 """
 
+import numbers
 from typing import Any, NamedTuple
 
 from tokenlab import checks
@@ -50,7 +51,7 @@ from tokenlab.arrays import get_xp
 from tokenlab.errors import InvalidInput, ShapeError
 from tokenlab.pruning.reduction import Reduction, selection
 from tokenlab.pruning.scores import checked_attention, checked_scores
-from tokenlab.pruning.selectors import k_center, max_sum
+from tokenlab.pruning.selectors import budget, k_center, max_sum
 from tokenlab.steps import step
 
 __all__ = ["Migration", "image_is_done", "migration", "reduce"]
@@ -63,7 +64,14 @@ class Migration(NamedTuple):
     visual_to_text: float
 
 
-def reduce(x: Any, *, k: int | float, version: int = 2, pivot: Any = None) -> Reduction:
+def reduce(
+    x: Any,
+    *,
+    k: int | float,
+    version: int = 2,
+    pivot: Any = None,
+    rounding: str = "half_up",
+) -> Reduction:
     r"""Stage 1: keep `k` tokens that are unlike each other.
 
     Parameters
@@ -74,8 +82,11 @@ def reduce(x: Any, *, k: int | float, version: int = 2, pivot: Any = None) -> Re
         The budget, see `selectors.budget`.
     version : {2, 1}
         Of the paper: max-sum, or k-center.
-    pivot : int or ndarray of shape (n,), optional
-        The first token, or the CLS attention, whose largest entry is the first token.
+    pivot : int or ndarray of shape (n,) or (h, n + 1, n + 1), optional
+        The first token, or the CLS attention, whose largest entry is the first token, or the
+        attention that it is read from.
+    rounding : {"half_up", "down", "up"}
+        What a share is rounded to.
 
     Returns
     -------
@@ -91,9 +102,11 @@ def reduce(x: Any, *, k: int | float, version: int = 2, pivot: Any = None) -> Re
     """
     if version not in (1, 2):
         raise InvalidInput(f"reduce: version is {version!r}; expected 1 (k-center) or 2 (max-sum).")
-    if pivot is not None and not isinstance(pivot, int):
+    x = checks.vectors(x, "x", "n", get_xp(x), at_least=1)
+    k = budget(k, len(x), rounding=rounding)
+    if pivot is not None and not isinstance(pivot, numbers.Integral):
         get_xp(x, pivot)
-        scores = checked_scores(pivot, "pivot")
+        scores = checked_scores(pivot, "pivot", reduce="cls_row")
         if len(scores) != len(x):
             raise ShapeError(
                 f"reduce: pivot has {len(scores)} scores, x has n = {len(x)} tokens. Leave the CLS "

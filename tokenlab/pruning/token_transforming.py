@@ -57,6 +57,7 @@ def reduce(
     tau: float = 0.03,
     mode: str = "mass",
     size: Any = None,
+    rounding: str = "half_up",
 ) -> Reduction:
     r"""Spread every token over the `k` of highest score, (2).
 
@@ -74,6 +75,8 @@ def reduce(
         See `mergers.soft_assign`.
     size : ndarray of shape (n,), optional
         How many tokens each one stands for already.
+    rounding : {"half_up", "down", "up"}
+        What a share is rounded to.
 
     Returns
     -------
@@ -94,10 +97,10 @@ def reduce(
             "token's key out."
         )
     step("scores", scores, "how informative each token is", axes=("n",))
-    k = budget(k, len(keys))
+    k, xp = budget(k, len(keys), rounding=rounding), get_xp(keys)
     if k == len(keys):
         sizes = None if size is None else checked_size(size, k, keys)
-        return Reduction(get_xp(keys).arange(k), k, size=sizes, size_in=sizes)
+        return Reduction(xp.arange(k, dtype=xp.int64), k, size=sizes, size_in=sizes)
     return soft_assign(keys, top_k(scores, k), tau, mode, size=size)  # (2)
 
 

@@ -1,7 +1,7 @@
 r"""TransPrune: Token Transition Pruning for Efficient Large Vision-Language Model.
 
 Ao Li, Yuxiang Duan, Jinghui Zhang, Congbo Ma, Yutong Xie, Gustavo Carneiro, Mohammad Yaqub,
-Hu Wang. 2025, to appear at CVPR 2026. arXiv:2507.20630
+Hu Wang. CVPR 2026. arXiv:2507.20630
 
 How a token changes on its way through a layer says how much meaning it takes on. TransPrune scores
 each image token by how much a module changes its length and its direction (TTV), sums that over
@@ -50,7 +50,7 @@ from typing import Any
 from tokenlab import checks
 from tokenlab.arrays import get_xp
 from tokenlab.errors import InvalidInput, ShapeError
-from tokenlab.numerics import softmax
+from tokenlab.numerics import softmax, unit
 from tokenlab.pruning.reduction import Reduction, selection
 from tokenlab.pruning.scores import checked_attention, checked_scores
 from tokenlab.pruning.selectors import budget, checked_variant, top_k
@@ -101,8 +101,7 @@ def transition_variation(
     before, after = (xp.sqrt((t * t).sum(axis=1)) for t in (t_in, t_out))
     there = xp.where(before > 0, before, 1)
     magnitude = xp.where(before > 0, after / there, 0)  # (1)
-    lengths = there * xp.where(after > 0, after, 1)
-    cosine = (t_in * t_out).sum(axis=1) / lengths  # (1)
+    cosine = (unit(t_in) * unit(t_out)).sum(axis=1)  # (1)
     step("magnitude", magnitude, "how much longer the output is", eq="m (1)", axes=("n",))
     step("cosine", cosine, "how much of its direction is the input's", eq="c (1)", axes=("n",))
     turn = 1 - xp.abs(cosine) if variant == "paper" else 1 - cosine

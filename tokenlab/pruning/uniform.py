@@ -12,13 +12,15 @@ from tokenlab import checks
 from tokenlab.arrays import get_xp
 from tokenlab.errors import InvalidInput
 from tokenlab.pruning.reduction import Reduction
-from tokenlab.pruning.selectors import random_k, stride
+from tokenlab.pruning.selectors import budget, random_k, stride
 from tokenlab.steps import step
 
 __all__ = ["reduce"]
 
 
-def reduce(x: Any, *, k: int | float, how: str = "random", rng: Any = None) -> Reduction:
+def reduce(
+    x: Any, *, k: int | float, how: str = "random", rng: Any = None, rounding: str = "half_up"
+) -> Reduction:
     """Keep `k` tokens without looking at them.
 
     Parameters
@@ -30,6 +32,8 @@ def reduce(x: Any, *, k: int | float, how: str = "random", rng: Any = None) -> R
     how : {"random", "stride"}
         With equal chance, or at even distances.
     rng : numpy.random.Generator, int or None
+    rounding : {"half_up", "down", "up"}
+        What a share is rounded to.
 
     Returns
     -------
@@ -46,6 +50,7 @@ def reduce(x: Any, *, k: int | float, how: str = "random", rng: Any = None) -> R
         raise InvalidInput(f'reduce: how is {how!r}; expected "random" or "stride".')
     xp = get_xp(x)
     n = len(checks.vectors(x, "x", "n", xp, at_least=1))
+    k = budget(k, n, rounding=rounding)
     kept: np.ndarray = random_k(n, k, rng=rng) if how == "random" else stride(n, k)
     kept = step("kept", xp.asarray(kept), f"by {how}", axes=("k",), of="n")
     return Reduction(kept, n)
