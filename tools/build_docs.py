@@ -21,7 +21,7 @@ import sys
 import time
 from pathlib import Path
 
-from docs import benchmarks_page, citing, footprint, step_pages, tutorials
+from docs import benchmarks_page, citing, footprint, step_pages, teaching, tutorials
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -58,6 +58,7 @@ def stages(options: argparse.Namespace) -> dict:
         "benchmarks": lambda: benchmarks_page.write(DOCS / "benchmarks.md", ROOT) and "",
         "citing": lambda: citing.write(DOCS) and "",
         "footprint": lambda: footprint.write(ROOT / "build" / "docs" / "footprint.md") and "",
+        "teaching": lambda: teaching.write(ROOT / "build" / "docs") and "",
         "explorables": lambda: other("explorables", DOCS / "explore" / "data"),
         "gallery": lambda: other("gallery", DOCS),
     }

@@ -119,7 +119,7 @@ def _row(timing: dict[str, Any], slowest: float, base: dict[str, Any] | None) ->
 def _ms(seconds: float) -> str:
     """Milliseconds with three significant digits or more."""
     value = 1e3 * seconds
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+    return f"{value:,.0f}" if value >= 100 else f"{value:#.3g}"
 
 
 def _claim(claim: dict[str, Any]) -> str:

@@ -87,9 +87,10 @@ def _write_picture(picture: tuple[str, str], output: Any, alt: str, files: Path,
         path = files / f"{stem}.svg"
         path.write_text(content, encoding="utf-8")
     size = output.get("metadata", {}).get(kind, {})
-    width = f" width={size['width']}" if "width" in size else ""
+    # Known before it has loaded, so that the page does not move.
+    size = "".join(f" {side}={pixels}" for side, pixels in size.items())
     alt = alt.replace("[", "(").replace("]", ")")
-    return f"![{alt}]({files.name}/{path.name}){{ loading=lazy{width} }}\n"
+    return f"![{alt}]({files.name}/{path.name}){{ loading=lazy{size} }}\n"
 
 
 def _other(script: Path, number: int, output: Any, files: Path, stem: str) -> Iterator[str]:

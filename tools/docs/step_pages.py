@@ -10,7 +10,11 @@ from tokenlab.cli import STEP_THROUGHS
 
 K_PRIME = 100
 FIRST = "xtr"  # stands open on the page
-INTRODUCTION = """# Step-throughs
+INTRODUCTION = """---
+hide: [navigation]
+---
+
+# Step-throughs
 
 A step-through is a run that was recorded: the function's own source on the left, the line that
 just ran lit, the value that it made on the right. Press <kbd>←</kbd> and <kbd>→</kbd>, or the
