@@ -99,8 +99,15 @@ class Assignment:
 
     def tests(self, *, hidden: bool = False) -> list[Test]:
         """The public tests, or also the hidden ones."""
-        files = ["test_public.py", "test_hidden.py"] if hidden else ["test_public.py"]
-        return [test for file in files for test in tests_in(self._run(file).values())]
+        return self._public + (self._hidden if hidden else [])
+
+    @cached_property
+    def _public(self) -> list[Test]:
+        return tests_in(self._run("test_public.py").values())
+
+    @cached_property
+    def _hidden(self) -> list[Test]:
+        return tests_in(self._run("test_hidden.py").values())
 
     @cached_property
     def mistakes(self) -> list[Mistake]:

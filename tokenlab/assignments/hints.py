@@ -95,8 +95,8 @@ def _missing(name: str, answer: Answer) -> Hint:
     for problem in answer.problems:
         if f"def {name}" in problem.text:
             where = _where(problem.error, answer)
-            text = f"{type(problem.error).__name__}{where}: {_message(problem.error)}."
-            return Hint("exception", text, [meaning(problem.error, {}, {})])
+            text = f"{type(problem.error).__name__}{where}: {_message(problem.error)}\n"
+            return Hint("exception", text + meaning(problem.error, {}, {}), [])
     text = f"there is no function `{name}` in the file. Keep the `def` lines as they were given."
     return Hint("missing", text, [_message(p.error) for p in answer.problems])
 
@@ -147,9 +147,9 @@ def _exception(
             for name, value in arguments.items():
                 if isinstance(value, np.ndarray):
                     shapes.setdefault(value.shape, []).append(name)
-            text = f"{type(error).__name__}{_where(error, answer)}: {_message(error)}"
-            more = [meaning(error, axes_of(function, arguments), shapes)]
-            return Hint("exception", text, [*more, f'It happened in "{trial.test.title}".'])
+            said = meaning(error, axes_of(function, arguments), shapes)
+            text = f"{type(error).__name__}{_where(error, answer)}: {_message(error)}\n{said}"
+            return Hint("exception", text.strip(), [f'It happened in "{trial.test.title}".'])
     return None
 
 

@@ -20,11 +20,12 @@ def notebook(assignment: Assignment) -> str:
     for cell in script_cells(assignment.source):
         if answers_open and cell.kind == "markdown":
             points = assignment.open_points
-            written.append((cell, _about("open-question", "markdown", points, answer=True)))
+            written.append((cell, _about("open-question", points, answer=True)))
             answers_open = False
         elif cell.kind == "code" and BEGIN in cell.text:
             task = tasks.pop(0)
-            written.append((cell, _about(f"task-{task.number}", "code", None, answer=True)))
+            name = "task-" + task.number.replace(".", "-")  # it allows no dots
+            written.append((cell, _about(name, None, answer=True)))
             written += _test_cells(assignment, task.number)
         else:
             answers_open = bool(OPEN.search(cell.text))
@@ -32,12 +33,11 @@ def notebook(assignment: Assignment) -> str:
     return to_notebook([cell for cell, _ in written], [about for _, about in written])
 
 
-def _about(name: str, kind: str, points: int | None, *, answer: bool) -> dict[str, Any]:
+def _about(name: str, points: int | None, *, answer: bool) -> dict[str, Any]:
     """nbgrader's metadata of a cell: what is written by the student, what is worth points."""
     about = {
         "schema_version": 3,
         "grade_id": name,
-        "cell_type": kind,
         "solution": answer,
         "grade": points is not None,
         "locked": not answer,
@@ -48,18 +48,15 @@ def _about(name: str, kind: str, points: int | None, *, answer: bool) -> dict[st
 
 def _test_cells(assignment: Assignment, number: str) -> list[tuple[Cell, dict]]:
     """A locked cell for each test of a task."""
-    made = []
-    for file, hidden in (("test_public.py", False), ("test_hidden.py", True)):
-        code = assignment.text(file)
-        names = [test.name for test in assignment.tests(hidden=True) if test.task == number]
-        for test in assignment.tests(hidden=True):
-            if test.name in names and f"def {test.name}(" in code:
-                text = _as_cell(code, test)
-                if hidden:
-                    text = f"# A hidden test: {test.title}\n{HIDE}\n{text}\n{SHOW}"
-                made.append(
-                    (Cell("code", text), _about(test.name, "code", test.points, answer=False))
-                )
+    made, public = [], assignment.tests()
+    for test in assignment.tests(hidden=True):
+        if test.task != number:
+            continue
+        file = "test_public.py" if test in public else "test_hidden.py"
+        text = _as_cell(assignment.text(file), test)
+        if test not in public:
+            text = f"# A hidden test: {test.title}\n{HIDE}\n{text}\n{SHOW}"
+        made.append((Cell("code", text), _about(test.name, test.points, answer=False)))
     return made
 
 
