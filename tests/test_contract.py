@@ -33,6 +33,7 @@ NOT_PAPERS = {
     "tokenlab.retrieval.metrics",
     "tokenlab.logits.code_order",
     "tokenlab.logits.heads",
+    "tokenlab.logits.inputs",
     "tokenlab.logits.metrics",
 }
 MAX_FILE, MAX_FUNCTION = 300, 40

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tokenlab.errors import InvalidInput, ShapeError
-from tokenlab.logits import FullHead, LowRankHead, ResidualHead, VQHead, heads, low_rank, train
+from tokenlab.logits import FullHead, LowRankHead, ResidualHead, VQHead, inputs, low_rank, train
 
 from . import naive
 
@@ -30,8 +30,8 @@ def test_every_dense_head_is_a_distribution_and_agrees_with_itself(rng, monkeypa
         want = np.exp(logits - logits.max(1, keepdims=True))
         np.testing.assert_allclose(np.exp(full), want / want.sum(1, keepdims=True))
         blocked = {}
-        for block in (1, heads.BLOCK):  # one row at a time, and all at once
-            monkeypatch.setattr(heads, "BLOCK", block)
+        for block in (1, inputs.BLOCK):  # one row at a time, and all at once
+            monkeypatch.setattr(inputs, "BLOCK", block)
             np.testing.assert_allclose(head.log_softmax(hidden), full)
             np.testing.assert_allclose(
                 head.log_prob(hidden, token), full[np.arange(9), token], rtol=1e-12
@@ -42,7 +42,7 @@ def test_every_dense_head_is_a_distribution_and_agrees_with_itself(rng, monkeypa
             blocked[block] = head.loss_and_grad(hidden, token)
         assert blocked[1].loss == pytest.approx(-full[np.arange(9), token].mean())
         for name, grad in blocked[1].grads.items():
-            np.testing.assert_allclose(grad, blocked[heads.BLOCK].grads[name], atol=1e-12)
+            np.testing.assert_allclose(grad, blocked[inputs.BLOCK].grads[name], atol=1e-12)
 
 
 @pytest.mark.parametrize("soft", [False, True])

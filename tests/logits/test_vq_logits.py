@@ -2,6 +2,7 @@
 
 import math
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,10 +11,12 @@ from hypothesis import strategies as st
 
 from tokenlab import record, use_engine
 from tokenlab.errors import BackendError, DTypeError, InvalidInput, ShapeError
-from tokenlab.logits import FullHead, VQHead, tie_floor
+from tokenlab.logits import FullHead, VQHead, certified_topk, fit_codes, tie_floor
+from tokenlab.logits.inputs import checked_hidden
 
 from . import naive
 
+HEAD_8192 = Path(__file__).parents[2].parent / "shared" / "assets" / "smollm2_head8192.npz"
 HAND = np.log([[2.0], [3.0]]), [0, 0, 1, 0, 1]
 HAND_COUNTS = [3, 1, 5, 0, 5]
 ONE = [[1.0]]
@@ -274,6 +277,8 @@ def test_expand(rng, engine):
         head.expand(logits, out=np.empty((3, 59), np.float32))
     with pytest.raises(ShapeError, match="float64; expected"):
         head.expand(logits, out=np.empty((3, 60)))
+    with pytest.raises(ShapeError, match=r"out is list ; expected \(n, vocab\)"):
+        head.expand(logits, out=[0.0])
     with pytest.raises(ShapeError, match="n_codes is 9"):
         head.expand(logits[:, :4])
 
@@ -303,6 +308,29 @@ def test_one_huge_code_and_large_logits_do_not_overflow():
     log_p = head.log_prob(np.array([[1.0], [-1.0]], np.float32), [7, 0])
     np.testing.assert_allclose(log_p, [-math.log(49_999), 0], rtol=1e-6)
     assert head.topk([[1.0]], 3).ids.tolist() == [[1, 2, 3]]
+
+
+def test_large_logits_still_add_up_to_one_in_float32(rng):
+    """Logits near 10,000 have steps of 0.001: what is subtracted must not be rounded to those."""
+    head = VQHead(1e4 * rng.standard_normal((40, 3), dtype=np.float32), rng.integers(0, 40, 200))
+    hidden = rng.standard_normal((50, 3), dtype=np.float32)
+    assert abs(head.code_logits(hidden)).max() > 1e4
+    sums = np.exp(head.log_softmax(hidden).astype(np.float64)).sum(axis=1)
+    np.testing.assert_allclose(sums, 1, atol=3e-6)
+
+
+def test_what_needs_no_conversion_is_used_as_it_came_and_the_rest_means_the_same(rng):
+    head = random_head(rng, dtype=np.float32)
+    hidden = rng.integers(-3, 4, (6, 5)).astype(np.float32)
+    wide = np.repeat(hidden, 2, axis=1)[:, ::2]  # every second number of a wider row
+    expected = head.log_softmax(hidden)
+    for same in (np.asfortranarray(hidden), wide, hidden.astype(np.int8), hidden.tolist()):
+        np.testing.assert_allclose(head.log_softmax(same), expected, rtol=1e-5)
+    large = np.full((1, 5), 2e19, np.float32)  # its length overflows, it does not
+    assert checked_hidden(head, large) is not None
+    for bad in (np.nan, np.inf, -np.inf):
+        with pytest.raises(InvalidInput, match="not finite, the first at \\[2, 1\\]"):
+            head.log_softmax(np.where(np.arange(30).reshape(6, 5) == 11, bad, hidden))
 
 
 def test_no_rows(engine):
@@ -360,6 +388,25 @@ def test_steps_are_named(rng):
         assert name in steps.names
 
 
+# a real head of more tokens, built by another program ------------------------------------------
+
+
+@pytest.mark.skipif(not HEAD_8192.exists(), reason="the independent build is not here")
+def test_a_real_head_of_8192_tokens():
+    stored = np.load(HEAD_8192)
+    weight = stored["W"] * stored["scale"].astype(np.float32)
+    hidden, right = stored["H"].astype(np.float32), stored["Y"].astype(np.int64)
+    full = FullHead(weight).log_prob(hidden, right)
+    assert math.exp(-full.mean()) == pytest.approx(12.31, abs=0.005)
+    counts = np.bincount(right, minlength=8192)
+    head = VQHead(*fit_codes(weight, 64, counts=counts, rng=0))
+    tied = head.log_prob(hidden, right)
+    np.testing.assert_allclose(tied, head.log_softmax(hidden)[np.arange(984), right], rtol=1e-5)
+    assert head.tie_floor(counts) < math.exp(-tied.mean())
+    found = certified_topk(hidden[:4], weight, head, 20)
+    np.testing.assert_array_equal(found.ids, FullHead(weight).topk(hidden[:4], 20).ids)
+
+
 # bad input -------------------------------------------------------------------------------------
 
 
@@ -404,11 +451,21 @@ def test_bad_heads(error, match, args, kwargs):
     ("error", "match", "call"),
     [
         (ShapeError, r"hidden is \(1, 2\) = \(n, d\)", lambda h: h.log_softmax([[1.0, 2.0]])),
-        (ShapeError, r"For a single vector pass x\[None, :\]", lambda h: h.topk([1.0], 1)),
+        (
+            ShapeError,
+            r"VQHead.topk: .*a single vector pass x\[None, :\]",
+            lambda h: h.topk([1.0], 1),
+        ),
+        (ShapeError, "VQHead.log_prob: hidden is", lambda h: h.log_prob([1.0], [1])),
+        (ShapeError, r"VQHead.sample: hidden is \(1, 2\)", lambda h: h.sample([[1.0, 2.0]])),
         (InvalidInput, "not finite", lambda h: h.sample([[np.inf]])),
         (InvalidInput, "VQHead.topk: k is 0", lambda h: h.topk(ONE, 0)),
         (InvalidInput, "size is 0", lambda h: h.sample(ONE, size=0)),
-        (InvalidInput, "token runs from 5 to 5; vocab is 5", lambda h: h.log_prob(ONE, [5])),
+        (
+            InvalidInput,
+            "VQHead.log_prob: token runs from 5 to 5; vocab is 5",
+            lambda h: h.log_prob(ONE, [5]),
+        ),
         (DTypeError, "token has dtype float64", lambda h: h.log_prob(ONE, [1.0])),
         (ShapeError, r"\(2,\); expected \(1,\)", lambda h: h.log_prob(ONE, [1, 2])),
         (ShapeError, r"expected \(1, 2\)", lambda h: h.loss_and_grad(ONE, np.ones((1, 5)))),

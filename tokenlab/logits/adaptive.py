@@ -50,6 +50,7 @@ from tokenlab.errors import InvalidInput, ShapeError
 from tokenlab.logits.baselines import low_rank
 from tokenlab.logits.code_order import best_by_id, checked_counts
 from tokenlab.logits.heads import Head, HeadLoss, cross_entropy, log_sum_exp
+from tokenlab.logits.inputs import checked_hidden, checked_target
 from tokenlab.numerics import TopK, log_softmax, topk
 
 __all__ = ["AdaptiveHead"]
@@ -196,7 +197,7 @@ class AdaptiveHead(Head):
 
     def log_softmax(self, hidden: Any) -> Any:
         """Log-probabilities of all tokens, `(n, vocab)`."""
-        hidden = self.checked_hidden(hidden)
+        hidden = checked_hidden(self, hidden)
         entries, short = log_softmax(self._head_logits(hidden)), self.starts[0]
         parts = [entries[:, :short]]  # Eq. (1)
         for i in range(self.n_tails):
@@ -206,7 +207,7 @@ class AdaptiveHead(Head):
 
     def topk(self, hidden: Any, k: int) -> TopK:
         """The `k` most probable tokens of each row; a tail is opened only if it can hold one."""
-        hidden, k = self.checked_hidden(hidden), min(checks.count(k, "k"), self.vocab)
+        hidden, k = checked_hidden(self, hidden), min(checks.count(k, "k"), self.vocab)
         xp, short = get_xp(hidden), self.starts[0]
         entries = log_softmax(self._head_logits(hidden))
         ids = xp.zeros((len(hidden), k), dtype=xp.int64)
@@ -227,8 +228,8 @@ class AdaptiveHead(Head):
 
     def log_prob(self, hidden: Any, token: Any) -> Any:
         """Log-probability of `token (n,)` after `hidden (n, d)`, `(n,)`; one tail for each row."""
-        hidden = self.checked_hidden(hidden)
-        token = self.checked_target(token, hidden, self.vocab, "vocab")
+        hidden = checked_hidden(self, hidden)
+        token = checked_target(self, token, hidden, self.vocab, "vocab")
         xp, rows = get_xp(hidden), get_xp(hidden).arange(len(hidden))
         entry, tails = self._split(token)
         logits = self._head_logits(hidden)
@@ -257,8 +258,8 @@ class AdaptiveHead(Head):
 
     def loss_and_grad(self, hidden: Any, target: Any) -> HeadLoss:
         """Mean cross entropy of tokens `(n,)`, or of distributions `(n, vocab)`."""
-        hidden = self.checked_hidden(hidden)
-        target = self.checked_target(target, hidden, self.vocab, "vocab")
+        hidden = checked_hidden(self, hidden)
+        target = checked_target(self, target, hidden, self.vocab, "vocab")
         if len(hidden) == 0:
             raise InvalidInput("AdaptiveHead: hidden has no rows; a mean needs one.")
         n, xp = len(hidden), get_xp(hidden)

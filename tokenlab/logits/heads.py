@@ -1,23 +1,21 @@
-r"""What the output layers of this family share: checks, cross entropy, drawing, dense logits.
+r"""What the output layers of this family share: methods, cross entropy, drawing, dense logits.
 
 A head turns hidden states `(n, d)` into a distribution over `vocab` tokens. Every head here has the
 same methods, so that a comparison is a loop over heads: `log_prob`, `log_softmax`, `topk`,
 `sample`, `loss_and_grad`, `parameters`, `n_parameters`.
 """
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from tokenlab import checks
 from tokenlab.arrays import get_xp
-from tokenlab.errors import InvalidInput, ShapeError
+from tokenlab.errors import InvalidInput
+from tokenlab.logits.inputs import checked_hidden, checked_target, row_blocks
 from tokenlab.numerics import TopK, log_softmax, topk
 
 __all__ = ["DenseHead", "Head", "HeadLoss", "cross_entropy", "draw", "log_sum_exp"]
-
-BLOCK = 1 << 22  # logits held at once where a head works through its rows in blocks
 
 
 class HeadLoss(NamedTuple):
@@ -70,12 +68,12 @@ class Head:
 
     def topk(self, hidden: Any, k: int) -> TopK:
         """The `k` most probable tokens of each row and their log-probabilities, ties by id."""
-        hidden, k = self.checked_hidden(hidden), min(checks.count(k, "k"), self.vocab)
+        hidden, k = checked_hidden(self, hidden), min(checks.count(k, "k"), self.vocab)
         xp = get_xp(hidden)
         dtype = xp.result_type(hidden, *self.parameters.values())
         ids = xp.zeros((len(hidden), k), dtype=xp.int64)
         values = xp.zeros((len(hidden), k), dtype=dtype)
-        rows = (row for block in self.row_blocks(hidden) for row in self.log_softmax(block))
+        rows = (row for block in row_blocks(self, hidden) for row in self.log_softmax(block))
         for i, row in enumerate(rows):
             ids[i], values[i] = topk(row, k)
         return TopK(ids, values)
@@ -87,50 +85,11 @@ class Head:
         xp, rng = get_xp(hidden), np.random.default_rng(rng)
         n_draws = 1 if size is None else checks.count(size, "size")
         parts = []
-        for rows in self.row_blocks(hidden):
+        for rows in row_blocks(self, hidden):
             u = xp.asarray(rng.random((len(rows), n_draws)))
             parts.append(draw(xp.exp(self.log_softmax(rows)), u))
         tokens = xp.concatenate(parts)
         return tokens[:, 0] if size is None else tokens
-
-    def row_blocks(self, hidden: Any) -> Iterator[Any]:
-        """Checked rows of `hidden`, as many at a time as keep all logits below `BLOCK`."""
-        hidden = self.checked_hidden(hidden)
-        rows = max(1, BLOCK // self.vocab)
-        return (hidden[first : first + rows] for first in range(0, max(1, len(hidden)), rows))
-
-    def checked_hidden(self, hidden: Any) -> Any:
-        """`hidden` as a finite float matrix `(n, d)` of the head's library and width."""
-        parameters = self.parameters
-        name = next(iter(parameters))
-        xp = get_xp(hidden, parameters[name])
-        hidden = checks.vectors(hidden, "hidden", "n", xp)
-        if hidden.shape[1] != self.d:
-            raise ShapeError(
-                f"{type(self).__name__}: hidden is {hidden.shape} = (n, d), so d = "
-                f"{hidden.shape[1]}, but the head's {name} is {parameters[name].shape} with d = "
-                f"{self.d}. Both must come from the same model."
-            )
-        return hidden
-
-    def checked_target(self, target: Any, hidden: Any, width: int, axis: str) -> Any:
-        """Token ids `(n,)`, or probabilities `(n, width)`, for the rows of `hidden`."""
-        xp = get_xp(target, hidden)
-        x = xp.asarray(target)
-        if x.ndim == 2:
-            x = checks.finite(checks.floats(x, "target", xp), "target", xp)
-            expected: tuple[int, ...] = (len(hidden), width)
-        else:
-            x = checks.shaped(checks.integers(x, "token", xp), "token", ("n",))
-            checks.within(x, "token", self.vocab, "vocab")
-            expected = (len(hidden),)
-        if x.shape != expected:
-            raise ShapeError(
-                f"{type(self).__name__}: the target is {x.shape}; expected {expected}, one "
-                f"{'token' if x.ndim == 1 else f'distribution (n, {axis})'} for each of the "
-                f"{len(hidden)} rows of hidden."
-            )
-        return x
 
 
 class DenseHead(Head):
@@ -146,15 +105,15 @@ class DenseHead(Head):
 
     def log_softmax(self, hidden: Any) -> Any:
         """Log-probabilities of all tokens, `(n, vocab)`."""
-        parts = [log_softmax(self.logits(rows)) for rows in self.row_blocks(hidden)]
+        parts = [log_softmax(self.logits(rows)) for rows in row_blocks(self, hidden)]
         return get_xp(hidden).concatenate(parts)
 
     def log_prob(self, hidden: Any, token: Any) -> Any:
         """Log-probability of `token (n,)` after `hidden (n, d)`, `(n,)`."""
-        hidden = self.checked_hidden(hidden)
-        token = self.checked_target(token, hidden, self.vocab, "vocab")
+        hidden = checked_hidden(self, hidden)
+        token = checked_target(self, token, hidden, self.vocab, "vocab")
         xp, first, parts = get_xp(hidden), 0, []
-        for rows in self.row_blocks(hidden):
+        for rows in row_blocks(self, hidden):
             mine = token[first : first + len(rows), None]
             logits = self.logits(rows)
             right = xp.take_along_axis(logits, mine, axis=1)[:, 0]
@@ -164,13 +123,13 @@ class DenseHead(Head):
 
     def loss_and_grad(self, hidden: Any, target: Any) -> HeadLoss:
         """Mean cross entropy of tokens `(n,)`, or of distributions `(n, vocab)`."""
-        hidden = self.checked_hidden(hidden)
-        target = self.checked_target(target, hidden, self.vocab, "vocab")
+        hidden = checked_hidden(self, hidden)
+        target = checked_target(self, target, hidden, self.vocab, "vocab")
         if len(hidden) == 0:
             raise InvalidInput(f"{type(self).__name__}: hidden has no rows; a mean needs one.")
         total, first, hidden_grads = 0.0, 0, []
         sums: dict[str, Any] = {}
-        for rows in self.row_blocks(hidden):
+        for rows in row_blocks(self, hidden):
             loss, d_logits = cross_entropy(self.logits(rows), target[first : first + len(rows)])
             grads, hidden_grad = self.backward(rows, d_logits / len(hidden))
             sums = {name: sums.get(name, 0) + grad for name, grad in grads.items()}
@@ -232,8 +191,10 @@ def log_sum_exp(x: Any) -> Any:
     """
     xp = get_xp(x)
     x = checks.shaped(checks.floats(x, "x", xp), "x", ("n", "c"))
-    highest = x.max(axis=1)
-    return highest + xp.log(xp.exp(x - highest[:, None]).sum(axis=1))
+    highest = x.max(axis=1, keepdims=True)
+    terms = x - highest
+    xp.exp(terms, out=terms)
+    return highest[:, 0] + xp.log(terms.sum(axis=1))
 
 
 def safe_log(x: Any) -> Any:

@@ -69,7 +69,8 @@ from tokenlab.logits.code_order import (
     merge_topk,
     shares_of,
 )
-from tokenlab.logits.heads import Head, HeadLoss, cross_entropy, draw, log_sum_exp, safe_log
+from tokenlab.logits.heads import Head, HeadLoss, cross_entropy, draw, safe_log
+from tokenlab.logits.inputs import checked_hidden, checked_target
 from tokenlab.numerics import TopK
 from tokenlab.steps import step
 
@@ -136,12 +137,10 @@ class VQHead(Head):
         self.mapping = checked_mapping(mapping, n_codes)
         self.vocab, self.bias = len(self.mapping), None
         if bias is not None:
-            bias = checks.finite(checks.floats(bias, "bias", xp), "bias", xp)
-            self.bias = bias
-            if bias.shape != (n_codes,):
-                raise ShapeError(
-                    f"VQHead: bias is {bias.shape}; expected (n_codes,) = ({n_codes},)."
-                )
+            self.bias = checks.finite(checks.floats(bias, "bias", xp), "bias", xp)
+            if self.bias.shape != (n_codes,):
+                came = f"bias is {self.bias.shape}"
+                raise ShapeError(f"VQHead: {came}; expected (n_codes,) = ({n_codes},).")
         if inner not in ("uniform", "unigram") or (inner == "unigram" and counts is None):
             came = f"inner is {inner!r}, counts {'None' if counts is None else 'given'}"
             raise InvalidInput(f'VQHead: {came}; expected "uniform", or "unigram" with counts.')
@@ -176,7 +175,7 @@ class VQHead(Head):
 
     def code_logits(self, hidden: Any) -> Any:
         """$L_c$, `(n, n_codes)`."""
-        hidden = self.checked_hidden(hidden)
+        hidden = checked_hidden(self, hidden)
         step("hidden", hidden, "what the model computed", eq="h", axes=("n", "d"))
         logits = hidden @ self.codebook.T  # Eq. (1), (n, n_codes)
         logits = logits if self.bias is None else logits + self.bias
@@ -184,11 +183,15 @@ class VQHead(Head):
 
     def scores(self, hidden: Any) -> Any:
         r"""Log-probability of a code's token, still without its share: $L_c - \log Z$."""
-        logits = self.code_logits(hidden)
-        log_z = log_sum_exp(logits + self.prior)  # Eq. (3)
+        logits, xp = self.code_logits(hidden), get_xp(self.codebook)
+        terms = logits + self.prior
+        highest = terms.max(axis=1, keepdims=True)
+        logits = logits - highest  # exact where it matters, and nothing overflows
+        terms = xp.exp(xp.add(logits, self.prior, out=terms), out=terms)
+        rest = xp.log(terms.sum(axis=1, keepdims=True))  # Eq. (3), without the highest
         note = "the sum over all tokens, taken over codes: each counts as often as it has tokens"
-        step("normaliser", log_z, note, eq="log Z (Eq. 3)", axes=("n",))
-        return logits - log_z[:, None]
+        step("normaliser", (highest + rest)[:, 0], note, eq="log Z (Eq. 3)", axes=("n",))
+        return logits - rest
 
     def code_log_prob(self, hidden: Any) -> Any:
         """Log-probability of each code as a whole, `(n, n_codes)`; `-inf` for an empty one."""
@@ -197,16 +200,17 @@ class VQHead(Head):
 
     def log_prob(self, hidden: Any, token: Any) -> Any:
         """Log-probability of `token (n,)` after `hidden (n, d)`, `(n,)`, without the vocabulary."""
-        hidden = self.checked_hidden(hidden)
-        token = self.checked_target(token, hidden, self.vocab, "vocab")
-        xp, scores = get_xp(hidden), self.scores(hidden)
-        token = checks.shaped(token, "token", ("n",))
-        mine = scores[xp.arange(len(scores)), self.mapping[token]]  # Eq. (4)
+        hidden = checked_hidden(self, hidden)
+        token = checked_target(self, token, hidden, self.vocab, "vocab")
+        code = self.mapping[checks.shaped(token, "token", ("n",))]
+        mine = self.scores(hidden)[get_xp(hidden).arange(len(hidden)), code]  # Eq. (4)
         return mine if self.log_share is None else mine + self.log_share[token]
 
     def log_softmax(self, hidden: Any) -> Any:
         """Log-probabilities of all tokens, `(n, vocab)`: the one method that holds them all."""
-        log_p = expand_codes(self.scores(hidden), self.mapping, self.log_share, None)
+        log_p = expand_codes(
+            self.scores(checked_hidden(self, hidden)), self.mapping, self.log_share, None
+        )
         note = "every token gets the number of its code"
         return step("token log-probability", log_p, note, eq="Eqs. (2), (4)", axes=("n", "vocab"))
 
@@ -214,23 +218,19 @@ class VQHead(Head):
         """$L_v$: the logit of its code for every token, `(n, vocab)`, into `out` if given."""
         xp = get_xp(code_logits, self.codebook)
         logits = checks.shaped(checks.floats(code_logits, "code_logits", xp), "code_logits", CODES)
+        came = f"code_logits is {logits.shape} = (n, n_codes)"
         if logits.shape[1] != self.n_codes:
-            raise ShapeError(
-                f"VQHead.expand: code_logits is {logits.shape} = (n, n_codes), but n_codes is "
-                f"{self.n_codes}."
-            )
+            raise ShapeError(f"VQHead.expand: {came}, but n_codes is {self.n_codes}.")
         wanted = f"{(len(logits), self.vocab)} {logits.dtype}"
-        if out is not None and f"{out.shape} {out.dtype}" != wanted:
-            raise ShapeError(
-                f"VQHead.expand: out is {out.shape} {out.dtype}; expected (n, vocab) = {wanted}."
-            )
+        came = f"{getattr(out, 'shape', type(out).__name__)} {getattr(out, 'dtype', '')}"
+        if out is not None and came != wanted:
+            raise ShapeError(f"VQHead.expand: out is {came}; expected (n, vocab) = {wanted}.")
         return expand_codes(logits, self.mapping, None, out)  # Eq. (2)
 
     def topk(self, hidden: Any, k: int) -> TopK:
         """The `k` most probable tokens of each row and their log-probabilities, ties by id."""
         k = min(checks.count(k, "k"), self.vocab)
-        xp = get_xp(self.codebook)
-        scores = xp.where(self.sizes > 0, self.scores(hidden), -xp.inf)
+        scores = self.scores(checked_hidden(self, hidden))
         ids, values = merge_topk(scores, self._ordered_log_share, *self.tokens[:2], k)
         return TopK(step("best tokens", ids, "", axes=("n", "rank"), of="vocab"), values)
 
@@ -238,7 +238,8 @@ class VQHead(Head):
         self, hidden: Any, rng: np.random.Generator | int | None = None, size: int | None = None
     ) -> Any:
         """One token for each row, `(n,)`, or `size` each, `(n, size)`: a code, then its token."""
-        logits, rng = self.code_logits(hidden) + self.prior, np.random.default_rng(rng)
+        hidden, rng = checked_hidden(self, hidden), np.random.default_rng(rng)
+        logits = self.code_logits(hidden) + self.prior
         xp, shape = get_xp(logits), (len(logits), 1 if size is None else checks.count(size, "size"))
         u, inside = (xp.asarray(rng.random(shape)) for _ in range(2))
         weights = xp.exp(logits - logits.max(axis=1, keepdims=True))
@@ -256,8 +257,8 @@ class VQHead(Head):
             The right tokens, or the probability of every code, as `targets` returns it; the loss
             is then that of the codes alone.
         """
-        hidden = self.checked_hidden(hidden)
-        target = self.checked_target(target, hidden, self.n_codes, "n_codes")
+        hidden = checked_hidden(self, hidden)
+        target = checked_target(self, target, hidden, self.n_codes, "n_codes")
         if len(hidden) == 0:
             raise InvalidInput("VQHead.loss_and_grad: hidden has no rows; a mean needs one.")
         codes = target if target.ndim == 2 else self.mapping[target]
@@ -288,8 +289,7 @@ class VQHead(Head):
         open even when the right code is always certain.
         """
         counts = checked_counts(counts, self.vocab, positive=True)
-        xp = get_xp(counts, self.codebook)
-        seen = xp.nonzero(counts)[0]
+        seen = get_xp(counts, self.codebook).nonzero(counts)[0]
         return math.exp(-float((counts[seen] * self._inner(seen)).sum()) / float(counts.sum()))
 
     def _inner(self, token: Any) -> Any:

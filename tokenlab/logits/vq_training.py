@@ -55,6 +55,7 @@ from tokenlab.arrays import get_xp
 from tokenlab.errors import InvalidInput, ShapeError, public_caller
 from tokenlab.logits.code_order import CodeOrder
 from tokenlab.logits.heads import Head
+from tokenlab.logits.inputs import checked_hidden, checked_target, row_blocks
 from tokenlab.logits.vq_logits import VQHead
 from tokenlab.progress import track
 
@@ -197,7 +198,7 @@ def reassign(
     sums, mass = _target_sums(head, hidden, token, teacher)
     xp = get_xp(hidden)
     price = xp.zeros(head.n_codes)  # mu
-    for rows in head.row_blocks(hidden):
+    for rows in row_blocks(head, hidden):
         # e^700 is more than any code can gain, and does not overflow.
         price += xp.exp(xp.minimum(head.scores(rows).astype(xp.float64), 700)).sum(axis=0)
     mapping = head.mapping.copy()
@@ -260,7 +261,7 @@ def learn_mapping(
 
 def _checked(head: Head, hidden: Any, token: Any, teacher: Head | None) -> tuple[Any, Any]:
     """Checked rows, and tokens or probabilities, or None where a teacher gives them."""
-    hidden = head.checked_hidden(hidden)
+    hidden = checked_hidden(head, hidden)
     if len(hidden) == 0 or (token is None) == (teacher is None):
         raise InvalidInput(
             f"{public_caller()}: {len(hidden)} rows, {'no' if token is None else 'a'} token, "
@@ -268,7 +269,7 @@ def _checked(head: Head, hidden: Any, token: Any, teacher: Head | None) -> tuple
             "token or teacher."
         )
     if teacher is None:
-        return hidden, head.checked_target(token, hidden, head.vocab, "vocab")
+        return hidden, checked_target(head, token, hidden, head.vocab, "vocab")
     if teacher.vocab != head.vocab:
         raise ShapeError(
             f"{public_caller()}: teacher has vocab = {teacher.vocab}, head has {head.vocab}."
@@ -278,7 +279,7 @@ def _checked(head: Head, hidden: Any, token: Any, teacher: Head | None) -> tuple
 
 def _probabilities(teacher: Head, hidden: Any) -> Iterator[tuple[Any, Any]]:
     """Blocks of rows, and the teacher's probabilities of all tokens for them."""
-    for rows in teacher.row_blocks(hidden):
+    for rows in row_blocks(teacher, hidden):
         yield rows, get_xp(rows).exp(teacher.log_softmax(rows))
 
 
