@@ -48,11 +48,11 @@ def test_what_is_generated_is_not_kept():
 
 @pytest.mark.parametrize("name", sorted(p.stem for p in (ROOT / "docs" / "api").glob("*.md")))
 def test_the_api_page_names_every_module(name):
-    """A new module is not forgotten: each family's page has all of its modules with exports."""
+    """A new module is not forgotten: each family's page has its modules, save those that check input."""
     folder = ROOT / "tokenlab" / name
     if not folder.is_dir():
         pytest.skip("not the page of a family")
     page = (ROOT / "docs" / "api" / f"{name}.md").read_text(encoding="utf-8")
     for path in sorted(folder.glob("[!_]*.py")):
-        if "__all__" in path.read_text(encoding="utf-8"):
+        if path.stem != "inputs" and "__all__" in path.read_text(encoding="utf-8"):
             assert f"::: tokenlab.{name}.{path.stem}\n" in page + "\n", path.stem

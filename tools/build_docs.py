@@ -19,12 +19,18 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import NamedTuple
 
-from docs import benchmarks_page, citing, footprint, step_pages, teaching, tutorials
+from docs.execute import digest
+
+from docs import benchmarks_page, citing, explorables, footprint, step_pages, teaching, tutorials
+from tokenlab.papers import PAPERS
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
+MADE = ROOT / "build" / "docs"  # what pages include, and what --fast keeps
 # Folders and files in docs/ that this script makes; .gitignore names the same ones.
 GENERATED = ("tutorials", "steps", "gallery", "gallery.md", "explore/data", "benchmarks.md")
 GENERATED += ("citing.md", "papers.bib")
@@ -32,58 +38,106 @@ GENERATED += ("citing.md", "papers.bib")
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--fast", action="store_true", help="reuse tutorials that are unchanged")
+    parser.add_argument("--fast", action="store_true", help="reuse what is unchanged")
     parser.add_argument("--only", default="", metavar="PATTERN", help="run only these tutorials")
     parser.add_argument("--no-build", action="store_true", help="stop before the site is made")
     parser.add_argument("--site", type=Path, default=ROOT / "site", help="where the site goes")
     options = parser.parse_args(argv)
     started = time.perf_counter()
-    for name, stage in stages(options).items():
-        begun = time.perf_counter()
-        print(f"{name} ...", flush=True)
-        if problem := stage():
-            print(f"error: {problem}", file=sys.stderr)
-            return 1
-        print(f"{name}: {time.perf_counter() - begun:.0f} s", flush=True)
+    quick = options.fast or bool(options.only)
+    if problem := run_tutorials(options.only, quick):
+        return failed(problem)
+    for stage in STAGES:
+        run_stage(stage, quick)
+    if not options.no_build and (problem := build_site(options.site, strict=not options.only)):
+        return failed(problem)
     print(f"built in {time.perf_counter() - started:.0f} s")
     return 0
 
 
-def stages(options: argparse.Namespace) -> dict:
-    """Name to function; a function returns what went wrong, or nothing."""
-    cache = ROOT / "build" / "docs" if options.fast or options.only else None
-    stages = {
-        "tutorials": lambda: tutorials.write(ROOT, DOCS, cache=cache, only=options.only),
-        "step-throughs": lambda: step_pages.write(DOCS / "steps") and "",
-        "benchmarks": lambda: benchmarks_page.write(DOCS / "benchmarks.md", ROOT) and "",
-        "citing": lambda: citing.write(DOCS) and "",
-        "footprint": lambda: footprint.write(ROOT / "build" / "docs" / "footprint.md") and "",
-        "teaching": lambda: teaching.write(ROOT / "build" / "docs") and "",
-        "explorables": lambda: other("explorables", DOCS / "explore" / "data"),
-        "gallery": lambda: other("gallery", DOCS),
-    }
-    if not options.no_build:
-        stages["site"] = lambda: build(options.site, strict=not options.only)
-    return stages
+def failed(problem: str) -> int:
+    print(f"\nerror: {problem}", file=sys.stderr)
+    return 1
 
 
-def other(module: str, target: Path) -> str:
-    """Call a writer that may not be there yet."""
-    if importlib.util.find_spec(f"docs.{module}") is None:
-        print(f"  skipped: there is no tools/docs/{module}.py yet")
-        return ""
-    importlib.import_module(f"docs.{module}").write(target)
-    return ""
+class Stage(NamedTuple):
+    """A generated part: its name, what writes it, and the files that it depends on."""
+
+    name: str
+    write: Callable[[], object]
+    sources: tuple[Path, ...]
 
 
-def build(site: Path, *, strict: bool) -> str:
+PACKAGE, TOOLS = ROOT / "tokenlab", ROOT / "tools" / "docs"
+STAGES = (
+    Stage("step-throughs", lambda: step_pages.write(DOCS / "steps"), (PACKAGE, TOOLS)),
+    Stage(
+        "benchmarks",
+        lambda: benchmarks_page.write(DOCS / "benchmarks.md", ROOT),
+        (ROOT / "benchmarks", TOOLS),
+    ),
+    Stage("citing", lambda: citing.write(DOCS), (PACKAGE, TOOLS)),
+    Stage("footprint", lambda: footprint.write(MADE / "footprint.md"), (PACKAGE, TOOLS)),
+    Stage(
+        "teaching",
+        lambda: teaching.write(MADE),
+        (PACKAGE, TOOLS, ROOT / "tutorials" / "assignments"),
+    ),
+    Stage("explorables", lambda: explorables.write(DOCS / "explore" / "data"), (PACKAGE, TOOLS)),
+    Stage("gallery", lambda: write_gallery(), (PACKAGE, TOOLS)),
+)
+
+
+def run_tutorials(only: str, quick: bool) -> str:
+    begun = time.perf_counter()
+    print("tutorials", flush=True)
+    cache = MADE / "executed" if quick else None
+    depends = [*files((PACKAGE,)), TOOLS / "execute.py"]
+    problem = tutorials.write(ROOT, DOCS, depends=depends, cache=cache, only=only)
+    print(f"tutorials: {time.perf_counter() - begun:.0f} s", flush=True)
+    return problem
+
+
+def run_stage(stage: Stage, quick: bool) -> None:
+    """Write one part, unless it is there and nothing that it depends on has changed."""
+    begun = time.perf_counter()
+    stamp, key = MADE / f"{stage.name}.stamp", digest(files(stage.sources)).hexdigest()
+    if quick and stamp.exists() and stamp.read_text(encoding="utf-8") == key:
+        print(f"{stage.name}: unchanged", flush=True)
+        return
+    stage.write()
+    MADE.mkdir(parents=True, exist_ok=True)
+    stamp.write_text(key, encoding="utf-8")
+    print(f"{stage.name}: {time.perf_counter() - begun:.0f} s", flush=True)
+
+
+def files(folders: Iterable[Path]) -> list[Path]:
+    """All that could change a page."""
+    found = (path for folder in folders for path in folder.rglob("*"))
+    return [p for p in found if p.is_file() and "__pycache__" not in p.parts]
+
+
+def write_gallery() -> None:
+    """The gallery has a module of its own; until it is there, a list of the papers."""
+    if importlib.util.find_spec("docs.gallery"):
+        importlib.import_module("docs.gallery").write(DOCS)
+        return
+    print("  there is no tools/docs/gallery.py yet: a list in its place", flush=True)
+    lines = ["# Papers", "", "| paper | module | claim |", "|---|---|---|"]
+    lines += [f"| {p.title} ({p.venue}) | `{p.module}` | {p.claim} |" for p in PAPERS]
+    (DOCS / "gallery.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def build_site(site: Path, *, strict: bool) -> str:
     """Run mkdocs; return what went wrong."""
     # Not --quiet: that silences warnings before strict mode has counted them.
     command = [sys.executable, "-m", "mkdocs", "build", "--site-dir", str(site)]
     command += ["--strict" if strict else "--no-strict"]
     env = os.environ | {"NO_MKDOCS_2_WARNING": "1"}
+    begun = time.perf_counter()
     shutil.rmtree(site, ignore_errors=True)
     status = subprocess.run(command, cwd=ROOT, env=env, check=False).returncode
+    print(f"site: {time.perf_counter() - begun:.0f} s", flush=True)
     return f"mkdocs ended with status {status}" if status and strict else ""
 
 

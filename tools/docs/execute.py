@@ -55,10 +55,7 @@ def execute_all(scripts: Iterable[Path], *, cache: Path | None, depends: Iterabl
     `cache` is a folder of notebooks that were executed before; one is taken from there when
     neither its script nor a file of `depends` has changed since.
     """
-    base = hashlib.sha256()
-    for path in sorted(depends):
-        base.update(f"{path} {path.stat().st_size}".encode())
-        base.update(path.read_bytes())
+    base = digest(depends)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         jobs = [pool.submit(_cached, script, cache, base.copy()) for script in scripts]
         for job in jobs:
@@ -66,6 +63,15 @@ def execute_all(scripts: Iterable[Path], *, cache: Path | None, depends: Iterabl
             if error is not None and not isinstance(error, PageError):
                 raise error
             yield error or job.result()
+
+
+def digest(files: Iterable[Path]):
+    """A hash over names and contents."""
+    base = hashlib.sha256()
+    for path in sorted(files):
+        base.update(f"{path} {path.stat().st_size}".encode())
+        base.update(path.read_bytes())
+    return base
 
 
 def _cached(script: Path, cache: Path | None, key) -> Executed:

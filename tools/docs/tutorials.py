@@ -15,13 +15,14 @@ LESSON = re.compile(r"\d\d_")  # a tutorial; other scripts are pages on what we 
 NEEDS = re.compile(r"^\*{0,2}Needs:?\*{0,2}:?\s*(.+?)(?:\n\s*\n|\Z)", re.MULTILINE | re.DOTALL)
 
 
-def write(root: Path, docs: Path, *, cache: Path | None = None, only: str = "") -> str:
+def write(
+    root: Path, docs: Path, *, depends: list[Path], cache: Path | None = None, only: str = ""
+) -> str:
     """Execute the scripts of root/tutorials and write their pages; return the errors as text."""
     folder = docs / "tutorials"
     scripts = sorted((root / "tutorials").glob("*.py"))
     chosen = [s for s in scripts if not only or fnmatch(s.name, only)]
     remove_others(folder, {s.stem for s in scripts})
-    depends = [p for p in (root / "tokenlab").rglob("*") if p.is_file() and _matters(p)]
     errors, done = [], []
     for result in execute_all(chosen, cache=cache, depends=depends):
         if isinstance(result, PageError):
@@ -34,10 +35,6 @@ def write(root: Path, docs: Path, *, cache: Path | None = None, only: str = "") 
             errors.append(str(error))
     write_index(folder, scripts, done)
     return "\n\n".join(errors)
-
-
-def _matters(path: Path) -> bool:
-    return "__pycache__" not in path.parts and "data" not in path.parts
 
 
 def remove_others(folder: Path, names: set[str]) -> None:
