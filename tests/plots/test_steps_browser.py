@@ -2,20 +2,15 @@
 
 import html
 import re
-import shutil
 import subprocess
 
 import numpy as np
 import pytest
+from browsers import CHROMIUM, QUIET
 
 from tokenlab.plots.steps_page import render_fragment, render_page
 from tokenlab.steps import record, step
 
-CHROMIUM = (
-    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-)
-QUIET = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
-QUIET += ["--disable-sync", "--disable-background-networking", "--disable-component-update"]
 NASTY = "</script><b>&"
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
@@ -74,6 +69,7 @@ def dumped(page: str, folder, hash_: str = "", size: str = "1280,800") -> str:
     path.write_text(page, encoding="utf-8")
     command = [
         CHROMIUM,
+        "--headless",
         *QUIET,
         "--virtual-time-budget=3000",
         f"--user-data-dir={folder / 'profile'}",

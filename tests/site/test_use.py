@@ -1,0 +1,241 @@
+"""The site in use: search, colours, step-throughs, the explorables; and pictures of it all."""
+
+import json
+import os
+import re
+from pathlib import Path
+
+import pytest
+from browsers import DESKTOP, PHONE
+
+pytestmark = pytest.mark.site
+
+EXPLORABLES = ("xtr", "pruning", "soft")
+
+
+def test_the_search_finds_a_word(page, base):
+    page.goto(base + "index.html")
+    page.keyboard.press("/")
+    page.keyboard.type("imputed", delay=20)
+    found = page.locator(".md-search-result__link")
+    found.first.wait_for()
+    assert "imputed" in page.locator(".md-search-result__list").inner_text().lower()
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(r"\.html"))
+    assert "imputed" in page.locator("main").inner_text().lower()
+
+
+def test_the_colours_can_be_switched_and_stay(page, base):
+    page.goto(base + "index.html")
+    scheme = "document.body.dataset.mdColorScheme"
+    ground = "getComputedStyle(document.body).backgroundColor"
+    assert page.evaluate(scheme) == "default"
+    light = page.evaluate(ground)
+    page.locator(".md-header__option label:visible").first.click()
+    assert page.evaluate(scheme) == "slate"
+    assert page.evaluate(ground) != light
+    page.goto(base + "index.html")
+    assert page.evaluate(scheme) == "slate"
+
+
+@pytest.fixture
+def steps(site, base) -> str:
+    """The address of a step-through page."""
+    pages = sorted(p for p in (site / "steps").glob("*.html") if p.name != "index.html")
+    if not pages:
+        pytest.skip("this site has no step-throughs")
+    return base + pages[-1].relative_to(site).as_posix()
+
+
+def test_a_step_through_goes_forward_and_back(page, steps):
+    page.goto(steps)
+    name, count = page.locator("#name"), page.locator("#count")
+    first = name.inner_text(), count.inner_text()
+    page.keyboard.press("ArrowRight")
+    second = name.inner_text(), count.inner_text()
+    assert second != first
+    assert page.url.endswith("#step-2")
+    page.keyboard.press("ArrowLeft")
+    assert (name.inner_text(), count.inner_text()) == first
+    page.get_by_role("button", name="Next").click()
+    assert (name.inner_text(), count.inner_text()) == second
+    page.get_by_role("button", name="Previous").click()
+    assert (name.inner_text(), count.inner_text()) == first
+
+
+# The explorables: what they show is what the data say.
+
+
+def data_of(site: Path, name: str) -> dict:
+    text = (site / "explore" / "data" / f"{name}.js").read_text(encoding="utf-8")
+    return json.loads(text.removeprefix("window.exploreData = ").rstrip(";\n"))
+
+
+@pytest.fixture(params=EXPLORABLES)
+def explorable(request, page, site, base):
+    """Name, data, and the opened page."""
+    if not (site / "explore").is_dir():
+        pytest.skip("this site has no explorables")
+    page.goto(f"{base}explore/{request.param}.html")
+    page.locator("#explore[data-ready]").wait_for()
+    return request.param, data_of(site, request.param), page
+
+
+def expected(name: str, data: dict, first: int, at: int) -> list[str]:
+    """What must stand on the page for the first choice of the first list and one slider place."""
+    if name == "xtr":
+        now = data["questions"][first]["at"][at]
+        return [
+            f"{now['candidates']} of {data['n_docs']} texts",
+            f"{now['order']:.3f} of the pairs",
+        ]
+    if name == "pruning":
+        entry = data["rules"]["HiPrune"][first][at]
+        return [f"{data['kept'][at]} of 256", f"HiPrune {entry['fidelity']:.3f}"]
+    run = data["runs"][data["inputs"][first]][0][data["kinds"][0]]
+    return [f"{data['m'][at]} landmarks", f"{100 * run['error'][at]:.1f} %"]
+
+
+def assert_shown(page, texts: list[str]) -> None:
+    said = page.locator(".said").inner_text()
+    for text in texts:
+        assert text in said, f"{text!r} is not in {said!r}"
+
+
+def test_the_keyboard_moves_an_explorable(explorable):
+    name, data, page = explorable
+    slider = page.get_by_role("slider")
+    last = int(slider.get_attribute("max"))
+    page.locator("#explore select").first.focus()
+    for _ in range(12):  # by Tab alone, as somebody without a mouse would come there
+        if page.evaluate("document.activeElement.type") == "range":
+            break
+        page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.type") == "range"
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    first = int(page.locator("#explore select").first.input_value())
+    for key, at in (("Home", 0), ("ArrowRight", 1), ("End", last), ("ArrowLeft", last - 1)):
+        page.keyboard.press(key)
+        assert int(slider.input_value()) == at
+        assert_shown(page, expected(name, data, first, at))
+    assert slider.get_attribute("aria-valuetext") == page.locator("output").inner_text()
+
+
+def test_the_pointer_moves_an_explorable(explorable):
+    name, data, page = explorable
+    slider = page.get_by_role("slider")
+    first = int(page.locator("#explore select").first.input_value())
+    box = slider.bounding_box()
+    page.mouse.click(box["x"] + box["width"] - 4, box["y"] + box["height"] / 2)
+    last = int(slider.get_attribute("max"))
+    assert_shown(page, expected(name, data, first, last))
+    page.get_by_role("button", name="less").click()
+    assert_shown(page, expected(name, data, first, last - 1))
+    chart = page.locator(".chart")
+    chart.scroll_into_view_if_needed()
+    box = chart.bounding_box()
+    page.mouse.click(box["x"] + 46, box["y"] + 60)
+    assert_shown(page, expected(name, data, first, 0))
+
+
+def test_a_choice_changes_an_explorable(explorable):
+    name, data, page = explorable
+    at = int(page.get_by_role("slider").input_value())
+    for choice in (2, 0):
+        page.locator("#explore select").first.select_option(str(choice))
+        assert_shown(page, expected(name, data, choice, at))
+
+
+def test_xtrs_table_holds_the_recorded_cells(page, site, base):
+    if not (site / "explore").is_dir():
+        pytest.skip("this site has no explorables")
+    data = data_of(site, "xtr")
+    page.goto(base + "explore/xtr.html")
+    page.locator("#explore[data-ready]").wait_for()
+    page.get_by_role("slider").focus()
+    page.keyboard.press("Home")
+    question = data["questions"][0]
+    now = question["at"][0]
+    rows = page.locator("#explore tbody tr").all()
+    assert len(rows) == len(question["tokens"])
+    for i, row in enumerate(rows):
+        for column, cell in zip(now["cells"], row.locator("td").all(), strict=True):
+            if column is None:
+                wanted = "–"
+            else:
+                wanted = f"({now['imputed'][i]:.2f})" if column[i] is None else f"{column[i]:.2f}"
+            assert cell.inner_text() == wanted
+    for _ in data["k_primes"][1:]:
+        page.keyboard.press("ArrowRight")
+    assert "imputed" not in page.locator("#explore tbody").inner_html()
+    left, right = (items.all_inner_texts() for items in _rankings(page))
+    assert [text.split()[0] for text in left] == [text.split()[0] for text in right]
+
+
+def _rankings(page):
+    lists = page.locator(".rankings ol")
+    return lists.nth(0).locator("li"), lists.nth(1).locator("li")
+
+
+def test_a_finger_moves_an_explorable(browser, site, base):
+    if not (site / "explore").is_dir():
+        pytest.skip("this site has no explorables")
+    context = browser.new_context(viewport=PHONE, has_touch=True, is_mobile=True)
+    page = context.new_page()
+    page.goto(base + "explore/soft.html")
+    page.get_by_role("button", name="more").tap()
+    data = data_of(site, "soft")
+    at = int(page.get_by_role("slider").input_value())
+    assert_shown(page, expected("soft", data, 1, at))
+    context.close()
+
+
+@pytest.mark.parametrize("name", EXPLORABLES)
+def test_without_script_a_table_stands_in(browser, site, base, name):
+    if not (site / "explore").is_dir():
+        pytest.skip("this site has no explorables")
+    context = browser.new_context(viewport=DESKTOP, java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{base}explore/{name}.html")
+    assert "JavaScript" in page.locator("#explore").inner_text()
+    rows = page.frame_locator("#explore iframe").locator("tr")
+    assert rows.count() > 4
+    context.close()
+
+
+# Screenshots: for people to look at.
+
+MAIN = {
+    "home": ["index.html"],
+    "tutorial": ["tutorials/01_token_retrieval.html", "tutorials/0*.html"],
+    "gallery": ["gallery.html"],
+    "steps": ["steps/xtr.html"],
+    "steps-list": ["steps/index.html"],
+    "xtr": ["explore/xtr.html"],
+    "pruning": ["explore/pruning.html"],
+    "soft": ["explore/soft.html"],
+    "benchmarks": ["benchmarks.html"],
+    "found": ["tutorials/found.html", "found.html"],
+    "teaching": ["teaching.html"],
+    "api": ["api/retrieval.html"],
+}
+
+
+def test_screenshots_are_taken(browser, site, base):
+    folder = os.environ.get("TOKENLAB_SCREENSHOTS")
+    if not folder:
+        pytest.skip("TOKENLAB_SCREENSHOTS is not set: no folder for the pictures")
+    out = Path(folder)
+    out.mkdir(parents=True, exist_ok=True)
+    for size, colours in ((DESKTOP, "light"), (DESKTOP, "dark"), (PHONE, "light")):
+        context = browser.new_context(viewport=size, color_scheme=colours)
+        page = context.new_page()
+        for name, patterns in MAIN.items():
+            paths = [p for pattern in patterns for p in sorted(site.glob(pattern))]
+            if not paths:
+                continue
+            page.goto(base + paths[0].relative_to(site).as_posix())
+            path = out / f"{name}-{size['width']}-{colours}.png"
+            page.screenshot(path=path, animations="disabled")
+            assert path.stat().st_size > 5_000
+        context.close()
