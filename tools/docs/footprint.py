@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from importlib import metadata
 from pathlib import Path
 
 from packaging.requirements import Requirement
 
+import tokenlab
+
+PYPROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"
 EXTRAS = {
     "": "the library: every function, in its readable form",
     "fast": "Numba twins of the hot loops, SciPy",
@@ -39,11 +43,21 @@ def closure(package: str, extra: str = "") -> set[str]:
         if (name, of) in seen:
             continue
         seen.add((name, of))
-        for text in metadata.requires(name) or ():
+        for text in required(name):
             need = Requirement(text)
             if need.marker is None or need.marker.evaluate({"extra": of}):
                 todo += [(normal(need.name), e) for e in ("", *need.extras)]
     return {name for name, _ in seen}
+
+
+def required(name: str) -> list[str]:
+    """What a package requires; ours as it is written now, not as it was when it was installed."""
+    if name != "tokenlab":
+        return metadata.requires(name) or []
+    project = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    marked = [f"{need}; extra == '{extra}'" for extra, needs in extras.items() for need in needs]
+    return [*project["dependencies"], *marked]
 
 
 def normal(name: str) -> str:
@@ -53,9 +67,6 @@ def normal(name: str) -> str:
 def size(name: str) -> int:
     """Bytes of the files that a package installed, without what Python compiled since."""
     if name == "tokenlab":  # its files may be linked and not copied
-        root = Path(metadata.distribution(name).locate_file(""))
-        import tokenlab
-
         root = Path(tokenlab.__file__).parent
         files = [p for p in root.rglob("*") if p.is_file()]
     else:

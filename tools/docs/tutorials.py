@@ -10,7 +10,7 @@ from pathlib import Path
 from docs.execute import Executed, PageError, execute_all, read_script
 from docs.render import write_page
 
-INDEXES = ("index.md", "found.md")
+LINK = re.compile(r"\]\((?!https?:|\.\./)")  # to a page beside this one
 LESSON = re.compile(r"\d\d_")  # a tutorial; other scripts are pages on what we found
 NEEDS = re.compile(r"^\*{0,2}Needs:?\*{0,2}:?\s*(.+?)(?:\n\s*\n|\Z)", re.MULTILINE | re.DOTALL)
 
@@ -40,7 +40,7 @@ def write(
 def remove_others(folder: Path, names: set[str]) -> None:
     """What is left of scripts that are gone."""
     for path in folder.glob("*") if folder.is_dir() else ():
-        if path.stem.removesuffix("_files") not in names and path.name not in INDEXES:
+        if path.stem.removesuffix("_files") not in names and path.name != "index.md":
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
@@ -55,10 +55,11 @@ def write_index(folder: Path, scripts: list[Path], done: list[Executed]) -> None
             ran = f"{seconds[script]:.0f} s" if script in seconds else ""
             lessons.append(f"| [{title}]({script.stem}.md) | {needs} | {ran} |")
         else:
-            found.append(f"## [{title}]({script.stem}.md)\n\n{about}\n")
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, parts in {"index.md": lessons, "found.md": found}.items():
-        (folder / name).write_text("\n".join(parts) + "\n", encoding="utf-8")
+            found.append(f"## [{title}](../tutorials/{script.stem}.md)\n")
+            found.append(LINK.sub("](../tutorials/", about) + "\n")
+    for place, parts in {folder: lessons, folder.with_name("found"): found}.items():
+        place.mkdir(parents=True, exist_ok=True)
+        (place / "index.md").write_text("\n".join(parts) + "\n", encoding="utf-8")
 
 
 def facts(script: Path) -> tuple[str, str, str]:
