@@ -129,6 +129,7 @@ class Steps:
 
     labels: dict[str, Sequence[str]] = field(default_factory=dict)
     items: list[Step] = field(default_factory=list)
+    photo: np.ndarray | None = None  # (height, width, 3) uint8: views paint maps of it over it
     _outermost: Any = None
 
     def _keep(
@@ -156,6 +157,10 @@ class Steps:
             seen[item.name] = seen.get(item.name, 0) + 1
             out.append(item.name if seen[item.name] == 1 else f"{item.name} #{seen[item.name]}")
         return out
+
+    def lies_over_photo(self, item: Step) -> bool:
+        """True for a map with the axes `("row", "column")` when the recording has a photo."""
+        return self.photo is not None and item.axes == ("row", "column")
 
     def depth(self, item: Step) -> int:
         """How many functions that record steps of their own stand above this one."""

@@ -1,11 +1,20 @@
 """What a person sees: the pictures of reductions, and the tour's part."""
 
+import base64
+import html
+import json
+import re
+import subprocess
+
 import numpy as np
 import pytest
+from browsers import CHROMIUM, QUIET
 
 from tokenlab.cli import main
 from tokenlab.data import load_vit_photos
+from tokenlab.data.vit_photos import _read_png
 from tokenlab.errors import ShapeError
+from tokenlab.plots.steps_page import render_page
 from tokenlab.pruning import Reduction, evit, hiprune
 from tokenlab.tour import pruning as part
 from tokenlab.tour import pruning_rules
@@ -46,6 +55,19 @@ def test_what_is_merged_fades_less_and_roles_are_outlined():
     figure = show_reduction(image, roles)
     assert len(figure.axes[0].patches) == 7
     assert figure.axes[0].get_legend().get_texts()[0].get_text() == "anchor"
+
+
+def test_kept_patches_have_a_line_around_them_and_others_no_colour():
+    image = np.zeros((8, 8, 3), np.uint8)
+    image[..., 0] = 200
+    figure = show_reduction(image, Reduction(np.array([0, 1]), 4))
+    picture = shown(figure)
+    np.testing.assert_allclose(picture[0, 0], [200 / 255, 0, 0])
+    assert np.ptp(picture[5, 5]) == 0
+    (lines,) = figure.axes[0].collections
+    segments = {tuple(map(tuple, np.sort(s, axis=0))) for s in lines.get_segments()}
+    assert len(segments) == 6  # around a block of 1 x 2 patches, and none between both
+    assert ((3.5, -0.5), (3.5, 3.5)) not in segments
 
 
 def test_grids_pictures_and_titles():
@@ -113,6 +135,68 @@ def test_step_throughs_paint_maps(name, tmp_path, capsys):
     assert "(16 row, 16 column)" in text
     assert page.stat().st_size > 10_000
     assert main(["steps", name, "--question", "4"]) == 2
+
+
+def test_steps_of_a_photo_are_painted_over_it():
+    steps = part.hiprune_steps(2)
+    np.testing.assert_array_equal(steps.photo, load_vit_photos().images[2])
+    page = render_page(steps)
+    data = json.loads(page.partition('id="data">')[2].partition("</script>")[0])
+    over = [step["name"] for step in data if isinstance(step["picture"], dict)
+            and step["picture"].get("photo")]  # fmt: skip
+    assert over == ["object scores", "deep scores", "role", "left"]
+    sent = page.partition("data:image/png;base64,")[2].partition('"')[0]
+    np.testing.assert_array_equal(_read_png(base64.b64decode(sent)), steps.photo)
+    figure = steps.show(names=["deep scores", "left"])
+    panels = [axes for axes in figure.axes if len(axes.images) == 2]
+    assert [axes.images[0].get_array().ndim for axes in panels] == [2, 3]  # grey, and in colour
+    covered = np.ma.getmaskarray(panels[1].images[1].get_array())
+    np.testing.assert_array_equal(covered, steps["left"])
+    steps.photo = None
+    assert '"photo":true' not in render_page(steps)
+    assert "const PHOTO = null;" in render_page(steps)
+
+
+# In the page: is the pixel in the middle of a patch that of the photo?
+PROBE = """
+<script>
+addEventListener("load", () => PHOTO.decode().then(() => {
+  const canvas = document.querySelector("#picture canvas");
+  const side = Math.floor(canvas.width / 16);
+  const pixel = (r, c) => [...canvas.getContext("2d")
+    .getImageData((c + 0.5) * side, (r + 0.5) * side, 1, 1).data];
+  document.title = JSON.stringify([...Array(16).keys()].map((r) =>
+    [...Array(16).keys()].map((c) => pixel(r, c))));
+}));
+</script>
+"""
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+def test_the_browser_shows_kept_patches_as_they_are_and_covers_others(tmp_path):
+    steps = part.hiprune_steps(2)
+    steps.photo = np.full_like(steps.photo, 40)
+    page = tmp_path / "page.html"
+    page.write_text(render_page(steps).replace("</body>", PROBE + "</body>"), encoding="utf-8")
+    command = [CHROMIUM, "--headless", *QUIET, "--virtual-time-budget=3000", "--dump-dom"]
+    command += [f"--user-data-dir={tmp_path / 'profile'}", f"{page.as_uri()}#step-{len(steps)}"]
+    dom = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False).stdout
+    pixels = np.array(json.loads(html.unescape(re.search("<title>(.*?)</title>", dom)[1])))
+    dark = pixels[..., 0] < 60
+    np.testing.assert_array_equal(dark, steps["left"])
+
+
+def test_choosing_is_counted():
+    of = {rule.name: rule for rule in pruning_rules.rules()}
+    assert of["random"].multiply_adds(0, 0.25) == 0
+    assert of["ToDRE 1, k-center"].multiply_adds(0, 0.25) == 256 * 64 * 384
+    assert of["DivPrune"].multiply_adds(0, 0.25) == 256 * 256 * 384 + 256 * 64 * 384
+    assert of["VisionZip"].multiply_adds(0, 0.25) == 192 * 10 * 64
+    sizes = pruning_rules.tome_sizes(200)
+    assert sizes == [256, 214, 200]
+    assert len(pruning_rules.keep_tome(0, 200 / 256)) == 200
+    assert of["ToMe"].multiply_adds(0, 200 / 256) == (128**2 + 107**2) * 64
+    assert of["k-means"].multiply_adds(0, 0.25) >= 3 * 256 * 64 * 384
 
 
 def test_the_part_says_who_loses_to_chance(tmp_path, capsys, monkeypatch):

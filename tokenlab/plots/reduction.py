@@ -1,4 +1,4 @@
-"""A picture and what is left of its tokens: kept patches bright, dropped ones dim, or scores."""
+"""A picture and what is left of its tokens: kept patches in colour, others grey, or scores."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["show_reduction", "show_reductions", "show_scores"]
 
-DIM, PAPER = 0.25, 0.92  # how much of a dropped patch is left, on a light ground
+DIM, PAPER = 0.22, 0.94  # how much of a dropped patch is left, on a light ground
 # Outlines by role, told apart without colour vision; and the ink of a token without a role.
 COLOURS = ("#e69f00", "#56b4e9", "#009e73", "#cc79a7")
 INK, MUTED = "#1c2027", "#5a616d"
@@ -31,10 +31,10 @@ def show_reduction(
     title: str = "",
     ax: "Axes | None" = None,
 ) -> "Figure":
-    """Show the picture with the tokens that are left: dropped patches fade.
+    """Show the picture with the tokens that are left: they keep their colours, within a line.
 
-    Patches that are kept for a named role (`reduction.roles`) are outlined in its colour. Patches
-    that live on in others fade less than those that are gone.
+    Dropped patches fade to a light grey; those that live on in others fade less. Patches that are
+    kept for a named role (`reduction.roles`) are outlined in its colour.
 
     Parameters
     ----------
@@ -63,10 +63,12 @@ def show_reduction(
     kept = to_numpy(reduction.mask(grid))
     lives_on = (to_numpy(reduction.owner()) >= 0).reshape(grid)
     bright = np.where(kept, 1.0, np.where(lives_on, 2 * DIM, DIM))
-    light = _over(picture, bright)[..., None]
+    light, grey = _over(picture, bright)[..., None], picture.mean(axis=2, keepdims=True)
     ax = ax or _new_axes()
-    ax.imshow(light * picture + (1 - light) * PAPER)
-    if reduction.roles is not None:
+    ax.imshow(np.where(light == 1, picture, light * grey + (1 - light) * PAPER))
+    if reduction.roles is None:
+        _border(ax, kept, picture.shape)
+    else:
         roles = np.full(reduction.n, -1)
         roles[to_numpy(reduction.kept)] = to_numpy(reduction.roles)
         _outline(ax, roles.reshape(grid), picture.shape, reduction.role_names)
@@ -206,6 +208,20 @@ def _over(picture: np.ndarray, values: np.ndarray) -> np.ndarray:
     return values[rows[:, None], columns]
 
 
+def _border(ax: "Axes", kept: np.ndarray, shape: tuple[int, ...]) -> None:
+    """A line between patches that are kept and others."""
+    from matplotlib.collections import LineCollection
+
+    high, wide = shape[0] / kept.shape[0], shape[1] / kept.shape[1]
+    padded = np.pad(kept, 1)
+    below = np.argwhere(padded[1:, 1:-1] != padded[:-1, 1:-1]) * (high, wide) - 0.5
+    beside = np.argwhere(padded[1:-1, 1:] != padded[1:-1, :-1]) * (high, wide) - 0.5
+    lines = [[(x, y), (x + wide, y)] for y, x in below] + [
+        [(x, y), (x, y + high)] for y, x in beside
+    ]
+    ax.add_collection(LineCollection(lines, colors=INK, linewidths=0.7), autolim=False)
+
+
 def _outline(ax: "Axes", roles: np.ndarray, shape: tuple[int, ...], names: Sequence[str]) -> None:
     from matplotlib.patches import Patch, Rectangle
 
@@ -213,15 +229,16 @@ def _outline(ax: "Axes", roles: np.ndarray, shape: tuple[int, ...], names: Seque
     for row, column in np.argwhere(roles >= 0):
         colour = COLOURS[roles[row, column] % len(COLOURS)]
         corner = (column * wide - 0.5, row * high - 0.5)
-        ax.add_patch(Rectangle(corner, wide, high, fill=False, edgecolor=colour, linewidth=0.9))
+        ax.add_patch(Rectangle(corner, wide, high, fill=False, edgecolor=colour, linewidth=1.2))
     found = [role for role in range(len(names)) if (roles == role).any()]
     handles = [Patch(color=COLOURS[role % len(COLOURS)], label=names[role]) for role in found]
     ax.legend(
         handles=handles,
         loc="upper center",
-        bbox_to_anchor=(0.5, 0.0),
+        bbox_to_anchor=(0.5, 0.01),
         ncols=3,
-        fontsize=6,
+        fontsize=7.5,
+        borderpad=0.1,
         frameon=False,
         handlelength=1,
         columnspacing=0.8,

@@ -133,8 +133,13 @@ def _heat_map(axes: "Axes", steps: Steps, item: Step, array: np.ndarray, kind: s
         # What is masked stays transparent, and the hatched ground shows through.
         image = np.ma.masked_invalid(image.astype(np.float64))
     axes.patch.set(facecolor="#f2f2f2", hatch="////", edgecolor="#bdbdbd", linewidth=0)
+    if steps.lies_over_photo(item):
+        _photo(axes, steps, array.shape, grey=kind == "matrix")
+        image = image if kind == "matrix" else np.ma.masked_where(image, image)
+        options |= {"alpha": 0.62} if kind == "matrix" else {"alpha": 0.85, "vmin": 0, "vmax": 1}
     # One cell, one colour: the default would blend cells that share a pixel.
-    drawn = axes.imshow(image, aspect="auto", interpolation="nearest", **options)
+    options["aspect"] = "equal" if steps.lies_over_photo(item) else "auto"
+    drawn = axes.imshow(image, interpolation="nearest", **options)
     if kind == "matrix" and measured.finite:
         bar = axes.figure.colorbar(drawn, ax=axes, fraction=0.045, pad=0.02)
         bar.ax.tick_params(labelsize=8, colors=MUTED, length=2)
@@ -147,8 +152,18 @@ def _heat_map(axes: "Axes", steps: Steps, item: Step, array: np.ndarray, kind: s
     gaps = (
         ", ".join(f"{n} {name} hatched" for name, n in measured.missing) if kind == "matrix" else ""
     )
-    dark = f"dark: true, {int(array.sum())} of {array.size}" if kind == "mask" else ""
+    true = "clear" if steps.lies_over_photo(item) else "dark"
+    dark = f"{true}: true, {int(array.sum())} of {array.size}" if kind == "mask" else ""
     return ", ".join(filter(None, (first, cut.rows.note, cut.columns.note, gaps, dark)))
+
+
+def _photo(axes: "Axes", steps: Steps, shape: tuple[int, ...], *, grey: bool) -> None:
+    """The picture under a map of it, one cell of the map to a patch."""
+    photo = np.asarray(steps.photo)
+    photo = photo.mean(axis=2) if grey else photo
+    options: dict[str, Any] = {"cmap": "gray", "vmin": 0, "vmax": 255} if grey else {}
+    extent = (-0.5, shape[1] - 0.5, shape[0] - 0.5, -0.5)
+    axes.imshow(photo, extent=extent, aspect="equal", **options)
 
 
 def _ticks(axis: Any, shown: values.Axis, rotation: int = 0) -> None:

@@ -4,6 +4,7 @@ Everything is in the one file that is written: style, script and data. Nothing i
 anywhere, and large arrays are sampled, so that a page stays small enough to mail.
 """
 
+import base64
 import json
 import math
 from html import escape
@@ -21,7 +22,7 @@ __all__ = ["render_fragment", "render_page"]
 
 CELLS = 300_000  # numbers in a page, all steps together: about two megabytes
 CELLS_PER_STEP = 60_000
-SCRIPTS = ("draw", "canvas", "picture", "page")  # in this order: each uses those before it
+SCRIPTS = ("draw", "canvas", "photo", "picture", "page")  # in this order: each uses those before it
 FRAME_HEIGHT = 760  # pixels of a notebook cell
 
 
@@ -45,7 +46,7 @@ def render_page(steps: Steps, *, title: str = "") -> str:
     return Template(_resource("steps_page.html")).substitute(
         title=escape(title or (f"{name}, step by step" if name else "Step by step")),
         css=_resource("steps_page.css") + _resource("steps_picture.css"),
-        script="\n".join(_resource(f"steps_{part}.js") for part in SCRIPTS),
+        script="\n".join([_photo(steps), *(_resource(f"steps_{part}.js") for part in SCRIPTS)]),
         outline=_outline(data),
         sources="\n".join(_source_block(s, i) for s, i in sources.items()),
         static="\n".join(_static_entry(i, step, list(sources)) for i, step in enumerate(data)),
@@ -87,6 +88,16 @@ def _table_row(steps: Steps, i: int, item: Step) -> str:
 
 def _resource(name: str) -> str:
     return files("tokenlab.plots").joinpath(name).read_text(encoding="utf-8")
+
+
+def _photo(steps: Steps) -> str:
+    """The picture under the maps, once for all steps, as a line of script."""
+    if steps.photo is None:
+        return "const PHOTO = null;"
+    from tokenlab.plots.notebook import png
+
+    data = base64.b64encode(png(np.ascontiguousarray(steps.photo))).decode("ascii")
+    return f'const PHOTO = Object.assign(new Image(), {{ src: "data:image/png;base64,{data}" }});'
 
 
 def _main_function(steps: Steps) -> str:
@@ -170,6 +181,8 @@ def _picture(steps: Steps, item: Step, array: np.ndarray | None, kind: str, cell
         picture["low"], picture["high"] = map(_number, ends)
         picture["signed"] = measured.signed
         picture["missing"] = measured.missing
+    if steps.lies_over_photo(item) and kind in ("matrix", "mask"):
+        picture["photo"] = True
     return picture
 
 

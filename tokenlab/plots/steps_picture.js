@@ -5,8 +5,9 @@ const SMALL = { rows: 16, columns: 24, bars: 40 };
 function describe(step) {
   const range = step.kind === "mask" ? step.values : `values ${step.values}`;
   const kind = { matrix: "Heat map", mask: "Mask", bars: "Bars" }[step.kind] || "Table";
+  const under = step.picture.photo ? " over the photo" : "";
   const keys = "Arrow keys move from cell to cell, Escape leaves.";
-  return `${kind} of ${step.name} ${step.shape}, ${range}. ${keys}`;
+  return `${kind} of ${step.name} ${step.shape}${under}, ${range}. ${keys}`;
 }
 
 /** A table of cells with row and column labels; `fill(td, value)` makes each cell. */
@@ -182,7 +183,12 @@ function drawStep(box, step, { slice = 0, enlarged = false, still = false } = {}
   if (list) plot.append(names(shown, cells, read));
   else if (step.kind === "bars" && data[0].length <= SMALL.bars)
     plot.append(barList(step, data[0], read));
-  else if (step.kind !== "bars" && data.length <= SMALL.rows && data[0].length <= SMALL.columns) {
+  else if (
+    !picture.photo &&
+    step.kind !== "bars" &&
+    data.length <= SMALL.rows &&
+    data[0].length <= SMALL.columns
+  ) {
     plot.append(numbers(box, step, data, read));
   } else {
     plot.setAttribute("role", "application");
@@ -191,7 +197,8 @@ function drawStep(box, step, { slice = 0, enlarged = false, still = false } = {}
     const button = make("button", { type: "button" }, enlarged ? "Show all" : "Enlarge");
     button.addEventListener("click", () => again({ enlarged: !enlarged }));
     line.append(button); // before the room is measured: it may take a line of its own
-    const at = drawCanvas(plot, step, data, read, { enlarged, height: roomFor(box, plot, still) });
+    const draw = picture.photo ? drawPhoto : drawCanvas;
+    const at = draw(plot, step, data, read, { enlarged, height: roomFor(box, plot, still) });
     if (still || !(at.cramped || enlarged)) button.remove();
   }
 }

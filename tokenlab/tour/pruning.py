@@ -78,15 +78,17 @@ def _print_table() -> None:
         f"""Random is the mean and the worst of {rules()[0].draws} draws. The model takes
         {full / 1e9:.2f} billion multiply-adds with all tokens, {pruned / 1e9:.2f} with a quarter
         from block {BLOCK + 1} on; the last two columns are what choosing a quarter costs on top:
-        its products, in millions, and its median time here. Below random:
+        its products, in millions, and its median time here; attention that is read counts as there,
+        which it is not where a fused kernel computes it. Below random:
         {", ".join(losers) or "none"}."""
     )
     paragraph(
-        """Why a rule can lose to chance: neighbouring patches of a photo are alike, so any quarter
-        of them, if it is spread evenly, holds most of what there is. Attention picks many patches
-        of one object and leaves the rest out; and in a model of this kind some patches with nothing
-        in them draw attention because the model stores its own notes there. What is merged is not
-        lost, which is why mergers stand high."""
+        """Why a rule can lose to chance: neighbouring patches of a photo are alike, so a quarter
+        of them that is spread over the photo holds most of what there is. (Every fourth patch is
+        not spread: 4 divides the 16 patches of a row, so stride keeps whole columns.) Attention
+        picks many patches of one object and leaves the rest out; and in a model of this kind some
+        patches with nothing in them draw attention because the model stores its own notes there.
+        What is merged is not lost, which is why mergers stand high."""
     )
 
 
@@ -158,17 +160,17 @@ def _draw(out: Path) -> list[Path]:
 
 def hiprune_steps(photo: int, k: int = 64) -> Steps:
     """The recording of HiPrune on one photo, scores laid out as the photo is."""
-    return _recorded(lambda: keep_hiprune(photo, _share(k)))
+    return _recorded(photo, lambda: keep_hiprune(photo, _share(k)))
 
 
 def todre_steps(photo: int, k: int = 64) -> Steps:
     """The recording of ToDRE's first version, a greedy choice, for the first few tokens."""
-    return _recorded(lambda: keep_todre(photo, min(_share(k), 8 / 256), 1))
+    return _recorded(photo, lambda: keep_todre(photo, min(_share(k), 8 / 256), 1))
 
 
 def tome_steps(photo: int, k: int = 64) -> Steps:
     """The recording of what ToMe does in one layer: the 32 most similar pairs merge."""
-    return _recorded(lambda: tome.reduce(keys(photo), 32))
+    return _recorded(photo, lambda: tome.reduce(keys(photo), 32))
 
 
 def count() -> int:
@@ -181,10 +183,11 @@ def subject(number: int) -> str:
     return f"Photo {number}: {load_vit_photos().names[number]}"
 
 
-def _recorded(reduce: Callable[[], Reduction]) -> Steps:
-    """Record a rule; numbers of patches become maps of the photo, and the end is a map, too."""
+def _recorded(photo: int, reduce: Callable[[], Reduction]) -> Steps:
+    """Record a rule; numbers of patches become maps over the photo, and the end is a map, too."""
     grid = load_vit_photos().grid
     with record() as steps:
+        steps.photo = load_vit_photos().images[photo]
         reduction = reduce()
         step("left", reduction.mask(grid), "the patches that stay", axes=("row", "column"))
     for at, item in enumerate(steps.items):
@@ -220,8 +223,7 @@ def _total(k: int) -> int:
 
 def _cost(rule: Rule) -> tuple[str, str]:
     """Millions of multiply-adds and milliseconds of choosing a quarter of the tokens."""
-    width = 64 if rule.name in ("ToMe", "many-to-many (ours)") else D
-    products = flops.selection_multiply_adds(rule.selection, 256, round(256 * DRAWN), width)
+    products = rule.multiply_adds(0, DRAWN)
     rule.reduce(0, DRAWN)  # reads the data, and compiles
     seconds = []
     for _ in range(ROUNDS):

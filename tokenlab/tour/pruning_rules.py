@@ -9,6 +9,7 @@ import numpy as np
 from tokenlab.data import load_vit_photos
 from tokenlab.pruning import (
     Reduction,
+    budget,
     clusters,
     divprune,
     evit,
@@ -22,6 +23,8 @@ from tokenlab.pruning import (
     uniform,
     visionzip,
 )
+from tokenlab.pruning.flops import selection_multiply_adds
+from tokenlab.quantization import kmeans
 
 BLOCK = 6  # states are those after this block; rules may look at it and at earlier ones
 DRAWS = 10  # of the random rule
@@ -34,6 +37,24 @@ class Rule(NamedTuple):
     reduce: Callable[[int, float], Reduction]
     selection: str = "scores"  # what `flops.selection_multiply_adds` calls it
     draws: int = 1
+    width: int = 384  # of what is compared
+
+    def multiply_adds(self, i: int, share: float) -> int:
+        """What choosing takes on photo `i`, as far as products go."""
+        k = budget(share, 256)
+        once = selection_multiply_adds(self.selection, 256, k, self.width)
+        if self.name == "TransPrune, TTV":  # two lengths and a cosine, of two modules
+            return 2 * 3 * 256 * self.width
+        if self.name == "DivPrune":  # all pairs for the first token, then a greedy choice
+            return once + selection_multiply_adds("k_center", 256, k, self.width)
+        if self.name == "VisionZip":  # every other token against the contextual ones
+            return (256 - k) * contextual_tokens(k) * self.width
+        if self.name == "ToMe":
+            sizes = tome_sizes(k)[:-1]
+            return sum(selection_multiply_adds(self.selection, n, k, self.width) for n in sizes)
+        if self.name == "k-means":  # seeds, the first assignment, and every pass
+            return once * (1 + len(kmeans.fit(hidden(i), k, rng=0).history))
+        return once
 
 
 def rules() -> list[Rule]:
@@ -54,10 +75,10 @@ def rules() -> list[Rule]:
         Rule("DivPrune", lambda i, k: divprune.reduce(hidden(i), k=k), "pairs"),
         Rule("ToDRE 1, k-center", lambda i, k: keep_todre(i, k, 1), "k_center"),
         Rule("ToDRE 2, max-sum", lambda i, k: keep_todre(i, k, 2), "max_sum"),
-        Rule("VisionZip", keep_visionzip),
-        Rule("ToMe", keep_tome, "bipartite"),
+        Rule("VisionZip", keep_visionzip, width=64),
+        Rule("ToMe", keep_tome, "bipartite", width=64),
         Rule("k-means", lambda i, k: clusters.reduce(hidden(i), k=k, rng=0), "k_center"),
-        Rule("many-to-many (ours)", keep_transform, "k_center"),
+        Rule("many-to-many (ours)", keep_transform, "k_center", width=64),
     ]
 
 
@@ -75,22 +96,34 @@ def keep_todre(i: int, k: float, version: int) -> Reduction:
 
 
 def keep_visionzip(i: int, k: float) -> Reduction:
-    left = int(256 * k + 0.5)
-    contextual = round(left * 10 / 64)  # the paper's 54 + 10
+    left = budget(k, 256)
+    contextual = contextual_tokens(left)
     return visionzip.reduce(
         cls_scores(i), keys(i), dominant=left - contextual, contextual=contextual
     )
 
 
+def contextual_tokens(k: int) -> int:
+    """As many of `k` as in the paper's 54 + 10."""
+    return round(k * 10 / 64)
+
+
 def keep_tome(i: int, k: float) -> Reduction:
-    """In steps of a sixth, since merging half of the tokens at once leaves no choice of pairs."""
-    left, first = int(256 * k + 0.5), keys(i)
-    reduction = tome.reduce(first, min(42, 256 - left))
-    while len(reduction) > left:
+    first = keys(i)
+    reduction = tome.reduce(first, 0)
+    for n in tome_sizes(budget(k, 256))[1:]:
         now = reduction.apply(first)
-        merged = min(max(1, len(now) // 6), len(now) - left)
-        reduction = reduction.compose(tome.reduce(now, merged, size=reduction.size))
+        merged = tome.reduce(now, len(now) - n, size=reduction.size)
+        reduction = reduction.compose(merged)
     return reduction
+
+
+def tome_sizes(k: int) -> list[int]:
+    """In steps of a sixth, since merging half of the tokens at once leaves no choice of pairs."""
+    sizes = [256]
+    while sizes[-1] > k:
+        sizes.append(max(k, sizes[-1] - max(1, sizes[-1] // 6)))
+    return sizes
 
 
 def keep_transform(i: int, k: float) -> Reduction:
