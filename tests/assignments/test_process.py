@@ -77,7 +77,7 @@ def grades(assignment):
         for name, body in bodies.items()
         for task in assignment.tasks
     }
-    found = runner.grade(list(jobs.values()), seconds=SECONDS, memory=1 << 30)
+    found = runner.grade(list(jobs.values()), seconds=SECONDS, memory=1 << 28)
     return dict(zip(jobs, found, strict=True))
 
 

@@ -65,15 +65,19 @@ def _same_part(a: Any, b: Any, rtol: float) -> bool:
 def axes_of(function: Any, arguments: Mapping[str, Any]) -> dict[int, list[str]]:
     """Size -> the names of the axes that have it, from the docstring of the right function."""
     sizes: dict[int, list[str]] = {}
-    for names, axes in ARGUMENT.findall(_section(function, "Parameters")):
-        for name in names.split(", "):
-            shape = np.shape(arguments.get(name, ()))
-            labels = _labels(axes)
-            if len(shape) == len(labels):
-                for size, label in zip(shape, labels, strict=True):
-                    if label not in sizes.setdefault(size, []):
-                        sizes[size].append(label)
+    for name, labels in argument_axes(function).items():
+        shape = np.shape(arguments.get(name, ()))
+        if len(shape) == len(labels):
+            for size, label in zip(shape, labels, strict=True):
+                if label not in sizes.setdefault(size, []):
+                    sizes[size].append(label)
     return sizes
+
+
+def argument_axes(function: Any) -> dict[str, list[str]]:
+    """Argument -> the names of its axes, from the docstring."""
+    found = ARGUMENT.findall(_section(function, "Parameters"))
+    return {name: _labels(axes) for names, axes in found for name in names.split(", ")}
 
 
 def returned_axes(function: Any, n: int) -> list[list[str]]:

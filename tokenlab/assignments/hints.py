@@ -5,7 +5,8 @@ and its meaning; the first named step that is not right; and what can be said of
 (its shape, its type, transposed, scaled, shifted).
 """
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import NamedTuple
 
@@ -13,7 +14,13 @@ import numpy as np
 
 from tokenlab.assignments.answers import Answer
 from tokenlab.assignments.catalog import Task
-from tokenlab.assignments.compare import Difference, axes_of, difference, returned_axes
+from tokenlab.assignments.compare import (
+    Difference,
+    argument_axes,
+    axes_of,
+    difference,
+    returned_axes,
+)
 from tokenlab.assignments.marks import Mistake
 from tokenlab.assignments.meanings import meaning
 from tokenlab.assignments.recorder import Call, NoSuchFunctionError, Outcome, Trial, place_of
@@ -71,8 +78,8 @@ def diagnose(
         return _not_finished(unfinished[0], answer)
     hint = (
         _usual_mistake(task, right, mistakes, cases)
-        or _changed_input(cases, task)
-        or _exception(failed, answer, function, cases)
+        or _changed_input(cases, function)
+        or _exception(failed, answer, function)
         or _wrong_value(cases, function)
         or _failed_test(failed[0])
     )
@@ -122,32 +129,33 @@ def _steps_hint(cases: Sequence[Case]) -> list[str]:
     return [f"The first step that is not right is {step!r}: {found.text}"] if step else []
 
 
-def _changed_input(cases: Sequence[Case], task: Task) -> Hint | None:
+def _changed_input(cases: Sequence[Case], function: Callable) -> Hint | None:
     for case in cases:
-        if case.call.outcome.changed and not case.right.changed:
+        changed = case.call.outcome.changed
+        if changed and not case.right.changed:
+            if changed.isdigit():
+                changed = list(inspect.signature(function).parameters)[int(changed)]
             text = (
-                f"`{task.function}` changes its input ({case.call.outcome.changed}). Whoever "
-                "called it still needs that: work on a copy, `x = x.copy()`."
+                f"the function changes its input `{changed}`. Whoever called it still needs that: "
+                f"work on a copy, `{changed} = {changed}.copy()`."
             )
             return Hint("changed input", text, [])
     return None
 
 
-def _exception(
-    failed: Sequence[Trial], answer: Answer, function: object, cases: Sequence[Case]
-) -> Hint | None:
+def _exception(failed: Sequence[Trial], answer: Answer, function: Callable) -> Hint | None:
     """An exception that came out of the student's code."""
     for trial in failed:
         for call in trial.calls:
             error = call.outcome.error
             if error is None or error is not trial.error:
                 continue
-            arguments = call.arguments(function)  # type: ignore[arg-type]
-            shapes: dict[tuple, list[str]] = {}
-            for name, value in arguments.items():
-                if isinstance(value, np.ndarray):
-                    shapes.setdefault(value.shape, []).append(name)
-            said = meaning(error, axes_of(function, arguments), shapes)
+            arguments = call.arguments(function)
+            owners: dict[tuple, list] = {}
+            for name, axes in argument_axes(function).items():
+                if isinstance(arguments.get(name), np.ndarray):
+                    owners.setdefault(arguments[name].shape, []).append((name, axes))
+            said = meaning(error, axes_of(function, arguments), owners)
             text = f"{type(error).__name__}{_where(error, answer)}: {_message(error)}\n{said}"
             return Hint("exception", text.strip(), [f'It happened in "{trial.test.title}".'])
     return None
@@ -168,12 +176,12 @@ def _where(error: BaseException | None, answer: Answer) -> str:
     return f' in {cell}line {number}, "{answer.line(file, number)}"'
 
 
-def _wrong_value(cases: Sequence[Case], function: object) -> Hint | None:
+def _wrong_value(cases: Sequence[Case], function: Callable) -> Hint | None:
     """The first wrong call, described by its first wrong step or by its result."""
     for case in cases:
         if not case.wrong or case.right.error is not None:
             continue
-        sizes = axes_of(function, case.call.arguments(function))  # type: ignore[arg-type]
+        sizes = axes_of(function, case.call.arguments(function))
         n = len(case.right.result) if isinstance(case.right.result, tuple) else 1
         labels = returned_axes(function, n)
         found = difference(case.call.outcome.result, case.right.result, labels, sizes)

@@ -7,6 +7,8 @@ from tokenlab.assignments.compare import SHAPE, guessed, with_axes
 
 __all__: list[str] = []
 
+Owners = Mapping[tuple[int, ...], list[tuple[str, list[str]]]]  # shape -> arguments and their axes
+
 # Pattern in "Type: message" -> meaning; the first that fits is said.
 MEANINGS = (
     (r"^NameError: name '(\w+)'", "`{0}` was never given a value: a typing error, or an import "
@@ -53,10 +55,10 @@ MEANINGS = (
 )  # fmt: skip
 
 
-def meaning(error: BaseException, sizes: Mapping[int, list[str]], shapes: Mapping) -> str:
+def meaning(error: BaseException, sizes: Mapping[int, list[str]], owners: Owners) -> str:
     """A sentence or two about an exception; shapes and sizes in it are named."""
     text = f"{type(error).__name__}: {error}"
-    said = [_meaning(text), *_named_shapes(text, sizes, shapes), *_named_sizes(text, sizes)]
+    said = [_meaning(text), *_named_shapes(text, sizes, owners), *_named_sizes(text, sizes)]
     return " ".join(sentence for sentence in said if sentence)
 
 
@@ -68,15 +70,16 @@ def _meaning(text: str) -> str:
     return ""
 
 
-def _named_shapes(text: str, sizes: Mapping, shapes: Mapping[tuple, list[str]]) -> list[str]:
+def _named_shapes(text: str, sizes: Mapping, owners: Owners) -> list[str]:
     """Each shape in a message, with the argument that has it or the names of its axes."""
     said = []
     for found in dict.fromkeys(SHAPE.findall(text)):
         shape = tuple(int(size) for size in re.findall(r"\d+", found))
-        names = guessed(shape, sizes)
-        owner = f", the shape of `{'` or `'.join(shapes[shape])}`" if shape in shapes else ""
-        if names or owner:
-            said.append(f"Here {with_axes(shape, names)}{owner}.")
+        if shape in owners:
+            named = [f"`{name}` is {with_axes(shape, axes)}" for name, axes in owners[shape]]
+            said.append(f"Here {' and '.join(named)}.")
+        elif names := guessed(shape, sizes):
+            said.append(f"Here {with_axes(shape, names)}.")
     return said
 
 

@@ -30,7 +30,7 @@ class Outcome:
     result: Any = None
     error: BaseException | None = None
     steps: Steps = field(default_factory=Steps)
-    changed: str = ""  # an argument that it modified
+    changed: str = ""  # the position or name of an argument that it modified
 
     def same(self, other: "Outcome") -> bool:
         """The same result, or exceptions of the same type."""
@@ -91,12 +91,13 @@ def outcome_of(function: Callable, args: tuple, kwargs: dict[str, Any]) -> Outco
 
 
 def _changed(before: tuple, after: tuple) -> str:
-    """The position of the first array among the arguments that is not what it was."""
-    named = [(f"argument {i + 1}", *pair) for i, pair in enumerate(zip(before[0], after[0]))]  # noqa: B905
-    named += [(name, before[1][name], value) for name, value in after[1].items()]
-    for name, old, new in named:
-        if isinstance(old, np.ndarray) and old.dtype.kind in "biuf" and not same(new, old, 0.0):
-            return name
+    """The position or the name of the first array among the arguments that is not what it was."""
+    old = dict(enumerate(before[0])) | before[1]
+    new = dict(enumerate(after[0])) | after[1]
+    for name, value in old.items():
+        numbers = isinstance(value, np.ndarray) and value.dtype.kind in "biuf"
+        if numbers and not np.array_equal(value, new[name], equal_nan=value.dtype.kind == "f"):
+            return str(name)
     return ""
 
 
