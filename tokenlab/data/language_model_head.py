@@ -85,6 +85,11 @@ class LMHead:
             f"{len(self.next_fit)} positions to fit, {len(self.next_report)} to report)"
         )
 
+    def _repr_html_(self) -> str:
+        from tokenlab.plots.notebook import lm_head_html
+
+        return lm_head_html(self)
+
 
 @cache
 def load_lm_head() -> LMHead:

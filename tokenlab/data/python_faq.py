@@ -76,6 +76,11 @@ class FAQ:
             f"{self.index.n_docs} answers with {self.index.n_tokens} tokens, d={self.index.d})"
         )
 
+    def _repr_html_(self) -> str:
+        from tokenlab.plots.notebook import faq_html
+
+        return faq_html(self)
+
 
 @cache
 def load_faq() -> FAQ:

@@ -134,6 +134,11 @@ class ViTPhotos:
     def __repr__(self) -> str:
         return f"ViTPhotos({', '.join(self.names)}: 256 patches and CLS, 12 blocks, 6 heads, d=384)"
 
+    def _repr_html_(self) -> str:
+        from tokenlab.plots.notebook import photos_html
+
+        return photos_html(self)
+
     def index(self, photo: int | str) -> int:
         """The number of a photo, from its number or name."""
         if photo in self.names:

@@ -43,6 +43,11 @@ class Head:
         for name, x in parameters.items():
             setattr(self, name, x)
 
+    def _repr_html_(self) -> str:
+        from tokenlab.plots.notebook import head_html
+
+        return head_html(self)
+
     @property
     def n_parameters(self) -> int:
         """How many numbers the head stores."""

@@ -81,6 +81,11 @@ class Reduction:
         how = "selected" if self.transform is None else "merged"
         return f"Reduction({self.n} tokens to {len(self)}, {how})"
 
+    def _repr_html_(self) -> str:
+        from tokenlab.plots.notebook import reduction_html
+
+        return reduction_html(self)
+
     def apply(self, x: Any) -> Any:
         r"""The tokens that are left, $Y = W X$.
 

@@ -26,6 +26,11 @@ class SearchResult(NamedTuple):
     doc_ids: Any
     scores: Any
 
+    def _repr_html_(self) -> str:
+        from tokenlab.plots.notebook import search_html
+
+        return search_html(self)
+
 
 class TokenIndex:
     r"""The token vectors of a collection, and which document owns which.
@@ -163,6 +168,11 @@ class TokenIndex:
     def __repr__(self) -> str:
         shape = f"n_docs={self.n_docs}, n_tokens={self.n_tokens}, d={self.d}"
         return f"TokenIndex({shape}, {self.tokens.dtype})"
+
+    def _repr_html_(self) -> str:
+        from tokenlab.plots.notebook import index_html
+
+        return index_html(self)
 
     def save(self, path: str | Path) -> Path:
         """Write the index into a folder of plain `.npy` files and a JSON manifest; return it.
