@@ -29,6 +29,13 @@ STEP_THROUGHS = {
     "hiprune": ("pruning", "hiprune_steps", "anchors, their neighbours, registers"),
     "todre": ("pruning", "todre_steps", "again and again the token unlike all others"),
     "tome": ("pruning", "tome_steps", "merge the most similar pairs"),
+    "transprune": ("pruning", "transprune_steps", "what two modules change, in length and angle"),
+    "recoverable": ("pruning", "recoverable_steps", "what stands out, and where the rest goes"),
+    "token-transforming": ("pruning", "token_transforming_steps", "spread every token over some"),
+    "evit": ("pruning", "evit_steps", "what CLS looks at, and the sum of the others"),
+    "fastv": ("pruning", "fastv_steps", "what receives attention"),
+    "visionzip": ("pruning", "visionzip_steps", "dominant tokens, and targets for the others"),
+    "divprune": ("pruning", "divprune_steps", "the loneliest, then the farthest from all"),
 }
 
 
@@ -71,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
         "steps",
         help="step through one paper on one example",
         description="Record what runs, print its steps as a table, and write them as a page.",
-        epilog="\n".join(f"  {name:<14} {text}" for name, (_, _, text) in STEP_THROUGHS.items()),
+        epilog="\n".join(f"  {name:<18} {text}" for name, (_, _, text) in STEP_THROUGHS.items()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     steps.add_argument("name", choices=STEP_THROUGHS, metavar="NAME", help="what to step through")

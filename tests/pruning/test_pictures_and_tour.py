@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from browsers import CHROMIUM, QUIET
 
-from tokenlab.cli import main
+from tokenlab.cli import STEP_THROUGHS, main
 from tokenlab.data import load_vit_photos
 from tokenlab.data.vit_photos import _read_png
 from tokenlab.errors import ShapeError
@@ -126,7 +126,9 @@ def test_the_tours_rules_keep_the_tokens_for_which_the_model_was_run(rule, mine)
         assert mine(int(trials.photo[t]), len(kept) / 256).kept.tolist() == kept.tolist()
 
 
-@pytest.mark.parametrize("name", ["hiprune", "todre", "tome"])
+@pytest.mark.parametrize(
+    "name", [n for n, (part, *_) in STEP_THROUGHS.items() if part == "pruning"]
+)
 def test_step_throughs_paint_maps(name, tmp_path, capsys):
     page = tmp_path / "page.html"
     assert main(["steps", name, "--question", "1", "--html", str(page), "--no-browser"]) == 0

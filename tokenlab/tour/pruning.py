@@ -17,9 +17,15 @@ from tokenlab.tour.pruning_rules import (
     Rule,
     cls_scores,
     column_scores,
+    keep_divprune,
+    keep_evit,
+    keep_fastv,
     keep_hiprune,
     keep_recoverable,
     keep_todre,
+    keep_transform,
+    keep_transprune,
+    keep_visionzip,
     keys,
     random_tokens,
     rules,
@@ -171,6 +177,41 @@ def todre_steps(photo: int, k: int = 64) -> Steps:
 def tome_steps(photo: int, k: int = 64) -> Steps:
     """The recording of what ToMe does in one layer: the 32 most similar pairs merge."""
     return _recorded(photo, lambda: tome.reduce(keys(photo), 32))
+
+
+def transprune_steps(photo: int, k: int = 64) -> Steps:
+    """The recording of TransPrune on the change in block 6; there is no instruction to attend."""
+    return _recorded(photo, lambda: keep_transprune(photo, _share(k)))
+
+
+def recoverable_steps(photo: int, k: int = 64) -> Steps:
+    """The recording of Recoverable Compression without a question; it chooses its own number."""
+    return _recorded(photo, lambda: keep_recoverable(photo))
+
+
+def token_transforming_steps(photo: int, k: int = 64) -> Steps:
+    """The recording of our many-to-many rule."""
+    return _recorded(photo, lambda: keep_transform(photo, _share(k)))
+
+
+def evit_steps(photo: int, k: int = 64) -> Steps:
+    """The recording of EViT."""
+    return _recorded(photo, lambda: keep_evit(photo, _share(k)))
+
+
+def fastv_steps(photo: int, k: int = 64) -> Steps:
+    """The recording of FastV, on the attention of a vision transformer."""
+    return _recorded(photo, lambda: keep_fastv(photo, _share(k)))
+
+
+def visionzip_steps(photo: int, k: int = 64) -> Steps:
+    """The recording of VisionZip."""
+    return _recorded(photo, lambda: keep_visionzip(photo, _share(k)))
+
+
+def divprune_steps(photo: int, k: int = 64) -> Steps:
+    """The recording of DivPrune, for the first few tokens."""
+    return _recorded(photo, lambda: keep_divprune(photo, min(_share(k), 8 / 256)))
 
 
 def count() -> int:

@@ -65,14 +65,11 @@ def rules() -> list[Rule]:
         Rule(
             "CLS top", lambda i, k: evit.reduce(cls_scores(i), k=k, fused=False, rounding="half_up")
         ),
-        Rule("EViT", lambda i, k: evit.reduce(cls_scores(i), k=k, rounding="half_up")),
-        Rule("FastV", lambda i, k: fastv.reduce(attention(i), k=k, image=slice(1, None))),
+        Rule("EViT", keep_evit),
+        Rule("FastV", keep_fastv),
         Rule("HiPrune", keep_hiprune),
-        Rule(
-            "TransPrune, TTV",
-            lambda i, k: transprune.reduce(ttv_scores(i), k=k, rounding="half_up"),
-        ),
-        Rule("DivPrune", lambda i, k: divprune.reduce(hidden(i), k=k), "pairs"),
+        Rule("TransPrune, TTV", keep_transprune),
+        Rule("DivPrune", keep_divprune, "pairs"),
         Rule("ToDRE 1, k-center", lambda i, k: keep_todre(i, k, 1), "k_center"),
         Rule("ToDRE 2, max-sum", lambda i, k: keep_todre(i, k, 2), "max_sum"),
         Rule("VisionZip", keep_visionzip, width=64),
@@ -84,6 +81,22 @@ def rules() -> list[Rule]:
 
 def random_tokens(i: int, k: float, seed: int) -> Reduction:
     return uniform.reduce(hidden(i), k=k, rng=1000 * i + seed)
+
+
+def keep_evit(i: int, k: float) -> Reduction:
+    return evit.reduce(cls_scores(i), k=k, rounding="half_up")
+
+
+def keep_fastv(i: int, k: float) -> Reduction:
+    return fastv.reduce(attention(i), k=k, image=slice(1, None))
+
+
+def keep_transprune(i: int, k: float) -> Reduction:
+    return transprune.reduce(ttv_scores(i), k=k, rounding="half_up")
+
+
+def keep_divprune(i: int, k: float) -> Reduction:
+    return divprune.reduce(hidden(i), k=k)
 
 
 def keep_hiprune(i: int, k: float) -> Reduction:
