@@ -48,7 +48,8 @@ const Explore = (() => {
   // A labelled slider over positions 0 to n - 1, with a button at either end. `say(i)` is its text.
   function slider(label, n, at, say, changed) {
     const id = `slider-${(count += 1)}`;
-    const output = el("output", { for: id });
+    // Its text is in the sentence as well, which is read out.
+    const output = el("output", { for: id, "aria-live": "off" });
     const input = el("input", { id, type: "range", min: 0, max: n - 1, step: 1, value: at });
     const button = (by, sign, name) => {
       const attributes = { type: "button", "aria-label": `${label}: ${name}` };

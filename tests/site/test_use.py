@@ -190,6 +190,17 @@ def test_a_finger_moves_an_explorable(browser, site, base):
     context.close()
 
 
+def test_missing_data_are_reported(page, site, base):
+    if not (site / "explore").is_dir():
+        pytest.skip("this site has no explorables")
+    page.route("**/data/xtr.js", lambda route: route.abort())
+    page.goto(base + "explore/xtr.html")
+    alert = page.get_by_role("alert")
+    assert "missing" in alert.inner_text()
+    alert.get_by_role("link").click()
+    assert page.locator("table tr").count() > 4
+
+
 @pytest.mark.parametrize("name", EXPLORABLES)
 def test_without_script_a_table_stands_in(browser, site, base, name):
     if not (site / "explore").is_dir():

@@ -191,6 +191,9 @@ def _cut(text: str, length: int) -> str:
 def png(image: np.ndarray) -> bytes:
     """An RGB picture, uint8 of shape (height, width, 3), as the bytes of a PNG file.
 
+    Every row is written as its difference from the row above. With this one filter of the five, and
+    no interlacing, a loader such as that of `tokenlab.data.vit_photos` needs no picture library.
+
     Examples
     --------
     >>> png(np.zeros((2, 3, 3), np.uint8))[:8]
@@ -198,7 +201,7 @@ def png(image: np.ndarray) -> bytes:
     """
     height, width, _ = image.shape
     lines = np.zeros((height, 1 + 3 * width), np.uint8)
-    lines[:, 0] = 2  # the filter "up": every line is written as its difference from the one above
+    lines[:, 0] = 2  # the filter "up"
     flat = image.reshape(height, -1)
     lines[:, 1:] = np.diff(flat, axis=0, prepend=np.zeros((1, 3 * width), np.uint8))
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)

@@ -18,11 +18,11 @@ picture is stored, and the model is run on exactly what is stored. What is kept 
 from __future__ import annotations
 
 import io
-import struct
-import zlib
 from pathlib import Path
 
 import numpy as np
+
+from tokenlab.plots.notebook import png
 
 from .files import files_table, packages_table, write_npz, write_section
 from .packages import AssetError, Package, pins, read_files
@@ -100,23 +100,6 @@ def middle_square(data: bytes) -> np.ndarray:
     left, top = (image.width - side) // 2, (image.height - side) // 2
     image = image.crop((left, top, left + side, top + side))
     return np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BICUBIC))
-
-
-def png(photo: np.ndarray) -> bytes:
-    """The picture as a PNG in which every row is the difference to the row above it.
-
-    With this one filter of the five, and no interlacing, a loader needs no picture library.
-    """
-    height, width, _ = photo.shape
-    rows = np.diff(photo, axis=0, prepend=np.uint8(0)).reshape(height, -1)
-    rows = np.insert(rows, 0, 2, axis=1)  # the filter's number stands before each row
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)  # 8 bits, RGB
-    parts = {b"IHDR": header, b"IDAT": zlib.compress(rows.tobytes(), 9), b"IEND": b""}
-    chunks = [
-        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-        for name, data in parts.items()
-    ]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
 def run(model: ViT, photo: np.ndarray) -> tuple[list[Block], np.ndarray]:
