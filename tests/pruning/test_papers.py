@@ -459,6 +459,46 @@ def test_the_kinds_of_the_unified_view():
     assert kinds["token_transforming"] == "many-to-many"
 
 
+PICKS = {"divprune", "fastv", "hiprune", "todre", "transprune", "uniform"}
+MEANS = {"clusters", "sparsevlm", "tome"}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_sums_of_rows_and_columns_of_the_unified_view(seed):
+    """What each method's matrix looks like, as the table of the unified view has it."""
+    from .rules import RULES, family, make
+
+    t = make(40, seed=seed, grid=(5, 8))
+    for name, rule in RULES.items():
+        reduction = rule(t, 12)
+        w = reduction.matrix()
+        kept, rows, users = reduction.kept, w.sum(axis=1), (w > 0).sum(axis=0)
+        dropped = np.setdiff1d(np.arange(40), kept)
+        if family(name) in PICKS:
+            np.testing.assert_array_equal(w[:, kept], np.eye(len(kept)))
+            assert not w[:, dropped].any(), name
+        elif family(name) in MEANS:
+            np.testing.assert_allclose(rows, 1)
+            assert users.max() == 1, name
+        elif name == "evit":
+            np.testing.assert_array_equal(w[:-1, kept], np.eye(12))
+            np.testing.assert_allclose(w[-1, dropped], t.scores[dropped])
+            assert rows[-1] == pytest.approx(t.scores[dropped].sum())
+        elif name == "visionzip":
+            members = (w > 0).sum(axis=1) > 1
+            np.testing.assert_allclose(rows, 1 + members)
+            assert set(np.flatnonzero(members)) <= set(np.flatnonzero(reduction.roles == 1))
+            assert users.max() == 1
+        elif name == "recoverable":
+            np.testing.assert_array_equal(np.diag(w[: len(kept), kept]), 1)
+            assert (rows[: len(kept)] > 1).sum() == (reduction.roles == 2).sum()
+            assert users.max() <= 2 + (reduction.roles == 2).sum()  # clusters overlap
+        else:
+            assert family(name) == "token_transforming"
+            np.testing.assert_allclose(rows, 1)
+            assert (w > 0).all()
+
+
 def test_uniform():
     assert uniform.reduce(np.ones((8, 1)), k=3, how="stride").kept.tolist() == [1, 4, 6]
     same = [uniform.reduce(np.ones((99, 1)), k=0.25, rng=5).kept.tolist() for _ in range(2)]

@@ -34,7 +34,8 @@ This is the algorithm that the paper describes. The released code differs where 
 - keys and text scores of the rest are gathered from the full arrays with positions in the rest, so
   they belong to other tokens;
 - the text vector is that of the last padded position, not the pooled one;
-- it fails when fewer than 32 tokens are left to merge; here all that are left are taken.
+- it fails when fewer than 32 tokens are left to merge; here all that are left are taken;
+- without any centre it leaves the global token (3) out as well; here the rest is not lost.
 
 Outliers below count in $\rho$, as in the paper, although only the highest scores are taken. Equal
 scores have no outlier; at least one token is then kept. The paper does not define sizes; here each
