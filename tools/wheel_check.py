@@ -5,6 +5,8 @@ from pathlib import Path
 
 import tokenlab
 from tokenlab import record
+from tokenlab.assignments import load_all
+from tokenlab.assignments.folders import answer_report
 from tokenlab.data import load_faq
 from tokenlab.retrieval import TokenIndex, maxsim, xtr_loss, xtr_search
 
@@ -18,6 +20,8 @@ assert page.stat().st_size > 10_000
 assert repr(steps)
 assert TokenIndex.load(faq.index.save("faq.index")).n_docs == 158
 assert xtr_loss(faq.queries[0], [faq.index.doc(i) for i in range(4)], 32).loss > 0
+assert all("site-packages" in str(assignment.folder) for assignment in load_all())
+assert answer_report(load_all()[0]).count("| solution |") == len(load_all()[0].tasks)
 assert not {"numba", "scipy", "matplotlib"} & set(sys.modules)
 assert (Path(tokenlab.__file__).parent / "py.typed").exists()
 print(f"tokenlab {tokenlab.__version__} works from {tokenlab.__file__}")

@@ -161,7 +161,7 @@ def answer_report(assignment: Assignment) -> str:
     labels = ["solution"] * len(jobs["solution"]) + ["stub"] * len(jobs["stub"]) + kinds
     rows = [
         f"| {g.task.number} | {label} | {g.points} of {g.possible} | "
-        f"{(g.hint.text if g.hint else '').replace('|', '∣')} |"
+        f"{' '.join(g.hint.text.split()).replace('|', '∣') if g.hint else ''} |"
         for label, g in zip(labels, grades, strict=True)
     ]
     head = "| task | answer | points | hint |\n|---|---|---|---|\n"

@@ -227,7 +227,7 @@ def _common(case: Case) -> tuple[Steps, Steps]:
 
 def _failed_test(trial: Trial) -> Hint:
     """Nothing is known but the test's own words."""
-    lines = [line for line in str(trial.error).splitlines() if line.strip()][:8]
+    lines = [line[:300] for line in str(trial.error).splitlines() if line.strip()][:8]
     name = type(trial.error).__name__
     text = f'"{trial.test.title}" fails ({name}).' + (f" {lines[0]}" if lines else "")
     return Hint("test", text, lines[1:], sure=False)

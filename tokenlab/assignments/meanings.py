@@ -33,9 +33,9 @@ MEANINGS = (
      "shape."),
     (r"^ValueError: .*truth value", "A whole array stands where one yes or no is needed: use "
      "`np.where`, a mask, or `.any()` and `.all()`."),
-    (r"^ValueError: .*(broadcast|not aligned|mismatch|could not be broadcast)", "Axes are "
-     "compared from the last one backwards and must be equal or 1. `x[:, None]` adds an axis, "
-     "`x.T` exchanges the two of a matrix."),
+    (r"^ValueError: .*(broadcast|not aligned|mismatch)", "Axes are compared from the last one "
+     "backwards and must be equal or 1. `x[:, None]` adds an axis, `keepdims=True` keeps the one "
+     "that is summed over, `x.T` exchanges the two of a matrix."),
     (r"^ValueError: .*zero-size array", "The maximum of nothing is not defined: an empty part "
      "needs a case of its own."),
     (r"^ValueError: .*inhomogeneous", "Rows of different lengths make no array."),

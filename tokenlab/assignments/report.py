@@ -38,7 +38,7 @@ def _result(grade: Grade) -> str:
     if grade.ok:
         return "passed"
     if grade.hint and grade.hint.name in ("not started", "crash", "time", "missing"):
-        return {"time": "too slow", "missing": "not found"}.get(grade.hint.name, grade.hint.name)
+        return {"time": "out of time", "missing": "not found"}.get(grade.hint.name, grade.hint.name)
     failed = sum(not grade.passed.get(test.name) for test in grade.tests)
     return f"{failed} of {len(grade.tests)} tests failed"
 
