@@ -109,7 +109,6 @@ Explore.start("pruning", (root, data) => {
     const line = (title, one, two) =>
       el("tr", {}, el("th", { scope: "row" }, title), el("td", {}, one), el("td", {}, two));
     const column = (text) => el("th", { scope: "col" }, text);
-    const choosing = (rule) => millions(data.choosing[names[rule]][state.at]);
     const millions = (x) => (x ? `${(x / 1e6).toFixed(1)} million` : "none, a sort");
     const saved = `${Math.round(100 - (100 * data.model[state.at]) / full())} % fewer`;
     const average = (rule) =>
@@ -126,7 +125,7 @@ Explore.start("pruning", (root, data) => {
         line("fidelity, mean of all photos", average(state.a), average(state.b)),
         line("multiply-adds of the model", big(data.model[state.at]), big(data.model[state.at])),
         line("against all patches", saved, saved),
-        line("multiply-adds of choosing", choosing(state.a), choosing(state.b))
+        line("multiply-adds of choosing", millions(a.choosing), millions(b.choosing))
       ),
     ];
   }

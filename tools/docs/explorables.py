@@ -27,7 +27,7 @@ from tokenlab.attention import (
 from tokenlab.data import FAQ, load_faq, load_vit_photos
 from tokenlab.numerics import topk, unit
 from tokenlab.plots.notebook import png
-from tokenlab.pruning import Reduction, flops
+from tokenlab.pruning import Reduction
 from tokenlab.retrieval import maxsim, pooled_vectors, recall, token_topk, xtr_scores
 from tokenlab.steps import record
 from tokenlab.tour import pruning as tour
@@ -247,7 +247,6 @@ def pruning() -> tuple[dict[str, Any], str]:
         "kept": KEPT,
         "draws": every[0].draws,
         "model": [tour._total(k) for k in KEPT],
-        "choosing": {r.name: [_choosing(r, k) for k in KEPT] for r in every},
         "rules": found,
     }, table_page("Fidelity of every rule at every budget", text, header, rows)
 
@@ -259,6 +258,7 @@ def _kept(rule: Rule, i: int, share: float) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "kept": "".join("01"[x] for x in mask.tolist()),
         "fidelity": _short(tour._fidelity(i, reduction), 4),
+        "choosing": rule.multiply_adds(i, share),
     }
     draws = [entry["fidelity"]]
     if rule.draws > 1:
@@ -273,11 +273,6 @@ def _kept(rule: Rule, i: int, share: float) -> dict[str, Any]:
 def _groups(reduction: Reduction) -> str:
     """Two hexadecimal digits for each patch: the row that takes most of it; `--` if dropped."""
     return "".join("--" if row < 0 else f"{row:02x}" for row in reduction.owner().tolist())
-
-
-def _choosing(rule: Rule, k: int) -> int:
-    width = 64 if rule.name in ("ToMe", "many-to-many (ours)") else tour.D
-    return flops.selection_multiply_adds(rule.selection, 256, k, width)
 
 
 # SOFT: landmarks against error and cost.
