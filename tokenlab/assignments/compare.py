@@ -125,6 +125,9 @@ def difference(got: Any, right: Any, labels: Sequence[Sequence[str]], sizes: Map
             kind, text = _part_difference(a, b, names, sizes)
             return Difference(kind, where + text)
     for a, b in zip(mine, theirs, strict=True):
+        if isinstance(b, np.ndarray) and not isinstance(a, np.ndarray):
+            text = f"the values are right, but it is a {type(a).__name__}; expected an array, "
+            return Difference("type", text + "`np.array(...)`.")
         x, y = as_numbers(a), as_numbers(b)
         if x is not None and y is not None and x.dtype != y.dtype:
             text = f"the values are right, but of type {x.dtype}; expected {y.dtype}."

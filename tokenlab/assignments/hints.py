@@ -81,6 +81,7 @@ def diagnose(
         or _changed_input(cases, function)
         or _exception(failed, answer, function)
         or _wrong_value(cases, function)
+        or _wrong_type(cases)
         or _failed_test(failed[0])
     )
     return hint._replace(more=hint.more + _warnings(failed, answer))
@@ -194,6 +195,16 @@ def _wrong_value(cases: Sequence[Case], function: Callable) -> Hint | None:
         if len(_common(case)[0]):
             more.insert(0, "All named steps are right: what comes after the last one is not.")
         return Hint(found.kind, found.text, more, sure)
+    return None
+
+
+def _wrong_type(cases: Sequence[Case]) -> Hint | None:
+    """Right values in a failing test: a list for an array, or other numbers than asked for."""
+    for case in cases:
+        if case.trial.error is not None and case.right.error is None:
+            found = difference(case.call.outcome.result, case.right.result, [], {})
+            if found.kind != "same":
+                return Hint(found.kind, found.text, [f'Seen in "{case.trial.test.title}".'])
     return None
 
 

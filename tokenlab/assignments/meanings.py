@@ -14,7 +14,7 @@ MEANINGS = (
     (r"^NameError: name '(\w+)'", "`{0}` was never given a value: a typing error, or an import "
      "that is missing."),
     (r"^UnboundLocalError", "The variable is used before the line that gives it a value has run."),
-    (r"^TypeError: 'NoneType'", "Something is None here. A function without `return` gives None, "
+    (r"^TypeError: .*NoneType", "Something is None here. A function without `return` gives None, "
      "and so do methods that work in place, such as `list.sort()`."),
     (r"^AttributeError: 'NoneType'", "Something is None here: a function without `return`?"),
     (r"^AttributeError: 'list'", "A list has no such method. Make it an array: `np.asarray(x)`."),

@@ -102,6 +102,13 @@ def one_row_too_many(right, similarity, offsets):
     return np.array([rows.max(axis=0).mean() for rows in docs])
 
 
+@mistake("1.2", "neighbour of an empty document", "an empty document gets the first token of the next "
+         "one: that is what `np.maximum.reduceat` does with it. Take only the documents with tokens, "
+         "and leave -inf in the others.")  # fmt: skip
+def neighbour_of_an_empty_document(right, similarity, offsets):
+    return np.maximum.reduceat(similarity, offsets[:-1], axis=0).mean(axis=1)
+
+
 @mistake("1.3", "worst first", "these are the least similar tokens: `argsort` sorts upwards. Sort "
          "the negated similarities.")  # fmt: skip
 def worst_first(right, similarity, k_prime):

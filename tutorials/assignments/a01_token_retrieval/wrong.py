@@ -114,6 +114,13 @@ def maxsim(similarity, offsets):
     return step("scores", best.mean(axis=1))
 
 
+# %% 1.2 | neighbour of an empty document
+def maxsim(similarity, offsets):
+    best = step("best match", np.maximum.reduceat(similarity, offsets[:-1], axis=0))
+    scores = best.mean(axis=1)
+    return step("scores", scores)
+
+
 # %% 1.2 | one row too many
 def maxsim(similarity, offsets):
     scores = []
