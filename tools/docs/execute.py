@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import os
@@ -107,7 +108,7 @@ def execute(script: Path) -> Executed:
             extra_arguments=["--log-level=ERROR", "--InlineBackend.figure_formats=retina"],
         )
         try:
-            client.execute(env=env)
+            asyncio.run(client.async_execute(env=env))  # a loop that is closed again
         except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
             raise PageError(_explain(script, notebook, error)) from None
     return Executed(script, notebook, time.perf_counter() - started)

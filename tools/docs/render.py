@@ -52,19 +52,32 @@ def _cell(script: Path, number: int, cell: Any, files: Path) -> Iterator[str]:
         return
     if cell.source.strip():
         yield fenced(cell.source, "python")
-    pictures = [picture for output in cell.outputs if (picture := _picture(output))]
+    outputs = _joined(cell.outputs)
+    pictures = [picture for output in outputs if (picture := _picture(output))]
     alts = [alt.strip() for alt in str(cell.metadata.get("alt", "")).split(" | ") if alt.strip()]
     if len(pictures) != len(alts):
         raise PageError(
             f"{script}: cell {number} draws {len(pictures)} picture(s) and its marker has "
             f'{len(alts)} alternative text(s); write `# %% alt="first | second"`.'
         )
-    for i, output in enumerate(cell.outputs):
-        stem = f"{number}" if len(cell.outputs) == 1 else f"{number}-{i + 1}"
+    for i, output in enumerate(outputs):
+        stem = f"{number}" if len(outputs) == 1 else f"{number}-{i + 1}"
         if picture := _picture(output):
             yield _write_picture(picture, output, alts.pop(0), files, stem)
         else:
             yield from _other(script, number, output, files, stem)
+
+
+def _joined(outputs: list[Any]) -> list[Any]:
+    """Outputs with printed text in one piece: it arrives in as many as chance makes."""
+    joined: list[Any] = []
+    for output in outputs:
+        before = joined[-1] if joined else {}
+        if output.output_type == "stream" and before.get("name") == output.name:
+            joined[-1] = {**before, "text": before["text"] + output.text}
+        else:
+            joined.append(output)
+    return joined
 
 
 def _picture(output: Any) -> tuple[str, str] | None:
@@ -94,8 +107,8 @@ def _write_picture(picture: tuple[str, str], output: Any, alt: str, files: Path,
 
 
 def _other(script: Path, number: int, output: Any, files: Path, stem: str) -> Iterator[str]:
-    if output.output_type == "stream":
-        if text := _without_progress(output.text):
+    if output["output_type"] == "stream":
+        if text := _without_progress(output["text"]):
             yield fenced(text, "text")
         return
     data = output.get("data", {})
