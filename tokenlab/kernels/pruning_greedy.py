@@ -1,9 +1,17 @@
 """Twins of greedy selection: the tokens that are farthest from those already taken.
 
-Greedy k-center is lazy. How far a token was from the taken tokens some steps ago bounds how far it
-is now, so only the token that looks best is brought up to date, and only as long as it looks best.
-Two thirds to four fifths of all pairs are never compared. The result is exact: cosines in float32
-only tell what is in question, and what decides is computed in float64, as the reference does.
+Both are exact: cosines in float32 tell which tokens are in question, and float64 decides among
+these, as it does in the reference. Products are computed four rows by four: a
+row that is read serves four others, which is two to three times as fast as a product per step.
+
+Greedy k-center is lazy. How close a token was to the taken ones some steps ago bounds how close it
+is now, so only the tokens that look farthest are brought up to date, a block at a time, and while
+one of the block is farther than all outside of it, these stay as they are: half of all pairs are
+never compared. Max-sum has no such bound. It looks ahead: among the tokens of smallest sum it plays
+the next steps, and computes the cosines of those that it would take with all, four in one pass.
+
+Left out: the triangle inequality spares 5 to 13 % of the pairs, those of tokens near a taken one,
+which are not looked at anyway; to stop a block's comparisons early spares 9 % and costs as much.
 """
 
 from typing import Any
@@ -13,9 +21,12 @@ import numpy as np
 from tokenlab.kernels import njit
 from tokenlab.numerics import unit
 
-GROUP = 64  # tokens that share one look-up of the smallest value
-ROUNDING = 2.0**-24  # of float32, relative
-AHEAD = 4  # tokens whose cosines are computed together
+BLOCK = 16  # tokens of k-center that are brought up to date together
+AHEAD = 4  # tokens of max-sum whose cosines with all are computed together
+LIKELY = 32  # tokens of smallest sum among which those are sought
+KEPT = 32  # blocks whose cosines are kept until their tokens are taken
+ROUNDING = 2.0**-24  # of float32, relative; the reference compares multiples of it
+SAFE = 1e12  # of rows so long, and of rows so short, products in float32 keep their precision
 
 
 def farthest_first(x: Any, k: int, first: int) -> Any:
@@ -24,47 +35,40 @@ def farthest_first(x: Any, k: int, first: int) -> Any:
 
 
 def least_similar(x: Any, k: int, first: int) -> Any:
-    """Twin of `tokenlab.pruning.selectors.least_similar`.
-
-    The tokens that come next are most likely among those that look best now, so cosines with
-    several of them are computed in one pass, and kept until they are needed. Sums in float32 decide
-    which tokens are in question, exact ones which of these is next.
-    """
+    """Twin of `tokenlab.pruning.selectors.least_similar`."""
     return _least(*_prepared(x, first), k)
 
 
-def _prepared(x: Any, first: int) -> tuple[Any, Any, Any, int]:
-    """Rows, their inverse lengths in float64, directions in float32, and the first token."""
-    x = unit(x) if x.dtype == np.float64 else x  # the square of a float32 is no float64 overflow
-    inverse, rough = _directions(x)
-    return x, inverse, rough, _opposite(x, inverse) if first < 0 else first
+def _prepared(x: Any, first: int) -> tuple[Any, Any, Any, Any, int]:
+    """Rows and their inverse lengths, as they are and in float32, and the first token."""
+    inverse, safe = _inverse_lengths(x)
+    if x.dtype != np.float32 or not safe:
+        x = unit(x.astype(np.float64))
+        inverse, _ = _inverse_lengths(x)
+    first = _opposite(x, inverse) if first < 0 else first
+    return x, inverse, x.astype(np.float32, copy=False), inverse.astype(np.float32), first
 
 
 @njit
-def _directions(x):  # type: ignore[no-untyped-def]
-    n, d = x.shape
-    inverse, rough = np.zeros(n), np.zeros((n, d), np.float32)
-    for i in range(n):
-        squares = 0.0
-        for j in range(d):
-            squares += np.float64(x[i, j]) * np.float64(x[i, j])
+def _inverse_lengths(x):  # type: ignore[no-untyped-def]
+    """1 for a row of zeros; and whether float32 can hold the products of all rows."""
+    inverse, safe = np.ones(len(x)), True
+    for i in range(len(x)):
+        squares = _dot(x[i], x[i])
         if squares > 0:
             inverse[i] = 1 / np.sqrt(squares)
-            for j in range(d):
-                rough[i, j] = np.float32(x[i, j] * inverse[i])
-    return inverse, rough
+            safe = safe and 1 / SAFE < inverse[i] < SAFE
+    return inverse, safe
 
 
 @njit
 def _opposite(x, inverse):  # type: ignore[no-untyped-def]
     """The token least similar to the mean direction."""
-    total = np.zeros(x.shape[1])
+    total, best, at = np.zeros(x.shape[1]), np.inf, 0
     for i in range(len(x)):
-        for j in range(x.shape[1]):
-            total[j] += x[i, j] * inverse[i]
-    best, at = np.float32(np.inf), 0
+        total += x[i] * inverse[i]
     for i in range(len(x)):
-        similarity = np.float32(_dot(x[i], total) * inverse[i] / len(x))
+        similarity = np.rint(_dot(x[i], total) * inverse[i] / len(x) / ROUNDING)
         if similarity < best:
             best, at = similarity, i
     return at
@@ -72,7 +76,7 @@ def _opposite(x, inverse):  # type: ignore[no-untyped-def]
 
 @njit
 def _cosine(x, inverse, u, v):  # type: ignore[no-untyped-def]
-    return np.float32(_dot(x[u], x[v]) * inverse[u] * inverse[v])
+    return np.rint(_dot(x[u], x[v]) * inverse[u] * inverse[v] / ROUNDING)
 
 
 @njit
@@ -84,112 +88,9 @@ def _dot(a, b):  # type: ignore[no-untyped-def]
 
 
 @njit
-def _farthest(x, inverse, rough, first, k):  # type: ignore[no-untyped-def]
-    """Take the token whose largest cosine with the taken ones is smallest; `closest` bounds it."""
-    n, d = x.shape
-    taken, centers = np.empty(k, np.int64), np.empty((k, d), np.float32)
-    closest, seen = np.full(n, np.float32(-np.inf)), np.zeros(n, np.int64)
-    lowest = np.full(-(-n // GROUP), np.float32(-np.inf))
-    for i in range(k):
-        taken[i], centers[i] = first, rough[first]
-        closest[first] = np.inf
-        lowest[first // GROUP] = _lowest(closest, first // GROUP)
-        while i + 1 < k:
-            first = _first_lowest(closest, lowest)
-            if seen[first] == i + 1:
-                break
-            seen[first], rise = _look(
-                x, inverse, rough, taken, centers, first, seen[first], i + 1, closest[first]
-            )
-            if rise > closest[first]:
-                closest[first] = rise
-                lowest[first // GROUP] = _lowest(closest, first // GROUP)
-    return taken
-
-
-@njit
-def _look(x, inverse, rough, taken, centers, v, seen, stop, closest):  # type: ignore[no-untyped-def]
-    """Compare token `v` with taken ones, four at a time, until one is closer than any before.
-
-    Cosines in float32 are off by less than `slack`, whatever the order of their sum; only a cosine
-    that could be larger than all before is computed exactly.
-    """
-    row, last, before = rough[v], stop - 1, closest
-    slack = np.float32((len(row) + 8) * ROUNDING)
-    while seen < stop and closest == before:
-        c1, c2, c3 = min(seen + 1, last), min(seen + 2, last), min(seen + 3, last)
-        s0, s1, s2, s3 = _four(row, centers[seen], centers[c1], centers[c2], centers[c3])
-        largest = max(max(s0, s1), max(s2, s3))
-        if largest + slack > closest:
-            cosines = (s0, s1, s2, s3)
-            for c in range(4):  # the largest first: then the others seldom matter
-                if cosines[c] == largest:
-                    closest = max(closest, _cosine(x, inverse, v, taken[min(seen + c, last)]))
-            for c in range(4):
-                if cosines[c] != largest and cosines[c] + slack > closest:
-                    closest = max(closest, _cosine(x, inverse, v, taken[min(seen + c, last)]))
-        seen = min(seen + 4, stop)
-    return seen, closest
-
-
-@njit
-def _least(x, inverse, rough, first, k):  # type: ignore[no-untyped-def]
-    n, d = x.shape
-    taken, sums, total = np.empty(k, np.int64), np.zeros(n, np.float32), np.zeros(d)
-    known = np.full(n, -1)  # the row of `columns` that holds a token's cosines
-    columns, free = np.empty((min(n, AHEAD * k), n), np.float32), list(range(min(n, AHEAD * k)))
-    block = np.empty(AHEAD, np.int64)
-    for i in range(k):
-        taken[i] = first
-        for j in range(d):
-            total[j] += x[first, j] * inverse[first]
-        if known[first] < 0:
-            block[:] = first
-            if i:
-                _likely(sums, known, block)
-            for v in block:
-                if known[v] < 0:
-                    known[v] = free.pop()
-            _cosines(rough, block, known, columns)
-        column = columns[known[first]]
-        free.append(known[first])
-        sums[first] = np.inf
-        slack = 2 * (i + 1) * (d + i + 9) * ROUNDING  # what two sums in float32 can be off by
-        first = _next_least(x, inverse, total, column, sums, np.float32(slack))
-    return taken
-
-
-@njit
-def _likely(sums, known, block):  # type: ignore[no-untyped-def]
-    """After the first in the block, the tokens of smallest sum whose cosines are not known."""
-    worst = np.float32(np.inf)
-    for v in range(len(sums)):
-        if sums[v] < worst and known[v] < 0 and v != block[0]:
-            at = len(block) - 1
-            while at > 1 and (block[at - 1] == block[0] or sums[block[at - 1]] > sums[v]):
-                block[at] = block[at - 1]
-                at -= 1
-            block[at] = v
-            if block[-1] != block[0]:
-                worst = sums[block[-1]]
-
-
-@njit
-def _cosines(rough, block, known, columns):  # type: ignore[no-untyped-def]
-    """Of four tokens with all, in one pass over all; thin products are slow in BLAS."""
-    a, b, c, d = rough[block[0]], rough[block[1]], rough[block[2]], rough[block[3]]
-    a_row, b_row, c_row, d_row = known[block[0]], known[block[1]], known[block[2]], known[block[3]]
-    for i in range(len(rough)):
-        s0, s1, s2, s3 = _four(rough[i], a, b, c, d)
-        columns[a_row, i], columns[b_row, i] = s0, s1
-        columns[c_row, i], columns[d_row, i] = s2, s3
-
-
-@njit
 def _four(row, a, b, c, d):  # type: ignore[no-untyped-def]
-    """Four dot products with one row, in its own precision."""
-    zero = row[0] - row[0]
-    s0, s1, s2, s3 = zero, zero, zero, zero
+    """Dot products of one row with four."""
+    s0 = s1 = s2 = s3 = np.float32(0)
     for j in range(len(row)):
         s0 += row[j] * a[j]
         s1 += row[j] * b[j]
@@ -199,37 +100,201 @@ def _four(row, a, b, c, d):  # type: ignore[no-untyped-def]
 
 
 @njit
-def _next_least(x, inverse, total, column, sums, slack):  # type: ignore[no-untyped-def]
-    """Add the cosines with a taken token; return where the exact sum is smallest."""
-    smallest = np.float32(np.inf)
-    for v in range(len(sums)):
-        sums[v] += column[v]
-        smallest = min(smallest, sums[v])
-    best, at = np.float32(np.inf), 0
-    for v in range(len(sums)):
-        if sums[v] <= smallest + slack:
-            exact = np.float32(_dot(x[v], total) * inverse[v])
-            if exact < best:
-                best, at = exact, v
+def _sixteen(a, b, c, d, rows, out):  # type: ignore[no-untyped-def]
+    """Dot products of four rows with four others."""
+    e, f, g, h = rows[0], rows[1], rows[2], rows[3]
+    ae = af = ag = ah = be = bf = bg = bh = np.float32(0)
+    ce = cf = cg = ch = de = df = dg = dh = np.float32(0)
+    for j in range(len(a)):
+        aj, bj, cj, dj, ej, fj, gj, hj = a[j], b[j], c[j], d[j], e[j], f[j], g[j], h[j]
+        ae, af, ag, ah = ae + aj * ej, af + aj * fj, ag + aj * gj, ah + aj * hj
+        be, bf, bg, bh = be + bj * ej, bf + bj * fj, bg + bj * gj, bh + bj * hj
+        ce, cf, cg, ch = ce + cj * ej, cf + cj * fj, cg + cj * gj, ch + cj * hj
+        de, df, dg, dh = de + dj * ej, df + dj * fj, dg + dj * gj, dh + dj * hj
+    out[0, 0], out[0, 1], out[0, 2], out[0, 3] = ae, af, ag, ah
+    out[1, 0], out[1, 1], out[1, 2], out[1, 3] = be, bf, bg, bh
+    out[2, 0], out[2, 1], out[2, 2], out[2, 3] = ce, cf, cg, ch
+    out[3, 0], out[3, 1], out[3, 2], out[3, 3] = de, df, dg, dh
+
+
+@njit
+def _products(rough, rows, centers, out):  # type: ignore[no-untyped-def]
+    """`out = rough[rows] @ centers.T`; `out` has up to three rows more."""
+    last = len(rows) - 1
+    for t in range(0, len(rows), 4):
+        a, b = rough[rows[t]], rough[rows[min(t + 1, last)]]
+        c, d = rough[rows[min(t + 2, last)]], rough[rows[min(t + 3, last)]]
+        whole = len(centers) // 4 * 4
+        for at in range(0, whole, 4):
+            _sixteen(a, b, c, d, centers[at : at + 4], out[t : t + 4, at : at + 4])
+        for at in range(whole, len(centers)):
+            sums = _four(centers[at], a, b, c, d)
+            out[t, at], out[t + 1, at], out[t + 2, at], out[t + 3, at] = sums
+
+
+@njit
+def _lowest(values, size):  # type: ignore[no-untyped-def]
+    """The positions of the smallest values below infinity, and the smallest of the others."""
+    size = min(size, len(values))
+    block, count = np.empty(size, np.int64), 0
+    worst = outside = np.float32(np.inf)
+    for v in range(len(values)):
+        value = values[v]
+        if value < worst:
+            outside = min(outside, worst)
+            at = min(count, size - 1)
+            while at > 0 and values[block[at - 1]] > value:
+                block[at] = block[at - 1]
+                at -= 1
+            block[at] = v
+            count = min(count + 1, size)
+            if count == size:
+                worst = values[block[-1]]
+        else:
+            outside = min(outside, value)
+    return block[:count], outside
+
+
+# Greedy k-center: `closest` is the largest cosine with the taken tokens that a token has `seen`,
+# `nearest` says with which, and it is `tied` when another could be as large but for rounding.
+
+
+@njit
+def _farthest(x, inverse, rough, scale, first, k):  # type: ignore[no-untyped-def]
+    n, d = x.shape
+    slack = np.float32(2 * (d + 16) * ROUNDING)  # what two cosines in float32 can be off by
+    taken, centers = np.empty(k, np.int64), np.empty((k, d), np.float32)
+    closest, nearest = np.full(n, np.float32(-np.inf)), np.zeros(n, np.int64)
+    tied, seen = np.zeros(n, np.bool_), np.zeros(n, np.int64)
+    exact, settled = np.full(n, -np.inf), np.zeros(n, np.int64)
+    state = (closest, nearest, tied, seen, exact, settled)
+    block, outside = np.arange(n), np.float32(-np.inf)
+    for i in range(k):
+        taken[i], centers[i], closest[first] = first, rough[first] * scale[first], np.inf
+        if i + 1 == k:
+            break
+        _look(rough, scale, centers, block, i + 1, slack, state)
+        block = block[: i * len(block)]  # only the first is shown to all tokens
+        first, size = _decide(x, inverse, taken[: i + 1], block, outside, slack, state), BLOCK
+        while first < 0:
+            block, outside = _lowest(closest, size)
+            if not _look(rough, scale, centers, block, i + 1, slack, state):
+                size *= 2  # more tokens tie than a block holds
+            first = _decide(x, inverse, taken[: i + 1], block, outside, slack, state)
+    return taken
+
+
+@njit
+def _look(rough, scale, centers, block, stop, slack, state):  # type: ignore[no-untyped-def]
+    """Show a block the first `stop` taken tokens; false if it had seen them all."""
+    closest, nearest, tied, seen, _, _ = state
+    for t in range(1, len(block)):  # those that have seen as many go together
+        v, at = block[t], t
+        while at > 0 and seen[block[at - 1]] > seen[v]:
+            block[at] = block[at - 1]
+            at -= 1
+        block[at] = v
+    products, looked = np.empty((4, stop), np.float32), False
+    for t in range(0, len(block), 4):
+        four, begin = block[t : t + 4], seen[block[t]]
+        looked = looked or begin < stop
+        _products(rough, four, centers[begin:stop], products[:, begin:])
+        for u, v in enumerate(four):
+            row = products[u]
+            best, where, tie = closest[v], nearest[v], tied[v]
+            least = (best - slack) / scale[v]
+            for e in range(seen[v], stop):
+                if row[e] >= least:
+                    cosine = row[e] * scale[v]
+                    tie = cosine <= best + slack
+                    if cosine > best:
+                        best, where, least = cosine, e, (cosine - slack) / scale[v]
+            closest[v], nearest[v], tied[v], seen[v] = best, where, tie, stop
+    return looked
+
+
+@njit
+def _decide(x, inverse, taken, block, outside, slack, state):  # type: ignore[no-untyped-def]
+    """The farthest token of a block, of several the first; -1 if one outside may be farther."""
+    closest, nearest, tied, _, exact, settled = state
+    best, smallest, at = np.float32(np.inf), np.inf, -1
+    for v in block:
+        best = min(best, closest[v])
+    for v in block:
+        if closest[v] <= best + slack < outside:
+            if tied[v]:
+                for e in range(settled[v], len(taken)):
+                    exact[v] = max(exact[v], _cosine(x, inverse, v, taken[e]))
+            else:
+                exact[v] = _cosine(x, inverse, v, taken[nearest[v]])
+            settled[v] = len(taken)
+            if exact[v] < smallest or (exact[v] == smallest and v < at):
+                smallest, at = exact[v], v
     return at
 
 
-@njit
-def _lowest(values, group):  # type: ignore[no-untyped-def]
-    lowest = values[group * GROUP]
-    for v in range(group * GROUP, min(len(values), (group + 1) * GROUP)):
-        lowest = min(lowest, values[v])
-    return lowest
+# Max-sum: `sums` of cosines in float32; `place` says where a token's cosines are, -1 if unknown.
 
 
 @njit
-def _first_lowest(values, lowest):  # type: ignore[no-untyped-def]
-    """The first position of the smallest value, from the smallest of each group."""
-    group = 0
-    for g in range(1, len(lowest)):
-        if lowest[g] < lowest[group]:
-            group = g
-    v = group * GROUP
-    while values[v] != lowest[group]:
-        v += 1
-    return v
+def _least(x, inverse, rough, scale, first, k):  # type: ignore[no-untyped-def]
+    n, d = x.shape
+    taken, sums, total = np.empty(k, np.int64), np.zeros(n, np.float32), np.zeros(d)
+    everyone, place, count = np.arange(n), np.full(n, -1), 0
+    blocks, columns = np.full((KEPT, AHEAD), first), np.empty((KEPT, n + 3, AHEAD), np.float32)
+    for i in range(k):
+        taken[i] = first
+        total += x[first] * inverse[first]
+        if place[first] < 0:
+            at = count % KEPT
+            place[blocks[at]] = -1
+            blocks[at], count = _foresee(rough, scale, sums, place, first), count + 1
+            place[blocks[at]] = np.arange(at * AHEAD, (at + 1) * AHEAD)
+            centers = rough[blocks[at]] * scale[blocks[at]].reshape(-1, 1)
+            _products(rough, everyone, centers, columns[at])
+        column = columns[place[first] // AHEAD, :, place[first] % AHEAD]
+        sums[first] = np.inf
+        slack = 2 * (i + 1) * (d + i + 16) * ROUNDING  # what two sums in float32 can be off by
+        first = _next_least(x, inverse, scale, total, column, sums, np.float32(slack))
+    return taken
+
+
+@njit
+def _foresee(rough, scale, sums, place, v):  # type: ignore[no-untyped-def]
+    """Token `v` and those of unknown cosines that would be next if only the likely were there."""
+    likely, _ = _lowest(sums, LIKELY)
+    ahead, products = sums[likely], np.empty((LIKELY + 3, 1), np.float32)
+    block, count = np.full(AHEAD, v), 1
+    for _ in range(len(likely)):
+        _products(rough, likely, rough[v : v + 1], products)
+        smallest, at = np.float32(np.inf), -1
+        for t, u in enumerate(likely):
+            ahead[t] += products[t, 0] * scale[u] * scale[v]
+            if u == v:
+                ahead[t] = np.inf
+            elif ahead[t] < smallest:
+                smallest, at = ahead[t], t
+        if at < 0:
+            break
+        v = likely[at]
+        if place[v] < 0:
+            block[count], count = v, count + 1
+            if count == AHEAD:
+                break
+    return block
+
+
+@njit
+def _next_least(x, inverse, scale, total, column, sums, slack):  # type: ignore[no-untyped-def]
+    """Add the cosines with a taken token; return where the exact sum is smallest."""
+    smallest = np.float32(np.inf)
+    for v in range(len(sums)):
+        sums[v] += column[v] * scale[v]
+        smallest = min(smallest, sums[v])
+    best, at = np.inf, 0
+    for v in range(len(sums)):
+        if sums[v] <= smallest + slack:
+            exact = np.rint(_dot(x[v], total) * inverse[v] / ROUNDING)
+            if exact < best:
+                best, at = exact, v
+    return at

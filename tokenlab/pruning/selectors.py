@@ -1,8 +1,8 @@
 r"""Which tokens to take: by score, by diversity, by chance, by place.
 
 Selectors return positions in the order in which they take them; a `Reduction` sorts. Cosines are
-computed in float64 and compared as float32, so that what is equal but for rounding ties, and the
-first index wins whatever the engine.
+computed in float64 and compared as multiples of $2^{-24}$, so that what is equal but for rounding
+ties, and the first index wins whatever the engine.
 """
 
 import math
@@ -179,7 +179,12 @@ def _prepared(x: Any, first: int) -> tuple[Any, int]:
     """Directions in float64, and the first token: the least similar to their mean if it is -1."""
     xp = get_xp(x)
     x = unit(x.astype(xp.float64))
-    return x, int((x @ x.mean(axis=0)).astype(xp.float32).argmin()) if first < 0 else first
+    return x, int(rounded(x @ x.mean(axis=0)).argmin()) if first < 0 else first
+
+
+def rounded(cosines: Any) -> Any:
+    """Multiples of $2^{-24}$: what should be equal is, although sums were rounded on the way."""
+    return get_xp(cosines).rint(cosines * 2.0**24) * 2.0**-24
 
 
 @accelerated("pruning.farthest_first", work=lambda x, k, first: x.size * k, pays_from=1e5)
@@ -188,10 +193,10 @@ def farthest_first(x: Any, k: int, first: int) -> Any:
     xp = get_xp(x)
     x, first = _prepared(x, first)
     taken = xp.empty(k, dtype=xp.int64)
-    closest = xp.full(len(x), -xp.inf, dtype=xp.float32)  # cosine with the nearest taken token
+    closest = xp.full(len(x), -xp.inf)  # cosine with the nearest taken token
     for i in range(k):
         taken[i] = first
-        closest = xp.maximum(closest, (x @ x[first]).astype(xp.float32))
+        closest = xp.maximum(closest, rounded(x @ x[first]))
         closest[first] = xp.inf  # nothing is taken twice
         note = "the largest cosine with a taken token: the smallest is taken next"
         step("closest", closest, note, eq="max over taken c of cos(x, c)", axes=("n",))
@@ -210,7 +215,7 @@ def least_similar(x: Any, k: int, first: int) -> Any:
         taken[i] = first
         free[first] = False
         total = total + x[first]
-        similarity = (x @ total).astype(xp.float32)  # the sum of cosines is one product
+        similarity = rounded(x @ total)  # the sum of cosines is one product
         similarity = xp.where(free, similarity, xp.inf)
         note = "the sum of cosines with the taken tokens: the smallest is taken next"
         step("similarity", similarity, note, eq="S = Σ cos(x, c)", axes=("n",))
