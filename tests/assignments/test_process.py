@@ -42,6 +42,7 @@ DOUBLE = {
     "one number": ("return 2 * x.sum()", "shape"),
     "in place": ("x *= 3; return x", "changed input"),
 }
+WAITING = ("loop that catches all", "sleep")  # each costs the whole limit: once is enough
 if sys.platform == "linux":
     DOUBLE["memory"] = ("return np.ones(10**11) * x[0, 0]", "exception")
     DOUBLE["much memory"] = (
@@ -76,6 +77,7 @@ def grades(assignment):
         (name, task.number): runner.Job(assignment, task, answer(assignment, body), "tiny.py")
         for name, body in bodies.items()
         for task in assignment.tasks
+        if task.number == "1.1" or name not in WAITING
     }
     found = runner.grade(list(jobs.values()), seconds=SECONDS, memory=1 << 28)
     return dict(zip(jobs, found, strict=True))
@@ -87,6 +89,8 @@ def test_it_costs_its_own_task_and_gets_a_hint(name, grades):
     assert grade.points == 0
     assert not grade.ok
     assert grade.hint.name == DOUBLE[name][1], grade.hint
+    if name in WAITING:
+        return
     # The other task calls `double`: it is spoilt, too, but by itself it is right.
     other = grades[name, "1.2"]
     expected = ("time", "crash") if DOUBLE[name][1] in ("time", "crash") else ("follow-on",)
