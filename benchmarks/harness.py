@@ -158,7 +158,7 @@ def _timing(name: str, wall: list[float], cpu: list[float]) -> Timing:
 def table(section: Section, timings: list[Timing]) -> str:
     """The section as text: milliseconds, and how many times as fast as the baseline."""
     medians = {timing.name: timing.median for timing in timings}
-    baseline = section.baseline if section.baseline in medians else timings[0].name
+    baseline = _baseline(section, timings)
     header = f"{'ms':>10}{'quartiles':>20}{'CPU ms':>10}{'times as fast as':>20}"
     lines = [f"\n{section.title}", f"  {'':<34}{header}", f"  {'':<34}{baseline:>60}"]
     for t in timings:
@@ -175,6 +175,11 @@ def table(section: Section, timings: list[Timing]) -> str:
     return "\n".join(lines)
 
 
+def _baseline(section: Section, timings: list[Timing]) -> str:
+    names = [timing.name for timing in timings]
+    return section.baseline if section.baseline in names else names[0]
+
+
 def _checked(section: Section, medians: dict[str, float]) -> Iterator[tuple[Claim, float]]:
     for claim in section.claims:
         if claim.faster in medians and claim.slower in medians:
@@ -184,7 +189,12 @@ def _checked(section: Section, medians: dict[str, float]) -> Iterator[tuple[Clai
 def _as_json(section: Section, timings: list[Timing]) -> dict[str, Any]:
     medians = {timing.name: timing.median for timing in timings}
     claims = [asdict(claim) | {"ratio": ratio} for claim, ratio in _checked(section, medians)]
-    return {"title": section.title, "timings": [asdict(t) for t in timings], "claims": claims}
+    return {
+        "title": section.title,
+        "baseline": _baseline(section, timings),
+        "timings": [asdict(t) for t in timings],
+        "claims": claims,
+    }
 
 
 def machine() -> dict[str, str]:

@@ -13,8 +13,8 @@ INTRODUCTION = """# Benchmarks
 Every number on this page was read from a file in `benchmarks/results/` when the site was built;
 the command above each table makes the file anew. The methods of a table ran in turn, round after
 round, in one process, so that a busy moment of the machine fell on all of them. A bar is a
-median, shorter is faster; the quartiles stand beside it. "Times as fast" is the baseline's median
-divided by the method's.
+median, shorter is faster: full bars are this library, hatched ones what it is compared with.
+"Times as fast" is the baseline's median divided by the method's.
 """
 
 
@@ -83,12 +83,12 @@ def _section(section: dict[str, Any], label: str) -> str:
     else:
         timings, claims = section["timings"], section.get("claims", [])
         slowest = max(t["median"] for t in timings)
-        base = _baseline(section)
+        base, claimed = _baseline(section), {claim["faster"] for claim in claims}
         head = '<th>method</th><th>median</th><th class="number">ms</th>'
         head += '<th class="number">quartiles</th>'
         if base:
             head += f'<th class="number">times as fast as {escape(base["name"])}</th>'
-        body = "".join(_row(t, slowest, base) for t in timings)
+        body = "".join(_row(t, slowest, base, claimed) for t in timings)
     title = escape(f"{section['title']}, {label}", quote=True)
     return (
         f'<div class="wide" role="region" tabindex="0" aria-label="{title}"><table class="bench">'
@@ -104,8 +104,10 @@ def _baseline(section: dict[str, Any]) -> dict[str, Any] | None:
     return names.get(section.get("baseline", slower[0] if slower else ""))
 
 
-def _row(timing: dict[str, Any], slowest: float, base: dict[str, Any] | None) -> str:
-    ours = " ours" if timing["name"].startswith(("tokenlab", "SOFT")) else ""
+def _row(
+    timing: dict[str, Any], slowest: float, base: dict[str, Any] | None, claimed: set[str]
+) -> str:
+    ours = " ours" if timing["name"].startswith("tokenlab") or timing["name"] in claimed else ""
     share = 100 * timing["median"] / slowest
     bar = f'<span class="bar{ours}" style="width:{share:.1f}%"></span>'
     cells = [f'<th scope="row">{escape(timing["name"])}</th>', f'<td class="bars">{bar}</td>']
