@@ -48,7 +48,7 @@ def test_what_is_generated_is_not_kept():
 
 @pytest.mark.parametrize("name", sorted(p.stem for p in (ROOT / "docs" / "api").glob("*.md")))
 def test_the_api_page_names_every_module(name):
-    """A new module is not forgotten: each family's page has its modules, save those that check input."""
+    """Each family's page has all of its modules, save those that check input."""
     folder = ROOT / "tokenlab" / name
     if not folder.is_dir():
         pytest.skip("not the page of a family")
