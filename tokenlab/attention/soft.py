@@ -41,7 +41,7 @@ Differs from the paper
 |---|---|---|---|
 | landmarks | pooling by default | convolution, LayerNorm, GELU; no pooling | you pass them |
 | ridge | none | 0.01, inside the Newton loop | `ridge`, from the start |
-| $\alpha$ | $1.8/\Vert A\Vert_1^2$ | that; normalised: $2/\Vert A\Vert_1^2$ of all heads | per head |
+| $\alpha$ | $1.8/\Vert A\Vert_1^2$ | normalised: $2/\Vert A\Vert_1^2$ of all heads | per head |
 | inverse | 20 Newton steps | the same | a LAPACK solve; Newton if asked for |
 | gradient | one short formula | that one; 20 steps of autograd with normalisation | both cases |
 | normalisation | $D^{-1/2} S D^{-1/2}$ | (4): only $A^\dagger$ is scaled | (3), exact; (4) |
