@@ -1,5 +1,5 @@
 // Evaluated in every page by tests/site/test_pages.py: what a reader would trip over.
-() => {
+(only) => {
   const shown = (node) => node.checkVisibility({ opacityProperty: true, visibilityProperty: true });
 
   const tag = (node) => `<${node.tagName.toLowerCase()} class="${node.className.baseVal ?? node.className}">`;
@@ -81,7 +81,7 @@
     emptyFrames: [...document.querySelectorAll("iframe")].filter((frame) => !frame.title).length,
     overflow: document.documentElement.scrollWidth - innerWidth,
     wide,
-    ...faint(),
+    ...(only ? {} : faint()),
     scheme: getComputedStyle(document.body).colorScheme,
   };
 }

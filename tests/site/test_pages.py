@@ -50,7 +50,7 @@ def visits(browser, site, base) -> dict[str, Visit]:
         dark = page.evaluate(PROBE)
         _set_colours(page, themed, "light")
         page.set_viewport_size(PHONE)
-        phone = page.evaluate(PROBE)
+        phone = page.evaluate(PROBE, "width")  # colours are as before
         found[name] = Visit(errors[:], foreign[:], desktop, dark, phone)
     context.close()
     return found
@@ -76,7 +76,7 @@ def _note_foreign(url: str, base: str, foreign: list[str]) -> None:
 
 
 def _told(problems: dict[str, list]) -> str:
-    """Page by page, for a failure that says where to look."""
+    """One line each, for a failure that says where to look."""
     lines = (f"{page}: {what}" for page, whats in problems.items() for what in whats)
     return "\n".join(list(lines)[:60])
 
@@ -97,11 +97,17 @@ def test_no_page_asks_another_host(visits):
 
 
 def test_links_and_anchors_lead_somewhere(visits, site, base):
-    problems: dict[str, list] = {}
+    pages: dict[str, list] = {}  # by link: one fault in the navigation comes on every page
     for name, visit in visits.items():
         for link in set(visit.desktop["links"]):
-            if link.startswith(base) and (wrong := _broken(link, base, site, visits)):
-                problems.setdefault(name, []).append(wrong)
+            if link.startswith(base):
+                pages.setdefault(link, []).append(name)
+    wrong = {link: _broken(link, base, site, visits) for link in pages}
+    problems = {
+        link.removeprefix(base): [f"{what}; on {len(pages[link])} pages, first {pages[link][0]}"]
+        for link, what in wrong.items()
+        if what
+    }
     assert not problems, _told(problems)
 
 
@@ -113,11 +119,11 @@ def _broken(link: str, base: str, site: Path, visits: dict[str, Visit]) -> str:
     if path.is_dir():
         path = path / "index.html"
     if not path.is_file():
-        return f"{link}: no such file"
+        return "no such file"
     target = path.relative_to(site).as_posix()
     known = target in visits and visits[target].desktop["ids"]
     if anchor and known is not False and unquote(anchor) not in [*known, "top"]:
-        return f"{link}: no such anchor in {target}"
+        return f"no such anchor in {target}"
     return ""
 
 

@@ -226,8 +226,8 @@ MAIN = {
     "pruning": ["explore/pruning.html"],
     "soft": ["explore/soft.html"],
     "benchmarks": ["benchmarks.html"],
-    "found": ["tutorials/found.html", "found.html"],
-    "teaching": ["teaching.html"],
+    "found": ["found/index.html"],
+    "teaching": ["teaching/index.html"],
     "api": ["api/retrieval.html"],
 }
 
