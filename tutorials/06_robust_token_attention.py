@@ -15,8 +15,7 @@
 # - find inputs for which a loss has no gradient, and ask whether real inputs are such,
 # - tell what a loss *asks for* from what it *says* it asks for.
 #
-# Needs: NumPy; attention as in [Attention without softmax](03_softmax_free_attention.md). About 40
-# minutes.
+# Needs: NumPy; [Attention without softmax](03_softmax_free_attention.md). About 40 minutes.
 
 # %%
 import matplotlib.pyplot as plt
