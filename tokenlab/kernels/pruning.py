@@ -1,4 +1,4 @@
-"""Twins of token pruning: best partners, merges, neighbours; greedy selection has its own file."""
+"""Twins of token pruning: directions, merges, neighbours; greedy selection has its own file."""
 
 from typing import Any
 
@@ -6,9 +6,10 @@ import numpy as np
 
 from tokenlab.kernels import njit
 from tokenlab.kernels.pruning_greedy import farthest_first, least_similar
+from tokenlab.numerics import unit
 
 __all__ = [
-    "best_partner",
+    "directions",
     "farthest_first",
     "least_before",
     "least_similar",
@@ -17,42 +18,23 @@ __all__ = [
     "weighted_rows",
 ]
 
-BLOCK_BYTES = 1 << 20  # cosines held at once
-LANES = 16  # comparisons side by side
 
-
-def best_partner(a: Any, b: Any) -> tuple[Any, Any]:
-    """Twin of `tokenlab.pruning.tome.best_partner`: a block of cosines is read in the cache."""
-    best, nearest = np.empty(len(a), a.dtype), np.empty(len(a), np.int64)
-    rows = max(8, BLOCK_BYTES // (a.itemsize * max(1, len(b))))
-    buffer = np.empty((min(rows, len(a)), len(b)), a.dtype)
-    for start in range(0, len(a), rows):
-        block = a[start : start + rows]
-        cosines = np.matmul(block, b.T, out=buffer[: len(block)])
-        _row_best(cosines, best[start : start + rows], nearest[start : start + rows])
-    return best, nearest
+def directions(keys: Any) -> Any:
+    """Twin of `tokenlab.pruning.tome.directions`: one pass, where no square can overflow."""
+    return unit(keys) if keys.dtype == np.float64 else _directions(keys)
 
 
 @njit
-def _row_best(values, best, nearest):  # type: ignore[no-untyped-def]
-    """The maximum of each row, from 16 lanes side by side, and its first position."""
-    lanes = np.empty(LANES, values.dtype)
-    whole = values.shape[1] // LANES * LANES
-    for i in range(len(values)):
-        row = values[i]
-        lanes[:] = row[0]
-        for j in range(0, whole, LANES):
-            for v in range(LANES):
-                lanes[v] = row[j + v] if row[j + v] > lanes[v] else lanes[v]
-        largest = row[0]
-        for v in range(LANES):
-            largest = max(largest, lanes[v])
-        for j in range(whole, len(row)):
-            largest = max(largest, row[j])
-        at = 0
-        while row[at] != largest:
-            at += 1
-        best[i], nearest[i] = largest, at
+def _directions(keys):  # type: ignore[no-untyped-def]
+    out = np.empty_like(keys)
+    for i in range(len(keys)):
+        squares = 0.0
+        for j in range(keys.shape[1]):
+            squares += np.float64(keys[i, j]) ** 2
+        inverse = 1 / np.sqrt(squares) if squares > 0 else 0.0
+        for j in range(keys.shape[1]):
+            out[i, j] = keys[i, j] * inverse
+    return out
 
 
 @njit

@@ -48,17 +48,22 @@ def group_means(kept: Any, groups: Any, *, size: Any = None) -> Reduction:
     kept, n, groups = _positions(kept, groups)
     like = xp.ones(1, dtype=xp.float64) if size is None else checks.floats(size, "size", xp)
     sizes = checked_size(size, n, like)
-    columns = xp.nonzero(groups >= 0)[0].astype(xp.int64)
-    rows = groups[columns]
-    total = xp.bincount(rows, weights=sizes[columns], minlength=len(kept)).astype(like.dtype)
+    transform, total = means(groups, sizes, len(kept))
     if bool((total == 0).any()):
         raise InvalidInput(
             f"{public_caller()}: group {int(total.argmin())} has no token; every kept token "
             "belongs to its own group."
         )
-    weights = sizes[columns] / total[rows]
-    given = None if size is None else sizes
-    return Reduction(kept, n, Sparse(rows, columns, weights), total, given)
+    return Reduction(kept, n, transform, total, None if size is None else sizes)
+
+
+def means(groups: Any, sizes: Any, m: int) -> tuple[Sparse, Any]:
+    """The matrix of weighted means of `m` groups, and their sizes."""
+    xp = get_xp(groups)
+    columns = xp.nonzero(groups >= 0)[0]
+    rows, sizes = groups[columns], sizes[columns]
+    total = xp.bincount(rows, weights=sizes, minlength=m).astype(sizes.dtype)
+    return Sparse(rows, columns, sizes / total[rows]), total
 
 
 def soft_assign(

@@ -102,7 +102,7 @@ class Reduction:
         if self.transform is None:
             return x[self.kept]
         if isinstance(self.transform, Sparse):
-            weights = self.transform.weights.astype(x.dtype)
+            weights = self.transform.weights.astype(x.dtype, copy=False)
             return weighted_rows(x, self.transform.rows, self.transform.columns, weights, len(self))
         return self.transform.astype(xp.result_type(x), copy=False) @ x
 

@@ -48,7 +48,7 @@ from tokenlab.arrays import get_xp
 from tokenlab.engine import accelerated
 from tokenlab.errors import InvalidInput
 from tokenlab.numerics import topk, unit
-from tokenlab.pruning.mergers import group_means, mean_keys
+from tokenlab.pruning.mergers import mean_keys, means
 from tokenlab.pruning.reduction import Reduction, checked_size
 from tokenlab.retrieval.index import token_blocks
 from tokenlab.steps import step
@@ -96,34 +96,38 @@ def reduce(keys: Any, r: int, *, size: Any = None, protect: int = 0) -> Reductio
             f"{most} can merge into others in one step. Pass r={most}, or merge in several layers."
         )
     given = checked_size(size, n, keys)
-    groups = xp.arange(n, dtype=xp.int64)
+    place = xp.arange(n, dtype=xp.int64)
+    groups = place.copy()
     if r:
-        directions = unit(keys)
-        a = xp.arange(-(-protect // 2) * 2, n, 2, dtype=xp.int64)  # even and not protected
-        b = xp.arange(protect // 2 * 2 + 1, n, 2, dtype=xp.int64)  # odd and not protected
-        cosine, nearest = best_partner(directions[a], directions[b])  # (1)
+        x = directions(keys)
+        even, odd = slice(-(-protect // 2) * 2, n, 2), slice(protect // 2 * 2 + 1, n, 2)
+        cosine, nearest = best_partner(x[even], x[odd])  # (1)
         step("cosine", cosine, "with the most similar token of B", eq="(1)", axes=("n_a",))
         merging = step("merging", topk(cosine, r).ids, "the best pairs", axes=("r",), of="n_a")
-        groups[a[merging]] = b[nearest[merging]]
-    stays = groups == xp.arange(n)
-    row = xp.cumsum(stays.astype(xp.int64)) - 1
-    kept = xp.nonzero(stays)[0].astype(xp.int64)
-    merged = group_means(kept, row[groups], size=given)  # (2)
+        groups[place[even][merging]] = place[odd][nearest[merging]]
+    stays = groups == place
+    row = xp.cumsum(stays) - 1
+    kept = place[stays]
+    transform, total = means(row[groups], given, len(kept))  # (2)
     step("kept", kept, "where the tokens that are left stand", axes=("k",), of="n")
-    step("size", merged.size, "how many tokens each stands for", eq="s", axes=("k",))
-    if size is None:
-        merged = Reduction(merged.kept, n, merged.transform, merged.size)
-    return merged
+    step("size", total, "how many tokens each stands for", eq="s", axes=("k",))
+    return Reduction(kept, n, transform, total, None if size is None else given)
 
 
-@accelerated("pruning.best_partner", work=lambda a, b: len(a) * len(b), pays_from=1e4)
+@accelerated("pruning.directions", work=lambda keys: keys.size, pays_from=1e4)
+def directions(keys: Any) -> Any:
+    """Rows of length one, computed in float64 so that parallel keys become equal."""
+    return unit(keys.astype(get_xp(keys).float64)).astype(keys.dtype)
+
+
 def best_partner(a: Any, b: Any) -> tuple[Any, Any]:
     """The largest cosine of each row of `a` with the rows of `b`, and whose it is; ties: first."""
     xp = get_xp(a, b)
     best, nearest = xp.empty(len(a), dtype=a.dtype), xp.empty(len(a), dtype=xp.int64)
     for rows in token_blocks(len(a), len(b)):
         cosines = step("cosines", a[rows] @ b.T, "A against B", axes=("n_a", "n_b"))
-        nearest[rows], best[rows] = cosines.argmax(axis=1), cosines.max(axis=1)
+        nearest[rows] = cosines.argmax(axis=1)
+        best[rows] = cosines[xp.arange(len(cosines)), nearest[rows]]
     return best, nearest
 
 
