@@ -572,11 +572,11 @@ print(
 #    coefficients as the query. *Expect every pair to come first, for any $n$: four dimensions can do
 #    it. Now print the gap between second and third place for growing $n$, scale the vectors to
 #    length one, round them to float16, and expect the trick to end early.*
-# 3. **Open.** `faq.index` holds many tokens that no question ever chooses. Drop those with the
-#    lowest norm of difference to their document's mean, or those of frequent wordpieces, and draw
-#    nDCG against the share of tokens kept, for MaxSim and for XTR. *Expect that much can go before
-#    anything happens, and that no single rule is best; compare with a random choice of the same
-#    size before you believe in yours.*
+# 3. **Open.** `faq.index` holds many tokens that no question ever chooses. Keep a half, a quarter, a
+#    tenth of each answer's tokens: those far from their answer's mean, those near it, those of rare
+#    wordpieces, and random ones, and draw nDCG against the share that is kept. *Expect the random
+#    choice to be hard to beat, and one plausible rule to be a disaster. Say why before you look for
+#    a better one.*
 #
 # Next: [how the vectors are trained for this](09_training_for_retrieval.md), and
 # [attention without softmax](03_softmax_free_attention.md).

@@ -203,7 +203,7 @@ def diversification_loss(
     mean_mask = mean > tau if cut == "both" else xp.ones_like(mean, dtype=bool)
     rows, mean = a * row_mask, mean * mean_mask
     step("rows", rows, "what is left above the threshold", eq="Âᵢ = Aᵢ ⊙ [Aᵢ > τ]", axes=("n", "n"))
-    step("mean row, cut", mean, "all zero: no gradient", eq="ŝ", axes=("", "n"))
+    step("mean row, cut", mean, "where it is all 0, no gradient is left", eq="ŝ", axes=("", "n"))
     row_size, mean_size = _lengths(rows), _lengths(mean)
     floor = checks.positive(eps, "eps")
     sizes = xp.maximum(row_size * mean_size, floor)  # (..., n, 1)
