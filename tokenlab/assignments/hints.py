@@ -1,8 +1,9 @@
 """Say how an answer is wrong: the more we know about it, the more precise the hint.
 
 In this order: not started; a usual mistake that gives the same results; an exception, with its line
-and its meaning; the first named step that is not right; and what can be said of any wrong result
-(its shape, its type, transposed, scaled, shifted).
+and its meaning; a usual mistake that gives some of the same results; the first named step that is
+not right; and what can be said of any wrong result (its shape, its type, transposed, scaled,
+shifted).
 """
 
 import inspect
@@ -80,6 +81,7 @@ def diagnose(
         _usual_mistake(task, right, mistakes, cases)
         or _changed_input(cases, function)
         or _exception(failed, answer, function)
+        or _one_of_several(task, right, mistakes, cases)
         or _wrong_value(cases, function)
         or _wrong_type(cases)
         or _failed_test(failed[0])
@@ -121,6 +123,24 @@ def _usual_mistake(
         ):
             return Hint(mistake.name, mistake.hint, _steps_hint(cases))
     return None
+
+
+def _one_of_several(
+    task: Task, right: ModuleType, mistakes: Sequence[Mistake], cases: Sequence[Case]
+) -> Hint | None:
+    """The mistake that explains most of the wrong results, where no mistake explains all."""
+    wrong = [case for case in cases if case.wrong]
+    explained = {
+        mistake: sum(case.call.again(mistake.run, right).same(case.call.outcome) for case in wrong)
+        for mistake in mistakes
+        if mistake.task == task.number
+    }
+    mistake = max(explained, key=explained.__getitem__, default=None)
+    if mistake is None or not explained[mistake]:
+        return None
+    more = [f"This explains {explained[mistake]} of {len(wrong)} wrong results; something else is "]
+    more[0] += "wrong, too. Mend this first."
+    return Hint(mistake.name, mistake.hint, more + _steps_hint(wrong))
 
 
 def _steps_hint(cases: Sequence[Case]) -> list[str]:

@@ -31,6 +31,18 @@ def norm_over_the_wrong_axis(right, tokens, query):
     return scaled[0] @ scaled[1].T
 
 
+@mistake("1.1", "norm over the wrong axis", "the lengths of the document tokens are those of the "
+         "columns. The vectors are the rows: take the norm over `axis=1`.")  # fmt: skip
+def norm_of_the_tokens_over_the_wrong_axis(right, tokens, query):
+    return (tokens / np.linalg.norm(tokens, axis=0)) @ unit(query).T
+
+
+@mistake("1.1", "norm over the wrong axis", "the lengths of the query tokens are those of the "
+         "columns. The vectors are the rows: take the norm over `axis=1`.")  # fmt: skip
+def norm_of_the_query_over_the_wrong_axis(right, tokens, query):
+    return unit(tokens) @ (query / np.linalg.norm(query, axis=0)).T
+
+
 @mistake("1.1", "one norm for all", "everything is divided by one number, the norm of the whole "
          "matrix. Each row has a length of its own: `axis=1`.")  # fmt: skip
 def one_norm_for_all(right, tokens, query):

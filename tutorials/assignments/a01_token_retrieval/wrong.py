@@ -63,6 +63,13 @@ def similarities(tokens, query):
     return step("similarity", tokens @ query.T)
 
 
+# %% 1.1 | norm over the wrong axis
+def similarities(tokens, query):
+    tokens = tokens / np.linalg.norm(tokens, axis=0, keepdims=True)
+    query = query / np.linalg.norm(query, axis=1, keepdims=True)  # and no guard against zeros
+    return step("similarity", tokens @ query.T)
+
+
 # %% 1.2 | sum for mean
 def maxsim(similarity, offsets):
     scores = []
