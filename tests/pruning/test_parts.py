@@ -137,6 +137,90 @@ def test_greedy_ties_and_prefixes(engine, select):
         assert select((signs * 1e30).astype(np.float32), 9).tolist() == select(signs, 9).tolist()
 
 
+def awkward_tokens(rng, kind, n, d):
+    """Rows that are hard to tell apart, or hard to scale."""
+    x = rng.standard_normal((n, d)).astype(np.float32)
+    if kind == "ties":
+        x = rng.integers(-1, 2, (n, d)).astype(np.float32)
+    elif kind == "duplicates":
+        x = x[rng.integers(0, max(1, n // 4), n)]
+    elif kind == "antipodes":
+        x = x[rng.integers(0, max(1, n // 2), n)] * rng.choice([-1, 1], (n, 1))
+    elif kind == "parallel":
+        x = x[rng.integers(0, max(1, n // 4), n)] * rng.integers(1, 9, (n, 1))
+    elif kind == "zeros":
+        x[rng.random(n) < 0.3] = 0
+    elif kind == "lengths":
+        x = x * 10 ** rng.uniform(-18, 18, (n, 1))
+    elif kind == "nearly equal":
+        x = 1 + 1e-6 * x
+    return x.astype(np.float32)
+
+
+AWKWARD = (
+    *("plain", "ties", "duplicates", "antipodes", "parallel"),
+    *("zeros", "lengths", "nearly equal"),
+)
+SIZES = (1, 2, 3, 15, 16, 17, 31, 32, 33, 34, 65, 130)  # around the blocks of the twins
+
+
+@pytest.mark.parametrize("function", [farthest_first, least_similar])
+@settings(max_examples=150, deadline=None)
+@given(
+    rng=arrays,
+    kind=st.sampled_from(AWKWARD),
+    n=st.sampled_from(SIZES),
+    d=st.sampled_from([1, 2, 3, 5, 16, 33]),
+    dtype=st.sampled_from([np.float32, np.float64]),
+)
+def test_greedy_twins_take_the_same_tokens(function, rng, kind, n, d, dtype):
+    pytest.importorskip("numba")
+    x = awkward_tokens(rng, kind, n, d).astype(dtype)
+    for k in {1, int(rng.integers(1, n + 1)), n}:
+        for start in (-1, int(rng.integers(n))):
+            want = function.reference(x, k, start)
+            assert function.twin()(x, k, start).tolist() == want.tolist()
+
+
+@pytest.mark.parametrize("function", [farthest_first, least_similar])
+@pytest.mark.parametrize("kind", AWKWARD)
+def test_greedy_twins_over_many_blocks(function, kind):
+    """More tokens and steps than any buffer of the twins holds."""
+    pytest.importorskip("numba")
+    x = awkward_tokens(np.random.default_rng(3), kind, 700, 24)
+    want = function.reference(x, 300, 5)
+    assert function.twin()(x, 300, 5).tolist() == want.tolist()
+
+
+@pytest.mark.parametrize("function", [farthest_first, least_similar])
+def test_greedy_twins_compare_exactly(function):
+    """Gaps far below the precision of float32 products, and just above that of the comparison."""
+    pytest.importorskip("numba")
+    rng = np.random.default_rng(4)
+    across = rng.standard_normal((40, 256))
+    across[:, 0] = 0
+    across /= np.linalg.norm(across, axis=1, keepdims=True)
+    for order in (np.arange(40), rng.permutation(40)):
+        cosine = 0.3 + 3e-7 * order  # with the token that is taken first
+        x = np.concatenate([np.eye(1, 256), np.sqrt(1 - cosine**2)[:, None] * across])
+        x[1:, 0] = cosine
+        for rows in (x, x.astype(np.float32)):
+            picked = function.twin()(rows, 2, 0)
+            assert picked[1] == 1 + int(order.argmin())
+            assert picked.tolist() == function.reference(rows, 2, 0).tolist()
+
+
+@pytest.mark.parametrize("engine", ["numpy", "numba"])
+def test_greedy_ties_hold_where_cosines_are_zero_but_for_rounding(engine):
+    """Sums that cancel leave 1e-17 in one engine and 0 in the other; both must see a tie."""
+    if engine == "numba":
+        pytest.importorskip("numba")
+    x = np.array([[1, -1, 1], [1, 2, 1], [1, 0, -1], [2, 1, -1], [-1, 1, 2]], np.float32)
+    with use_engine(engine):  # against token 0: 0, 0, 0, 0 of lengths that are no round numbers
+        assert k_center(x, 2, start=0).tolist() == [0, 1]
+        assert max_sum(x, 2, start=0).tolist() == [0, 1]
+
+
 def test_k_center_is_within_twice_the_best_radius():
     from itertools import combinations
 
@@ -166,11 +250,18 @@ def test_selectors_refuse():
         top_k([1.0, np.nan], 1)
 
 
-@pytest.mark.parametrize("function", [farthest_first, least_similar])
-def test_float16_and_fortran_order(function):
+@pytest.mark.parametrize("engine", ["numpy", "numba"])
+@pytest.mark.parametrize("select", [k_center, max_sum])
+def test_float16_and_fortran_order(engine, select):
+    if engine == "numba":
+        pytest.importorskip("numba")
     x = np.random.default_rng(0).standard_normal((30, 4)).astype(np.float16)
-    select = k_center if function is farthest_first else max_sum
-    assert select(x, 7).tolist() == select(np.asfortranarray(x.astype(np.float32)), 7).tolist()
+    with use_engine(engine):
+        want = select(x.astype(np.float32), 7).tolist()
+        assert select(x, 7).tolist() == want
+        for same in (np.asfortranarray(x), np.repeat(x, 2, axis=0)[::2], x.tolist()):
+            assert select(same, 7).tolist() == want
+        assert select(np.asfortranarray(x.astype(np.float64)), 7).tolist() == want
 
 
 def test_neighbours():
@@ -358,6 +449,67 @@ def test_merging_twice_keeps_every_token_in_the_count(rng, n):
     weights = both.matrix()
     for row, size in zip(weights, both.size, strict=True):
         np.testing.assert_allclose(row[row > 0], 1 / size)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    rng=arrays,
+    kind=st.sampled_from(AWKWARD),
+    n=st.integers(2, 70),
+    d=st.sampled_from([1, 2, 3, 16, 33]),
+    protect=st.integers(0, 2),
+    dtype=st.sampled_from([np.float16, np.float32, np.float64]),
+)
+def test_tome_is_the_same_in_both_engines(rng, kind, n, d, protect, dtype):
+    pytest.importorskip("numba")
+    keys = awkward_tokens(rng, "ties" if dtype == np.float16 else kind, n, d).astype(dtype)
+    r = int(rng.integers(0, (n - protect) // 2 + 1))
+    size = rng.integers(1, 5, n) if rng.random() < 0.5 else None
+    x = rng.standard_normal((n, 3))
+    reductions = []
+    for engine in ("numpy", "numba"):
+        with use_engine(engine):
+            reductions.append(tome.reduce(keys, r, size=size, protect=protect))
+    a, b = reductions
+    assert a.kept.tolist() == b.kept.tolist()
+    np.testing.assert_array_equal(a.size, b.size)
+    np.testing.assert_array_equal(a.matrix(), b.matrix())
+    with use_engine("numba"):
+        np.testing.assert_allclose(b.apply(x), a.matrix() @ x, atol=1e-6)
+
+
+@pytest.mark.parametrize("engine", ["numpy", "numba"])
+def test_tome_ties_go_to_the_first(engine):
+    """Parallel keys are equal, whatever their lengths and wherever they stand in a product."""
+    if engine == "numba":
+        pytest.importorskip("numba")
+    rng = np.random.default_rng(6)
+    for n in (40, 300, 1200):
+        which = rng.integers(0, n // 5, n)
+        keys = rng.integers(-99, 100, (n // 5, 24))[which] * rng.integers(1, 9, (n, 1))
+        with use_engine(engine):
+            directions = tome.directions(keys.astype(np.float32))
+        _, nearest = tome.best_partner(directions[::2], directions[1::2])
+        first = {code: at for at, code in reversed(list(enumerate(which[1::2])))}
+        assert [first[which[1::2][at]] for at in nearest] == nearest.tolist()
+
+
+def test_tome_against_a_loop():
+    rng = np.random.default_rng(7)
+    for n, r, protect in ((9, 3, 0), (12, 5, 1), (31, 14, 2)):
+        keys, size = rng.standard_normal((n, 6)), rng.integers(1, 4, n).astype(float)
+        u = keys / np.linalg.norm(keys, axis=1, keepdims=True)
+        even, odd = ([i for i in range(protect, n) if i % 2 == side] for side in (0, 1))
+        pairs = sorted((-max(u[i] @ u[j] for j in odd), i) for i in even)[:r]
+        into = {i: max(odd, key=lambda j: u[i] @ u[j]) for _, i in pairs}
+        kept = [i for i in range(n) if i not in into]
+        want = np.zeros((len(kept), n))
+        for i in range(n):
+            want[kept.index(into.get(i, i)), i] = size[i]
+        merged = tome.reduce(keys, r, size=size, protect=protect)
+        assert merged.kept.tolist() == kept
+        np.testing.assert_allclose(merged.size, want.sum(axis=1))
+        np.testing.assert_allclose(merged.matrix(), want / want.sum(axis=1, keepdims=True))
 
 
 def test_leading_tokens_stay_in_front():
