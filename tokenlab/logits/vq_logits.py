@@ -26,8 +26,8 @@ $$p(v) = \frac{e^{L_c[M(v)]}}{Z} = p(k = M(v))\, q(v \mid M(v)) \quad (4), \qqua
 -\log p(y) \ge -\log q(y \mid M(y)) = \log n_{M(y)} \quad (5)$$
 
 The abstract claims up to 99 % fewer parameters, logits 6 times as fast and a perplexity 4 % higher
-on WikiText-103 and C4. These are claims, and a third-party note states that the preprint was
-withdrawn for insufficient experiments. `tokenlab tour logits` measures on a real head.
+on WikiText-103 and C4. These are claims: the tables were not at hand, and a third party's report
+that the preprint was withdrawn is unconfirmed. `tokenlab tour logits` measures on a real head.
 
 Differs from the paper
 ----------------------

@@ -72,6 +72,7 @@ def _number(axes: Any, points: Sequence[tuple]) -> None:
         axes.annotate(
             str(i + 1), (points[i][2], points[i][3][0]), (dx * 0.72, dy * 0.72),
             textcoords="offset points", ha="center", va="center", fontsize=8, zorder=5,
+            bbox={"boxstyle": "square,pad=0.05", "fc": "white", "ec": "none", "alpha": 0.8},
         )  # fmt: skip
 
 

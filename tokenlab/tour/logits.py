@@ -108,14 +108,14 @@ def _explain(data: LMHead, position: int, why: str) -> None:
         mark = " ✓" if code == right_code else ""
         p, each = np.exp(whole[code]), np.exp(tied[code])
         words = short(code_words(data, head, code), 44)
-        rows.append((f"{code}{mark}", words, f"{head.sizes[code]}", f"{p:.4f}", f"{each:.6f}"))
+        rows.append((f"{code}{mark}", words, f"{head.sizes[code]}", f"{p:.4f}", f"{each:.3g}"))
     table(("code", "its tokens", "how many", "probability", "of each"), rows, left=2)
     print("\n2. Every token gets what its code has. The best tokens, beside the full head's:")
     columns = [_words(data, h.topk(hidden, 5)) for h in (head, full)]
     rows = [(f"{i + 1}", *ours, *full) for i, (ours, full) in enumerate(zip(*columns, strict=True))]
     table(("rank", "codes", "p", "full head", "p"), rows, left=2)
     ours, theirs = (float(np.exp(h.log_prob(hidden, right)[0])) for h in (head, full))
-    print(f"\nThe right token has {ours:.4f} by codes and {theirs:.4f} in the full head.")
+    print(f"\nThe right token has {ours:.3g} by codes and {theirs:.3g} in the full head.")
 
 
 def _words(data: LMHead, found: Any) -> list[tuple[str, str]]:
@@ -151,11 +151,10 @@ def _claims(data: LMHead, results: list[Result]) -> None:
     print()
     paragraph(
         f"""The abstract claims 99 % fewer parameters and logits 6 times as fast for a perplexity
-        4 % higher; a third-party note states that the preprint was withdrawn for insufficient
-        experiments. Here {few} codes are {100 * few / vocab:.1f} % of the vectors and have
-        {ratio[f"{few} codes, weighted k-means"]:.1f} times the perplexity. The best head of tied
-        codes ({best.name}) has {best.ratio.value:.2f} times the perplexity and takes
-        {results[0].milliseconds / best.milliseconds:.1f} times less time. Within 4 %:
+        4 % higher; its tables were not at hand. Here {few} codes are {100 * few / vocab:.1f} % of
+        the vectors and have {ratio[f"{few} codes, weighted k-means"]:.1f} times the perplexity. The
+        best head of tied codes ({best.name}) has {best.ratio.value:.2f} times the perplexity and
+        takes {results[0].milliseconds / best.milliseconds:.1f} times less time. Within 4 %:
         {", ".join(within) or "none of these"}. These heads were fitted to a model that was trained
         with its full head; the paper trains model and codes together, which we have not done."""
     )
