@@ -88,21 +88,20 @@ def _dot(a, b):  # type: ignore[no-untyped-def]
 
 
 @njit
-def _four(row, a, b, c, d):  # type: ignore[no-untyped-def]
-    """Dot products of one row with four."""
-    s0 = s1 = s2 = s3 = np.float32(0)
-    for j in range(len(row)):
-        s0 += row[j] * a[j]
-        s1 += row[j] * b[j]
-        s2 += row[j] * c[j]
-        s3 += row[j] * d[j]
-    return s0, s1, s2, s3
+def _four(x, rows, y, at, out, t):  # type: ignore[no-untyped-def]
+    """Dot products of four rows of `x` with one of `y`, into a column of `out`."""
+    a, b, c, d, e = x[rows[0]], x[rows[1]], x[rows[2]], x[rows[3]], y[at]
+    ae = be = ce = de = np.float32(0)
+    for j in range(len(e)):
+        ae, be, ce, de = ae + a[j] * e[j], be + b[j] * e[j], ce + c[j] * e[j], de + d[j] * e[j]
+    out[t, at], out[t + 1, at], out[t + 2, at], out[t + 3, at] = ae, be, ce, de
 
 
 @njit
-def _sixteen(a, b, c, d, rows, out):  # type: ignore[no-untyped-def]
-    """Dot products of four rows with four others."""
-    e, f, g, h = rows[0], rows[1], rows[2], rows[3]
+def _sixteen(x, rows, y, at, out, t):  # type: ignore[no-untyped-def]
+    """Dot products of four rows of `x` with four of `y`."""
+    a, b, c, d = x[rows[0]], x[rows[1]], x[rows[2]], x[rows[3]]
+    e, f, g, h = y[at], y[at + 1], y[at + 2], y[at + 3]
     ae = af = ag = ah = be = bf = bg = bh = np.float32(0)
     ce = cf = cg = ch = de = df = dg = dh = np.float32(0)
     for j in range(len(a)):
@@ -111,25 +110,22 @@ def _sixteen(a, b, c, d, rows, out):  # type: ignore[no-untyped-def]
         be, bf, bg, bh = be + bj * ej, bf + bj * fj, bg + bj * gj, bh + bj * hj
         ce, cf, cg, ch = ce + cj * ej, cf + cj * fj, cg + cj * gj, ch + cj * hj
         de, df, dg, dh = de + dj * ej, df + dj * fj, dg + dj * gj, dh + dj * hj
-    out[0, 0], out[0, 1], out[0, 2], out[0, 3] = ae, af, ag, ah
-    out[1, 0], out[1, 1], out[1, 2], out[1, 3] = be, bf, bg, bh
-    out[2, 0], out[2, 1], out[2, 2], out[2, 3] = ce, cf, cg, ch
-    out[3, 0], out[3, 1], out[3, 2], out[3, 3] = de, df, dg, dh
+    out[t, at], out[t, at + 1], out[t, at + 2], out[t, at + 3] = ae, af, ag, ah
+    out[t + 1, at], out[t + 1, at + 1], out[t + 1, at + 2], out[t + 1, at + 3] = be, bf, bg, bh
+    out[t + 2, at], out[t + 2, at + 1], out[t + 2, at + 2], out[t + 2, at + 3] = ce, cf, cg, ch
+    out[t + 3, at], out[t + 3, at + 1], out[t + 3, at + 2], out[t + 3, at + 3] = de, df, dg, dh
 
 
 @njit
-def _products(rough, rows, centers, out):  # type: ignore[no-untyped-def]
-    """`out = rough[rows] @ centers.T`; `out` has up to three rows more."""
-    last = len(rows) - 1
+def _products(x, rows, y, out):  # type: ignore[no-untyped-def]
+    """`out = x[rows] @ y.T`; `out` has up to three rows more."""
+    last, whole = len(rows) - 1, len(y) // 4 * 4
     for t in range(0, len(rows), 4):
-        a, b = rough[rows[t]], rough[rows[min(t + 1, last)]]
-        c, d = rough[rows[min(t + 2, last)]], rough[rows[min(t + 3, last)]]
-        whole = len(centers) // 4 * 4
+        four = rows[t], rows[min(t + 1, last)], rows[min(t + 2, last)], rows[min(t + 3, last)]
         for at in range(0, whole, 4):
-            _sixteen(a, b, c, d, centers[at : at + 4], out[t : t + 4, at : at + 4])
-        for at in range(whole, len(centers)):
-            sums = _four(centers[at], a, b, c, d)
-            out[t, at], out[t + 1, at], out[t + 2, at], out[t + 3, at] = sums
+            _sixteen(x, four, y, at, out, t)
+        for at in range(whole, len(y)):
+            _four(x, four, y, at, out, t)
 
 
 @njit
