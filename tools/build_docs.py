@@ -12,8 +12,6 @@ not kept in git; GENERATED lists it.
 from __future__ import annotations
 
 import argparse
-import importlib
-import importlib.util
 import os
 import shutil
 import subprocess
@@ -25,8 +23,16 @@ from typing import NamedTuple
 
 from docs.execute import digest
 
-from docs import benchmarks_page, citing, explorables, footprint, step_pages, teaching, tutorials
-from tokenlab.papers import PAPERS
+from docs import (
+    benchmarks_page,
+    citing,
+    explorables,
+    footprint,
+    gallery,
+    step_pages,
+    teaching,
+    tutorials,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -84,7 +90,7 @@ STAGES = (
         (PACKAGE, TOOLS, ROOT / "tutorials" / "assignments"),
     ),
     Stage("explorables", lambda: explorables.write(DOCS / "explore" / "data"), (PACKAGE, TOOLS)),
-    Stage("gallery", lambda: write_gallery(), (PACKAGE, TOOLS)),
+    Stage("gallery", lambda: gallery.write(DOCS), (PACKAGE, TOOLS)),
 )
 
 
@@ -115,17 +121,6 @@ def files(folders: Iterable[Path]) -> list[Path]:
     """All that could change a page."""
     found = (path for folder in folders for path in folder.rglob("*"))
     return [p for p in found if p.is_file() and "__pycache__" not in p.parts]
-
-
-def write_gallery() -> None:
-    """The gallery has a module of its own; until it is there, a list of the papers."""
-    if importlib.util.find_spec("docs.gallery"):
-        importlib.import_module("docs.gallery").write(DOCS)
-        return
-    print("  there is no tools/docs/gallery.py yet: a list in its place", flush=True)
-    lines = ["# Papers", "", "| paper | module | claim |", "|---|---|---|"]
-    lines += [f"| {p.title} ({p.venue}) | `{p.module}` | {p.claim} |" for p in PAPERS]
-    (DOCS / "gallery.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def build_site(site: Path, *, strict: bool) -> str:
