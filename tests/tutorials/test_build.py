@@ -181,5 +181,8 @@ def test_every_benchmark_file_makes_a_part_of_the_page(tmp_path):
 
 def test_the_footprint_counts_what_is_required():
     assert footprint.closure("tokenlab") == {"tokenlab", "numpy"}
-    assert {"numba", "scipy", "matplotlib", "pytest"} <= footprint.closure("tokenlab", "test")
+    assert {"numba", "scipy", "matplotlib", "jupytext"} <= footprint.closure(
+        "tokenlab", "tutorials"
+    )
+    assert "mkdocs" in footprint.closure("tokenlab", "docs")
     assert footprint.size("numpy") > 1e6

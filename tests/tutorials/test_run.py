@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from percent import SCRIPTS, named
 
 AT_ONCE = 2
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 MOST = 400  # seconds on a very busy machine; a quiet one needs under 60, two at a time
 
 pytestmark = pytest.mark.tutorials
@@ -21,6 +22,7 @@ pytestmark = pytest.mark.tutorials
 def run(script: Path, folder: Path) -> tuple[subprocess.CompletedProcess, float]:
     folder.mkdir()
     env = os.environ | {"MPLBACKEND": "Agg", "PYTHONIOENCODING": "utf-8"}
+    env |= dict.fromkeys(THREADS, "1")  # two share the machine
     started = time.perf_counter()
     done = subprocess.run(
         [sys.executable, str(script)],

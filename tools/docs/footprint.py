@@ -12,12 +12,12 @@ from packaging.requirements import Requirement
 import tokenlab
 
 PYPROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"
+# What the extra `docs` brings along; others may not be installed at the build.
 EXTRAS = {
     "": "the library: every function, in its readable form",
     "fast": "Numba twins of the hot loops, SciPy",
     "plot": "pictures: `steps.show()`, the tour's figures",
     "tutorials": "tutorials as notebooks (Jupyter itself comes on top)",
-    "test": "the tests",
 }
 
 
