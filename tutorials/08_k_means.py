@@ -338,8 +338,9 @@ for k in (1, 5, 50, 200):
 # 1. *Easy.* Start from all 15 pairs of the six numbers of section 1, then from all 20 triples. Expect:
 #    the pairs settle in one place, the triples in three. Which start would k-means++ be likely to draw?
 # 2. *Medium.* Write greedy farthest-first seeding (always the row of largest distance) and compare
-#    it with k-means++ on the clouds, then again after adding one far outlier. Expect: fine before,
-#    one code lost to the outlier after. Why is drawing more robust than taking the maximum?
+#    it with k-means++ on the clouds, then again after adding one point at (60, 60). Expect: both are
+#    fine, and with the outlier both give it a code of its own, so that two clouds must share one. By
+#    inertia that is right. What would have to change so that it is not: the start or the objective?
 # 3. *Open.* Section 9 with `spherical=True`, with the codes fitted on the questions' tokens instead
 #    of the answers', and with four codebooks of 16 in place of two of 256. Which of them keeps the
 #    ranking, and does the lost variance predict it?
