@@ -10,9 +10,9 @@ anything is timed, every method's answer is compared with that of the readable r
 Our greedy selection uses one thread, whatever is set; the two lines use all for their product. So
 with two threads they gain on us, most on max-sum, where every token must be compared with every
 taken one and only the order of the work can be chosen. Tried there and not better: products by
-BLAS (a column of four or eight costs it as much as a product per step, and one that is wide enough
-to pay computes columns that are never used), and a first look at rows of 8 or 16 bits (half the
-memory, no fewer instructions). The hidden states' target of three for k-center is what remains of
+BLAS (four or eight columns at once cost it nearly as much each as a product per step, and enough
+columns to pay are more than are used), and a first look at rows of 8 or 16 bits (no faster than
+four rows by four in float32). The hidden states' target of three for k-center is what remains of
 the wish to skip most pairs: half of them are needed to tell which token is farthest.
 """
 
