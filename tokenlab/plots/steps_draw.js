@@ -125,10 +125,10 @@ function colourScale(step, colours) {
   };
 }
 
-/** Black or white, whichever reads better on a colour. */
+/** Black or white, whichever reads better on a colour: the contrast is never below 4.5. */
 function inkOn(rgb) {
   const [r, g, b] = rgb.map((c) => ((c / 255 + 0.055) / 1.055) ** 2.4);
-  return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.18 ? "#101216" : "#ffffff";
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.179 ? "#000000" : "#ffffff";
 }
 
 /** Where bars begin and end: at zero, unless all values are alike and far from it. */
