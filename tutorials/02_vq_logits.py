@@ -276,11 +276,11 @@ def measure(head):
 
 
 # %%
-ratios = {}
+ratios, tied_heads = {}, {}
 for name, m in maps.items():
     start = {"meaning: k-means": by_meaning[0], "weighted k-means": weighted[0]}.get(name)
     start = centroids(weight, m, n_codes, counts=counts) if start is None else start
-    head = trained(start, m)
+    head = tied_heads[name] = trained(start, m)
     ratios[name] = {"ties": measure(head), "shares": measure(head.break_ties(counts))}
     ideal = np.exp(parts[name][0] + parts[name][2] + right.mean())
     low, high = ratios[name]["ties"][1:]
@@ -326,7 +326,7 @@ print("shares:", share.round(4).tolist(), " probability:", by_hand.round(4).toli
 # approximation to what the codes leave over, then codes and residual train together.
 
 # %%
-codes = trained(*weighted)
+codes = tied_heads["weighted k-means"]
 shared = codes.break_ties(counts)
 heads = {"256 codes, tied": codes, "+ shares": shared}
 fitted = {"hidden": data.hidden_fit, "counts": counts}
