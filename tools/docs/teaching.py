@@ -12,13 +12,13 @@ from tokenlab.assignments.catalog import Assignment, load_all
 
 
 def write(folder: Path) -> list[Path]:
-    """Write the table of the assignments, and what `check` says to a wrong answer."""
+    """Write the list of the assignments, and what `check` says to a wrong answer."""
     folder.mkdir(parents=True, exist_ok=True)
     assignments = load_all()
-    rows = ["| name | what it is about | tasks | minutes |", "|---|---|---|---:|"]
+    rows = []
     for a in assignments:
-        tasks = "<br>".join(f"{t.number} {t.title}" for t in a.tasks)
-        rows.append(f"| `{a.name}` | {a.title} | {tasks} | {a.minutes} |")
+        tasks = "; ".join(task.title for task in a.tasks)
+        rows.append(f"- **{a.title}** (`{a.name}`, {a.minutes} minutes): {tasks}.")
     table, sample = folder / "assignments.md", folder / "check.md"
     table.write_text("\n".join(rows) + "\n", encoding="utf-8")
     sample.write_text(fenced(checked(assignments[0]), "text"), encoding="utf-8")
