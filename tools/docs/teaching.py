@@ -17,7 +17,7 @@ def write(folder: Path) -> list[Path]:
     assignments = load_all()
     rows = []
     for a in assignments:
-        tasks = "; ".join(task.title for task in a.tasks)
+        tasks = "; ".join(task.title.removesuffix("?") for task in a.tasks)
         rows.append(f"- **{a.title}** (`{a.name}`, {a.minutes} minutes): {tasks}.")
     table, sample = folder / "assignments.md", folder / "check.md"
     table.write_text("\n".join(rows) + "\n", encoding="utf-8")
