@@ -129,6 +129,7 @@ def every_direction(points):
     return np.stack([np.cos(middle), np.sin(middle)], axis=1)  # (n_directions, 2)
 
 
+# %%
 queries = every_direction(people)
 best_two = np.sort(np.argsort(-people @ queries.T, axis=0)[:2], axis=0)  # (2, n_directions)
 found = {(int(a), int(b)) for a, b in best_two.T}
@@ -341,6 +342,7 @@ def xtr_by_loops(P, owner, n_docs, k_prime):
     return scores
 
 
+# %%
 print("k'   A     B     C")
 for k in range(1, 6):
     mine = xtr_by_loops(P, owner, 3, k)
@@ -367,7 +369,7 @@ labels = {
 }
 with record(labels) as steps:
     xtr_search(faq.queries[asked], faq.index, k_prime=100, k=10)
-print(steps.names)
+print(f"{len(steps)} steps, from {steps.names[0]!r} to {steps.names[-1]!r}")
 steps
 
 # %% [markdown]
@@ -398,6 +400,7 @@ def report(name, doc_ids, scores):
     return first
 
 
+# %%
 report("MaxSim", range(5), maxsim(np.eye(2), small, mean=True))
 found = {
     impute: xtr_scores(ids, sims, small.token_to_doc, small.n_docs, impute=impute)
@@ -427,6 +430,7 @@ def rank_xtr(k_prime, impute="kth"):
     return rankings
 
 
+# %%
 ranked = {impute: [rank_xtr(k, impute) for k in k_primes] for impute in ("kth", 0.0, None)}
 print("nDCG@10, k' =", *(f"{k:>6}" for k in k_primes))
 for impute, by_k in ranked.items():
@@ -541,6 +545,7 @@ def best_of(call, rounds=7):
     return 1e3 * min(times)
 
 
+# %%
 vectors, owner = faq.queries[0], faq.index.token_to_doc
 ids, sims = token_topk(vectors, faq.index, 100)
 candidates = np.unique(owner[ids])

@@ -164,6 +164,7 @@ replaced = [x.copy() for x in (q, k, v)]
 for x in replaced:
     x[:, :, hit] = np.roll(x, 1, axis=0)[:, :, hit]  # the same place in the next photo
 
+# %%
 print(f"{'':<14} noise  replaced   and how far pooling moves the clean output")
 result, plain = {}, attend([1.0], (q, k, v))
 for name, mix in mixes.items():
@@ -191,13 +192,14 @@ assert result["half mean"][1] > result["no pooling"][1]
 # Here is the second problem. How much attention does each patch receive, from all others together?
 
 
-# %% alt="Two photos beside maps of the attention that each patch receives, as multiples of an equal share: in the rocket photo a few patches receive several times their share"
+# %%
 def head_mean(i):
     """Attention of block 6 among patches, mean over heads; rows sum to one."""
     a = photos.attention(i).mean(axis=0).astype(float)[1:, 1:]
     return a / a.sum(axis=1, keepdims=True)
 
 
+# %% alt="Two photos beside maps of the attention that each patch receives, as multiples of an equal share: in the rocket photo a few patches receive several times their share"
 figure, axes = plt.subplots(1, 4, figsize=(9.5, 2.7), layout="constrained")
 for i, (left, right) in zip((0, 3), axes.reshape(2, 2), strict=True):
     received = 256 * head_mean(i).mean(axis=0)
@@ -236,17 +238,16 @@ def adl_by_hand(A, cut="both", lam=2.0):
     return total / n
 
 
+# %%
 crowd = np.tile([0.91, 0.03, 0.03, 0.03], (4, 1))
 alone = np.eye(4)
-camps = np.array([[0.8, 0.1, 0.05, 0.05], [0.8, 0.05, 0.1, 0.05], [0.05, 0.05, 0.1, 0.8]])[
-    [0, 1, 2, 2]
-]
+camps = np.array([[0.8, 0.1, 0.05, 0.05], [0.8, 0.05, 0.1, 0.05], *2 * [[0.05, 0.05, 0.1, 0.8]]])
+cuts = ("both", "rows", "none")
 print("cut:         both   rows   none")
 for name, A in (("crowd", crowd), ("alone", alone), ("two camps", camps)):
-    values = [adl_by_hand(A, cut) for cut in ("both", "rows", "none")]
-    np.testing.assert_allclose(
-        values, [diversification_loss(A, cut=c).loss for c in ("both", "rows", "none")], atol=1e-12
-    )
+    values = [adl_by_hand(A, cut) for cut in cuts]
+    library = [diversification_loss(A, cut=cut).loss for cut in cuts]
+    np.testing.assert_allclose(values, library, atol=1e-12)
     print(f"{name:<10}", *(f"{value:6.3f}" for value in values))
 
 # %% [markdown]
@@ -279,6 +280,7 @@ def by_nudging(A, cut, h=1e-6):
     return gradient
 
 
+# %%
 A = softmax(
     1.5 * rng.standard_normal((12, 12)) + 2 * np.eye(12)[:2].sum(axis=0)
 )  # 0 and 1 are liked
@@ -364,6 +366,7 @@ def walk(i, cut, steps=100, rate=300.0):
     return np.array(rows), A
 
 
+# %%
 ends = {(i, cut): walk(i, cut) for i in (0, 3) for cut in ("both", "rows")}
 walks = {key: rows for key, (rows, _) in ends.items()}
 print("                     loss          redundancy    most crowded   a row's reach")

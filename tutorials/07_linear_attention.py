@@ -219,32 +219,30 @@ print(
 # It is the length that matters, nothing else. Shrink queries and keys, which makes the attention
 # softer, and the Performer comes to life:
 
-# %% alt="Error of the Performer over the number of features, log axes, one line for each scale of queries and keys: full scale stays near one, a quarter of it falls steadily below a tenth"
-counts = [16, 64, 256, 1024]
-figure, ax = plt.subplots(figsize=(6.5, 3.8), layout="constrained")
-for scale, marker, shade in (
-    (1.0, "o", "0"),
-    (0.5, "s", "0.3"),
-    (0.25, "^", "0.5"),
-    (0.1, "D", "0.65"),
-):
+
+# %%
+def performer_error(scale, r):
+    """Mean of three draws, for queries and keys times `scale`."""
     target = softmax_attention(q * scale, k * scale, v)
-    line = [
-        np.mean(
-            [
-                relative(
-                    performer_attention(q * scale, k * scale, v, orthogonal_features(r, d, rng=s)),
-                    target,
-                )
-                for s in range(3)
-            ]
-        )
-        for r in counts
-    ]
-    ax.loglog(counts, line, marker=marker, color=shade, label=f"{scale:g} x (q, k)")
+    draws = [orthogonal_features(r, d, rng=seed) for seed in range(3)]
+    return np.mean(
+        [relative(performer_attention(q * scale, k * scale, v, w), target) for w in draws]
+    )
+
+
+counts = [16, 64, 256, 1024]
+falling = {scale: [performer_error(scale, r) for r in counts] for scale in (1.0, 0.5, 0.25, 0.1)}
+for scale, line in falling.items():
     print(
         f"scale {scale:<5}", "  ".join(f"{r}: {e:.3f}" for r, e in zip(counts, line, strict=True))
     )
+
+# %% alt="Error of the Performer over the number of features, log axes, one line for each scale of queries and keys: full scale stays near one, a quarter of it falls steadily below a tenth"
+figure, ax = plt.subplots(figsize=(6.5, 3.8), layout="constrained")
+for (scale, line), marker, shade in zip(
+    falling.items(), "os^D", ["0", "0.3", "0.5", "0.65"], strict=True
+):
+    ax.loglog(counts, line, marker=marker, color=shade, label=f"{scale:g} x (q, k)")
 ax.set(xlabel="random features r", ylabel="error against exact softmax attention")
 ax.legend()
 plt.show()
@@ -321,6 +319,7 @@ def compare(q, k, v, m):
     }
 
 
+# %%
 def operations(m):
     """Multiplications and additions; a dense E for the Linformer, six steps for the inverse."""
     thin, cube = 2 * n * m * d, 2 * m**3  # one (n, m) by (m, d) product; one (m, m) product
@@ -334,11 +333,13 @@ def operations(m):
     }
 
 
-# %% alt="Two panels, error over size m and over counted operations: the Nyströmformer has the lowest error at each size but is the dearest; a plain sample of keys comes near SOFT and Linformer for large m; the Performer stays at the mean of values"
+# %%
 ms, exact_operations = [8, 16, 32, 64, 128], 4 * n * n * d
 every = [np.stack(arrays) for arrays in zip(*heads, strict=True)]  # q, k, v: (24, n, d)
 table = [compare(*every, m) for m in ms]
 cost = [operations(m) for m in ms]
+
+# %% alt="Two panels, error over size m and over counted operations: the Nyströmformer has the lowest error at each size but is the dearest; a plain sample of keys comes near SOFT and Linformer for large m; the Performer stays at the mean of values"
 figure, (left_ax, right_ax) = plt.subplots(
     1, 2, figsize=(10, 4.2), layout="constrained", sharey=True
 )
@@ -355,6 +356,8 @@ left_ax.set_xticks([], minor=True)
 right_ax.set(xscale="log", xlabel="operations, as a multiple of exact attention", xlim=(0.02, 10))
 right_ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 plt.show()
+
+# %%
 print("m               ", *(f"{m:>6}" for m in ms))
 for name in table[0]:
     print(f"{name:<17}", *(f"{row[name]:6.3f}" for row in table))
