@@ -390,8 +390,8 @@ plt.show()
 # **Where the claim bends.** "99 % fewer parameters for 4 % more perplexity" (dotted line) is far
 # from anything here. Two reservations, both real: our heads are fitted to a model that was trained
 # with its full head, while the paper trains model and codes together; and 4,096 tokens are a
-# truncated vocabulary, on which a given share of codes is few codes. What does not depend on either
-# is the floor.
+# truncated vocabulary, on which a given share of codes is few codes. What depends on neither is the
+# arithmetic of the floor.
 
 # %%
 inside = [name for name, (size, ratio, _) in table.items() if ratio <= 1.04 and size < 1]
@@ -404,12 +404,17 @@ assert not inside
 # ## 9. Step through it
 #
 # Every named intermediate value of one prediction, with the line that made it. In a notebook or on
-# the site the page below goes forward and back; the words of the tokens are the labels.
+# the site the page below goes forward and back; codes are labelled with their most frequent tokens.
 
 # %%
 at = 502
 print(f"... {data.context[at]!r} is followed by {data.tokens[data.next_report[at]]!r}")
-with record(labels={"vocab": data.tokens}) as steps:
+words = [[] for _ in range(n_codes)]  # the most frequent tokens of each code
+for v in np.argsort(-counts, kind="stable"):
+    if len(words[codes.mapping[v]]) < 3:
+        words[codes.mapping[v]].append(data.tokens[v])
+labels = {"vocab": data.tokens, "n_codes": [" ".join(map(repr, w)) for w in words]}
+with record(labels=labels) as steps:
     found = codes.topk(data.hidden_report[at, None], 5)
 print([data.tokens[v] for v in found.ids[0]], [f"{np.exp(v):.3f}" for v in found.values[0]])
 steps
