@@ -2,7 +2,9 @@ r"""A real output layer: rows of a language model's head, hidden states, and wha
 
 The rows are the first 4,096 of the 49,152 rows of SmolLM2-135M-Instruct's output matrix, with
 $d = 576$ and no bias: logits are `hidden @ weight.T`. The hidden states are the model's own, after
-its last norm, while it read the questions and answers of the Python FAQ.
+its last norm, while it read the questions and answers of the Python FAQ. Twice the rows would have
+left no room for states: 8,192 rows alone are 4.7 MB of the 5 MB that the asset may have. Several
+thousand positions were worth more, for without them a comparison of heads is noise.
 
 **The vocabulary is truncated.** The softmax runs over the kept rows alone, and only positions
 whose next token is kept are here. A perplexity on these data is that of an easier task than the
