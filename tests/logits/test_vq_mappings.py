@@ -15,6 +15,7 @@ from tokenlab.logits import (
     centroids,
     fit_codes,
     frequency_mapping,
+    low_rank,
     tie_floor,
 )
 
@@ -141,3 +142,20 @@ def test_centroids_by_hand():
 def test_bad_input(error, match, call):
     with pytest.raises(error, match=match):
         call()
+
+
+@pytest.mark.parametrize("call", [
+    lambda c: fit_codes(np.eye(4), 2, counts=c), lambda c: frequency_mapping(c, 2),
+    lambda c: centroids(np.eye(4), [0, 0, 1, 1], counts=c),
+    lambda c: low_rank(np.eye(4), 2, counts=c),
+    lambda c: VQHead(np.eye(2), [0, 0, 1, 1]).break_ties(c),
+])  # fmt: skip
+def test_shares_are_not_taken_for_counts(call):
+    """1 is added to each count: 0.7 and 0.01 would then be nearly the same."""
+    shares = np.array([0.7, 0.2, 0.09, 0.01])
+    for fractions in (shares, shares / 0.7):
+        with pytest.raises(InvalidInput, match="Multiply shares by the length of the text"):
+            call(fractions)
+    call([1, 0, 0, 0])  # a short text
+    call(100 * shares)
+    assert VQHead(np.eye(2), [0, 0, 1, 1]).break_ties(shares, smoothing=0).tie_floor(shares) > 1

@@ -47,7 +47,7 @@ from typing import Any
 from tokenlab import checks
 from tokenlab.arrays import get_xp
 from tokenlab.errors import ShapeError
-from tokenlab.logits.code_order import checked_counts, expand_codes
+from tokenlab.logits.code_order import expand_codes, occurrences
 from tokenlab.logits.heads import DenseHead
 from tokenlab.logits.vq_logits import VQHead
 
@@ -249,7 +249,7 @@ def low_rank(weight: Any, rank: int, *, hidden: Any = None, counts: Any = None) 
         root, back = (axes * length) @ axes.T, (axes / length) @ axes.T
     heavy = weight
     if counts is not None:
-        share = checked_counts(counts, len(weight)) + 1
+        share = occurrences(counts, len(weight)) + 1
         heavy = weight * xp.sqrt(share / share.mean())[:, None].astype(weight.dtype)
     _, directions = xp.linalg.eigh(root @ (heavy.T @ heavy).astype(xp.float64) @ root)
     q = directions[:, ::-1][:, :rank]  # (d, rank), the leading ones first

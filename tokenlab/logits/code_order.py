@@ -166,3 +166,15 @@ def checked_counts(counts: Any, vocab: int, *, positive: bool = False) -> Any:
             f"({vocab},), none below 0{' and not all 0' if positive else ''}."
         )
     return counts
+
+
+def occurrences(counts: Any, vocab: int) -> Any:
+    """Checked counts where a number is added to each: beside 1, shares of a text would vanish."""
+    counts = checked_counts(counts, vocab)
+    high = float(counts.max())
+    if 0 < high <= 1 and bool((counts % 1 > 0).any()):
+        raise InvalidInput(
+            f"{public_caller()}: counts are fractions of at most {high:.3g}; expected how often "
+            "each token occurs, because 1 is added to each. Multiply shares by the length of the text."
+        )
+    return counts

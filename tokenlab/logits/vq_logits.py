@@ -67,6 +67,7 @@ from tokenlab.logits.code_order import (
     checked_mapping,
     expand_codes,
     merge_topk,
+    occurrences,
     shares_of,
 )
 from tokenlab.logits.heads import Head, HeadLoss, cross_entropy, draw, safe_log
@@ -146,7 +147,7 @@ class VQHead(Head):
             raise InvalidInput(f'VQHead: {came}; expected "uniform", or "unigram" with counts.')
         shares = None
         if inner == "unigram":
-            counts = checked_counts(counts, self.vocab)
+            counts = (occurrences if smoothing > 0 else checked_counts)(counts, self.vocab)
             shares = shares_of(counts, self.mapping, n_codes, smoothing)
         self.tokens = CodeOrder.of(self.mapping, n_codes, shares)
         self.sizes, dtype = self.tokens.sizes, self.codebook.dtype

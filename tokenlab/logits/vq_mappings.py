@@ -51,7 +51,7 @@ import numpy as np
 from tokenlab import checks
 from tokenlab.arrays import get_xp, to_numpy
 from tokenlab.errors import InvalidInput, ShapeError, public_caller
-from tokenlab.logits.code_order import CodeOrder, checked_counts, checked_mapping
+from tokenlab.logits.code_order import CodeOrder, checked_counts, checked_mapping, occurrences
 from tokenlab.quantization import kmeans
 
 __all__ = ["balanced_mapping", "centroids", "fit_codes", "frequency_mapping", "tie_floor"]
@@ -98,7 +98,7 @@ def fit_codes(
     weight = checks.vectors(weight, "weight", "vocab", xp, at_least=1)
     n_codes = _at_most(n_codes, len(weight))
     if counts is not None:
-        counts = checked_counts(counts, len(weight)) + 1
+        counts = occurrences(counts, len(weight)) + 1
     if n_codes == len(weight):
         return weight.copy(), xp.arange(n_codes)
     found = kmeans.fit(weight, n_codes, weights=counts, rng=rng)
@@ -129,7 +129,7 @@ def frequency_mapping(counts: Any, n_codes: int) -> Any:
     [2, 0, 2, 1, 2, 2]
     """
     xp = get_xp(counts)
-    counts = checked_counts(counts, len(xp.asarray(counts)))
+    counts = occurrences(counts, len(xp.asarray(counts)))
     vocab, n_codes = len(counts), _at_most(n_codes, len(counts))
     mass = np.sort(to_numpy(counts).astype(np.float64) + 1)[::-1]  # a walk, better on the CPU
     left = mass[::-1].cumsum()[::-1]
@@ -200,7 +200,7 @@ def centroids(weight: Any, mapping: Any, n_codes: int | None = None, *, counts: 
             "(vocab, d). Both need one entry per token."
         )
     n_codes = n_codes or int(mapping.max()) + 1
-    share = xp.ones(len(weight)) if counts is None else checked_counts(counts, len(weight)) + 1.0
+    share = xp.ones(len(weight)) if counts is None else occurrences(counts, len(weight)) + 1.0
     share = share / xp.bincount(mapping, weights=share, minlength=n_codes)[mapping]
     weighted = weight * share[:, None].astype(weight.dtype)
     return CodeOrder.of(mapping, n_codes).sums(weighted.T).T.copy()  # Eq. (2)
