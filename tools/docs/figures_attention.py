@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from docs.figures_registry import BLUE, MUTED, PALE, bare, figure, plain
 from matplotlib.cm import ScalarMappable
 
+from docs.figures_registry import BLUE, MUTED, PALE, bare, figure, plain
 from tokenlab.attention import (
     gaussian_kernel,
     grid_landmarks,
@@ -170,7 +170,8 @@ def performer(fig: Figure) -> None:
         w = orthogonal_features(r, q.shape[1], rng=0)
         phi_q, phi_k = (np.exp(x @ w.T - (x * x).sum(axis=1)[:, None] / 2) for x in (q, k))
         estimate = (phi_q * phi_k).mean(axis=1)
-        ax.scatter(exact, estimate, size, colour, mark, linewidths=0.8, label=f"{r:,} features")
+        style = {"marker": mark, "linewidths": 0.8, "label": f"{r:,} features"}
+        ax.scatter(exact, estimate, size, colour, **style)
     ends = [exact.min(), exact.max()]
     ax.plot(ends, ends, color="black", lw=1, ls="--")
     ax.set(xscale="log", yscale="log", xlabel="exact weight $e^{q·k}$", ylabel="estimate")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from docs.figures_registry import BLUE, MUTED, figure, plain
 
+from docs.figures_registry import BLUE, MUTED, figure, plain
 from tokenlab.data import load_lm_head
 from tokenlab.logits import FullHead, VQHead, fit_codes
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
 from docs.figures_registry import (
     BLUE,
     INK,
@@ -18,7 +19,6 @@ from docs.figures_registry import (
     plain,
     roles_below,
 )
-
 from tokenlab.data import load_vit_photos
 from tokenlab.numerics import softmax, unit
 from tokenlab.pruning import (
@@ -248,7 +248,7 @@ def fastv(fig: Figure) -> None:
     "visionzip",
     name="VisionZip",
     alt="A photo of an astronaut with two kinds of marks: dominant patches where CLS attention is "
-    "high, and evenly spread contextual ones; bars show how many others each contextual one takes in",
+    "high, and evenly spaced contextual ones; bars show how many others each of those takes in",
     caption="64 tokens, shared out as the paper's 54 + 10. The rest merges into the contextual "
     "token that it is most like.",
 )

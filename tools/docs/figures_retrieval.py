@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from docs.figures_registry import INK, figure
 from matplotlib.patches import Rectangle
 
+from docs.figures_registry import INK, figure
 from tokenlab.data import load_faq
 from tokenlab.numerics import topk
 from tokenlab.retrieval import alignment

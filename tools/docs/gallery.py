@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from docs.figures_registry import FIGURES, Drawing
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 from PIL import Image
 
+from docs.figures_registry import FIGURES, Drawing
 from tokenlab.cli import STEP_THROUGHS
 from tokenlab.papers import PAPERS, Paper
 
@@ -22,7 +22,7 @@ TUTORIALS = Path(__file__).resolve().parents[2] / "tutorials"
 FAMILIES = {
     "retrieval": "Searching with the vectors of every token.",
     "logits": "What a language model pays to choose the next token.",
-    "attention": "Attention without the square of the number of tokens, and attention that is robust.",
+    "attention": "Attention in linear time, and attention that does not rest on a few tokens.",
     "pruning": "Fewer tokens in vision transformers and in vision-language models.",
 }
 WIDTH, HEIGHT, SCALE = 480, 300, 2  # pixels on the page, and how many times as many in the file
@@ -62,13 +62,14 @@ DOES = {
     "shares within a code and residuals beside it.",
     "hiprune": "`hiprune.reduce` keeps anchors, buffers and registers, on the grid or as the "
     "released code has it.",
-    "transprune": "`transition_variation` scores tokens by what a module changes; "
+    "transprune": "`transprune.transition_variation` scores tokens by what a module changes; "
     "`transprune.reduce` adds what the instruction attends to.",
-    "todre": "`todre.reduce` in both versions of the paper; `image_is_done` is its second stage.",
+    "todre": "`todre.reduce` in both versions of the paper; `todre.image_is_done` is its second "
+    "stage.",
     "recoverable": "`recoverable.reduce`, as the paper describes it; the module lists where the "
     "released code slips.",
     "token_transforming": "`token_transforming.reduce` spreads every token over those that stay, "
-    "by a rule of ours; `kind` names the sort of matrix of any reduction.",
+    "by a rule of ours; `token_transforming.kind` names the sort of matrix of any reduction.",
     "tome": "`tome.reduce` merges the most similar pairs and keeps sizes; `size_aware_attention` "
     "uses them.",
     "evit": "`evit.reduce` keeps the best by CLS attention, and the sum of the others.",
@@ -86,9 +87,10 @@ hide: [navigation]
 
 # Papers
 
-Each figure was drawn by the library when this site was built, from data that comes with it: it shows
-the idea of its paper. A claim is what the paper says, in short. Whether it held when our code ran is
-on [What we found](tutorials/findings.md) and in the docstring of the module.
+Each figure was drawn by the library when this site was built, from data that comes with it: it
+shows the idea of its paper. A claim is what the paper says, in short, and not what we say: whether
+it held when our code ran is on [What held, what bent, what failed](tutorials/findings.md) and in
+the docstring of the module.
 """
 
 
@@ -164,7 +166,7 @@ def card(paper: Paper, drawing: Drawing) -> str:
         f"![{drawing.alt}](gallery/{slug(paper)}.png){{ {size} }}",
         f"<small>{drawing.caption}</small>",
         f"**{paper.title}**<br>{paper.authors}. {paper.venue}. {link(paper)}",
-        f"> The paper claims: “{paper.claim}”",
+        f"> **Claimed:** {paper.claim}",
         f"`{paper.module}`: {DOES[paper.key]}",
         " · ".join(ways(paper)),
     ]
@@ -183,9 +185,7 @@ def link(paper: Paper) -> str:
 
 def ways(paper: Paper) -> list[str]:
     """Links to where the paper is explained, stepped through and documented."""
-    found = [
-        f"[Tutorial: {title(name)}](tutorials/{name}.md)" for name in lessons(paper.module)
-    ]
+    found = [f"[Tutorial: {title(name)}](tutorials/{name}.md)" for name in lessons(paper.module)]
     step = STEPS.get(paper.key, paper.key)
     if step in STEP_THROUGHS:
         found.append(f"[Step-through](steps/{step}.html)")
