@@ -175,6 +175,6 @@ def occurrences(counts: Any, vocab: int) -> Any:
     if 0 < high <= 1 and bool((counts % 1 > 0).any()):
         raise InvalidInput(
             f"{public_caller()}: counts are fractions of at most {high:.3g}; expected how often "
-            "each token occurs, because 1 is added to each. Multiply shares by the length of the text."
+            "each token occurs, for 1 is added. Multiply shares by the length of the text."
         )
     return counts
