@@ -2,8 +2,8 @@
 # # Attention without softmax: kernel, landmarks, inverse
 #
 # SOFT lets tokens attend to each other by how near they are, and rebuilds the matrix of all these
-# weights from a few landmarks. The work then grows with the number of tokens and no longer with its
-# square. You build all of it, up to the gradient of a matrix inverse.
+# weights from a few landmarks. The work then grows with the number of tokens and no longer with
+# its square. You build all of it, up to the gradient of a matrix inverse.
 #
 # **You will be able to**
 #
@@ -33,9 +33,9 @@ from tokenlab import step
 # An array of all differences would be of shape `(n, m, d)`. You need none: multiply the square
 # out, and all products of a row of `q` with a row of `k` are one matrix product.
 #
-# Two things can go wrong then. Exponentials of single products overflow, so take the exponential of
-# the whole sum. And squares of large numbers lose the digits of small distances. Distances do not
-# change when all tokens move by the same vector: subtract the mean of `k` from both first.
+# Two things can go wrong then. Exponentials of single products overflow, so take the exponential
+# of the whole sum. And squares of large numbers lose the digits of small distances. Distances do
+# not change when all tokens move by the same vector: subtract the mean of `k` from both first.
 
 
 # %%
@@ -111,11 +111,11 @@ def grid_landmarks(q, height, width, ratio):
 # \lVert A \rVert_1 = \max_j \sum_i |A_{ij}|.$$
 #
 # The start decides. Of an eigenvalue $\lambda$ of $A$, iterate $i$ has inverted all but a part of
-# $(1 - \alpha\lambda^2)^{2^i}$, which goes to 0 only if $0 < \alpha\lambda^2 < 2$. No eigenvalue is
-# larger than $\lVert A \rVert_1$, so this $\alpha$ is always small enough.
+# $(1 - \alpha\lambda^2)^{2^i}$, which goes to 0 only if $0 < \alpha\lambda^2 < 2$. No eigenvalue
+# is larger than $\lVert A \rVert_1$, so this $\alpha$ is always small enough.
 #
-# How far an iterate is, its *residual* tells: $\lVert A X_i A - A \rVert_F / \lVert A \rVert_F$, where
-# the Frobenius norm $\lVert \cdot \rVert_F$ is the root of the sum of all squared entries.
+# How far an iterate is, its *residual* tells: $\lVert A X_i A - A \rVert_F / \lVert A \rVert_F$,
+# where the Frobenius norm $\lVert \cdot \rVert_F$ is the root of the sum of all squared entries.
 
 
 # %%
@@ -286,11 +286,11 @@ print(f"gradient against central differences: relative difference {gap:.0e}")
 # %% [markdown]
 # ## Open question (4 points)
 #
-# (a) Move landmark 1 of the 16 to landmark 0 plus 0.001. For 20, 40 and 80 steps print the residual
-# and the largest entry of $A X - I$. What does the residual not see, and which eigenvalue is it?
-# (b) Start the iteration from the identity in place of $\alpha A$, for the kernel of the 16 landmarks.
-# What happens, and why? (c) For which tokens can no choice of a few landmarks be good? Make some,
-# and show the error.
+# (a) Move landmark 1 of the 16 to landmark 0 plus 0.001. For 20, 40 and 80 steps print the
+# residual and the largest entry of $A X - I$. What does the residual not see, and which eigenvalue
+# is it? (b) Start the iteration from the identity in place of $\alpha A$, for the kernel of the 16
+# landmarks. What happens, and why? (c) For which tokens can no choice of a few landmarks be good?
+# Make some, and show the error.
 
 # %% [markdown]
 # *Your answer:*

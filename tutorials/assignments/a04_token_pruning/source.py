@@ -71,8 +71,8 @@ def k_center(x, k, start):
 # %% [markdown]
 # ## Task 4.2 (3 points): pruning as a matrix
 #
-# To keep some rows of $X$ and drop all others is a product, $Y = W X$. The rows of $Y$ stand in the
-# order of the tokens, whatever the order in which they were chosen.
+# To keep some rows of $X$ and drop all others is a product, $Y = W X$. The rows of $Y$ stand in
+# the order of the tokens, whatever the order in which they were chosen.
 
 
 # %%
@@ -102,8 +102,8 @@ def selection_matrix(kept, n):
 # ## Task 4.3 (6 points): merging as a matrix
 #
 # In place of dropping a token, give it to the kept token of the largest cosine (of equal ones, the
-# first). A kept token goes to itself, also where it equals another kept one. Each row of $Y$ becomes
-# the mean of its group.
+# first). A kept token goes to itself, also where it equals another kept one. Each row of $Y$
+# becomes the mean of its group.
 #
 # Tokens may stand for several already, from an earlier merging: token $i$ for $s_i$. The mean is
 # therefore a *weighted* one, and the new row stands for as many as its group together:
@@ -153,13 +153,13 @@ def merge_matrix(x, kept, size):
 # %% [markdown]
 # ## Task 4.4 (5 points): attention that knows sizes
 #
-# A key that stands for $s$ equal tokens deserves the weight of all of them. In a softmax, $s$ keys of
-# the logit $\ell$ add $s\, e^{\ell} = e^{\ell + \log s}$ to numerator and denominator. So
+# A key that stands for $s$ equal tokens deserves the weight of all of them. In a softmax, $s$ keys
+# of the logit $\ell$ add $s\, e^{\ell} = e^{\ell + \log s}$ to numerator and denominator. So
 #
 # $$\mathrm{softmax}\!\left(\frac{Q K^\top}{\sqrt d} + \log s\right) V$$
 #
-# is what attention was before equal tokens were merged. Logits may be large: subtract the maximum of
-# each row before the exponential.
+# is what attention was before equal tokens were merged. Logits may be large: subtract the maximum
+# of each row before the exponential.
 
 
 # %%
@@ -198,9 +198,9 @@ def size_aware_attention(q, k, v, size):
 # %% [markdown]
 # ## Task 4.5 (4 points): the way back
 #
-# Some tasks need a row for each of the first tokens again, such as the depth of every patch. Each token
-# gets a copy of the row that it went into. A token that was dropped, one that no row of $W$ has
-# anything of, gets zeros.
+# Some tasks need a row for each of the first tokens again, such as the depth of every patch. Each
+# token gets a copy of the row that it went into. A token that was dropped, one that no row of $W$
+# has anything of, gets zeros.
 
 
 # %%
@@ -229,10 +229,10 @@ def unmerge(w, y):
 # ## The result: four photos
 #
 # The package holds what a vision transformer computed for four photos of 256 patches. Choose 128,
-# 64 or 26 of them by their states after block 6. How far is the attention of this block, with fewer
-# keys and values, from that with all: with the kept ones alone, with merged ones, and with merged
-# ones that know their sizes? And how far are the states that come back from those that went in, if
-# the kept rows are copied and if the means are?
+# 64 or 26 of them by their states after block 6. How far is the attention of this block, with
+# fewer keys and values, from that with all: with the kept ones alone, with merged ones, and with
+# merged ones that know their sizes? And how far are the states that come back from those that went
+# in, if the kept rows are copied and if the means are?
 
 # %%
 from tokenlab.data import load_vit_photos
@@ -272,10 +272,11 @@ for n_kept in (128, 64, 26):
 # %% [markdown]
 # ## Open question (4 points)
 #
-# (a) With 128 tokens, merging without sizes is hardly better than dropping, and with sizes it is much
-# better. Why? (b) Make three tokens, a `kept` and sizes for which `np.linalg.pinv(w) @ y` and `unmerge(w, y)`
-# differ, and some for which they agree. When do they? (c) Replace k-center by random tokens in the
-# result. Which numbers get worse, which do not, and what does k-center take that chance does not?
+# (a) With 128 tokens, merging without sizes is hardly better than dropping, and with sizes it is
+# much better. Why? (b) Make three tokens, a `kept` and sizes for which `np.linalg.pinv(w) @ y` and
+# `unmerge(w, y)` differ, and some for which they agree. When do they? (c) Replace k-center by
+# random tokens in the result. Which numbers get worse, which do not, and what does k-center take
+# that chance does not?
 
 # %% [markdown]
 # *Your answer:*
