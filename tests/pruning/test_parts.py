@@ -273,6 +273,9 @@ def test_neighbours():
         around = [(row - 1, column), (row + 1, column), (row, column - 1), (row, column + 1)]
         want = sorted(4 * r + c for r, c in around if 0 <= r < 3 and 0 <= c < 4)
         assert neighbours4([place], (3, 4)).tolist() == want
+    for grid in (10, (4, 4, 1), None):
+        with pytest.raises(InvalidInput, match=r"grid is .*expected \(height, width\)"):
+            neighbours4([3], grid)
     with pytest.raises(InvalidInput, match="positions"):
         neighbours4([16], (4, 4))
 

@@ -115,7 +115,8 @@ def soft_assign(
         total = shares @ sizes
     else:
         shares = softmax(closeness / tau, axis=0)
-        step("shares", shares, "each token spreads its mass: columns sum to one", eq="P")
+        note = "each token spreads its mass: columns sum to one"
+        step("shares", shares, note, eq="P", axes=("k", "n"))
         total = shares @ sizes
         weights = shares * sizes / total[:, None]
     step("weights", weights, "each row sums to one", eq="W", axes=("k", "n"))

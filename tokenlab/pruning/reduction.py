@@ -216,10 +216,17 @@ def selection(
     )
 
 
-def checked_grid(grid: Any, n: int) -> tuple[int, int]:
+def checked_grid(grid: Any, n: int | None = None) -> tuple[int, int]:
     """Height and width, or an error that says what they do not fit."""
-    height, width = (checks.count(side, "grid") for side in grid)
-    if height * width != n:
+    try:
+        height, width = grid
+    except (TypeError, ValueError):
+        raise InvalidInput(
+            f"{public_caller()}: grid is {grid!r}; expected (height, width), how many patches a "
+            "column and a row have."
+        ) from None
+    height, width = checks.count(height, "grid"), checks.count(width, "grid")
+    if n is not None and height * width != n:
         raise ShapeError(
             f"{public_caller()}: grid is {height} x {width} = {height * width} patches, but there "
             f"are n = {n} tokens. Leave the CLS token out, or pass the right (height, width)."

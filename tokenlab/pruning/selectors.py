@@ -274,7 +274,7 @@ def neighbours4(positions: Any, grid: tuple[int, int], *, variant: str = "paper"
     """
     xp = get_xp(positions)
     positions = checks.shaped(checks.integers(positions, "positions", xp), "positions", ("k",))
-    height, width = checked_grid(grid, grid[0] * grid[1])
+    height, width = checked_grid(grid)
     n = height * width
     checks.within(positions, "positions", n, "n")
     checked_variant(variant)
