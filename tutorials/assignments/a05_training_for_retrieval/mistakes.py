@@ -41,6 +41,14 @@ def ties_to_the_higher_token(right, similarity, k_train):
     return right.token_mask(similarity[:, ::-1], k_train)[:, ::-1]
 
 
+@mistake("5.1", "ties in any order", "among equal similarities any may come first: NumPy's usual "
+         'sort does not keep their order. Sort with `kind="stable"`.')  # fmt: skip
+def ties_in_any_order(right, similarity, k_train):
+    mask = np.zeros(similarity.shape, dtype=bool)
+    np.put_along_axis(mask, np.argsort(-similarity, axis=1)[:, :k_train], True, axis=1)
+    return mask
+
+
 @mistake("5.1", "worst retrieved", "these are the least similar tokens: `argsort` sorts upwards. "
          "Sort the negated similarities.")  # fmt: skip
 def worst_retrieved(right, similarity, k_train):
