@@ -203,3 +203,14 @@ def test_hints_are_plain_data(grades):
         if grade.hint:
             assert isinstance(grade.hint, hints.Hint)
             assert all(isinstance(text, str) for text in [grade.hint.text, *grade.hint.more])
+
+
+def test_what_a_loop_at_the_top_leaves_behind_is_not_missed(tmp_path):
+    """Loops do not run, so neither may what uses their variables afterwards."""
+    folder = tiny_assignment.write(tmp_path) / "a01_tiny"
+    with (folder / "source.py").open("a", encoding="utf-8") as file:
+        file.write("\n# %%\nfor i in range(3):\n    square = i * i\nlast = square + i\n")
+    tiny = Assignment(folder)
+    job = runner.Job(tiny, tiny.tasks[0], tiny.solution, "tiny.py")
+    (grade,) = runner.grade([job], seconds=SECONDS)
+    assert grade.ok, grade.hint

@@ -66,7 +66,8 @@ def _run(tree: ast.Module, place: str, answer: Answer, own: set[str], text: str)
     """Run the statements of a cell that define something; `own` grows by what is the student's."""
     own |= {node.name for node in tree.body if isinstance(node, DEFINITIONS)}
     for node in tree.body:
-        if not isinstance(node, KEPT + KEPT_TOO):
+        if not isinstance(node, KEPT + KEPT_TOO):  # what a loop leaves behind is never made
+            own |= _names(node, ast.Store) - set(answer.module.__dict__)
             continue
         if not isinstance(node, DEFINITIONS) and _names(node, ast.Load) & own:
             own |= _names(node, ast.Store)

@@ -163,6 +163,13 @@ def ties_to_the_higher_token(right, similarity, k_prime):
     return ids, np.take_along_axis(similarity.T, ids, axis=1)
 
 
+@mistake("1.3", "ties in any order", "of equal similarities any token may come first: NumPy's usual "
+         'sort does not keep their order. Sort with `kind="stable"`.')  # fmt: skip
+def ties_in_any_order(right, similarity, k_prime):
+    ids = np.argsort(-similarity.T, axis=1)[:, :k_prime]
+    return ids, np.take_along_axis(similarity.T, ids, axis=1)
+
+
 def with_hits(right, ids, sims, token_to_doc, start, keep):
     """The same table filled in another way."""
     candidates = np.unique(token_to_doc[ids])
