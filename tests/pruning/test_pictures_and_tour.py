@@ -101,7 +101,7 @@ def test_rules_on_the_photos_keep_what_was_asked_for():
         for share in part.SHARES:
             reduction = rule.reduce(1, share)
             assert len(reduction.kept) == int(256 * share + 0.5), rule.name
-            assert 0 < part._fidelity(1, reduction) <= 1.000001
+            assert 0 < part.fidelity(1, reduction) <= 1.000001
 
 
 def test_random_is_first_so_that_others_can_be_compared_with_it():

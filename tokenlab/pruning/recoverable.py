@@ -58,7 +58,7 @@ from tokenlab.arrays import get_xp
 from tokenlab.errors import InvalidInput, ShapeError
 from tokenlab.numerics import topk, unit
 from tokenlab.pruning.mergers import mean_keys
-from tokenlab.pruning.reduction import Reduction, Sparse, selection
+from tokenlab.pruning.reduction import Reduction, Sparse, rounded_down, selection
 from tokenlab.pruning.scores import checked_scores, lof_ratio
 from tokenlab.steps import step
 
@@ -116,14 +116,15 @@ def reduce(
     step("visual scores", visual, "what the image looks at", eq="v", axes=("n",))
     step("text scores", text, "what the question is like", eq="t", axes=("n",))
     role = xp.full(n, len(ROLES), dtype=xp.int64)
-    n_visual = max(1, _share(n, lof_ratio(visual, n_neighbors)))  # (1)
+    n_visual = max(1, rounded_down(n * lof_ratio(visual, n_neighbors)))  # (1)
     role[topk(visual, n_visual).ids] = 0
     hidden = xp.where(role == 0, text.min(), text)
-    n_text = _share(n - n_visual, lof_ratio(hidden, n_neighbors))  # (1)
+    n_text = rounded_down((n - n_visual) * lof_ratio(hidden, n_neighbors))  # (1)
     if n_text:
         role[topk(xp.where(role == 0, -xp.inf, text), n_text).ids] = 1
     rest = xp.nonzero(role == len(ROLES))[0].astype(xp.int64)
-    n_centres = _share(len(rest), lof_ratio(visual[rest], rest_neighbors)) if len(rest) else 0
+    outlying = lof_ratio(visual[rest], rest_neighbors) if len(rest) else 0
+    n_centres = rounded_down(len(rest) * outlying)  # (1)
     if n_centres:
         role[rest[topk(visual[rest], n_centres).ids]] = 2
     kept = xp.nonzero(role < len(ROLES))[0].astype(xp.int64)
@@ -134,11 +135,6 @@ def reduce(
     if len(merged) == 0:
         return chosen
     return _merged(chosen, merged, rest, (visual, text, unit(keys)), members)
-
-
-def _share(n: int, rho: float) -> int:
-    """Equation (1): rounded down, but 49 * (1 / 49), a little less than 1, is 1."""
-    return int(n * rho + 1e-9)
 
 
 def _merged(

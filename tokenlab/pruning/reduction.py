@@ -4,6 +4,7 @@ Every pruning and merging rule of this family returns a `Reduction`. It says $Y 
 of $X$ the rows of $Y$ come from. Pruning has one 1 in each row of $W$, merging several entries.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -248,6 +249,11 @@ def checked_size(size: Any, n: int, like: Any) -> Any:
             "since every token stands for something."
         )
     return size.astype(like.dtype, copy=False)
+
+
+def rounded_down(exact: float) -> int:
+    """A share of tokens, rounded down: 0.29 * 100, a little less than 29, is 29."""
+    return math.floor(exact + 1e-9)
 
 
 @accelerated(

@@ -16,7 +16,7 @@ from tokenlab.arrays import get_xp
 from tokenlab.engine import accelerated
 from tokenlab.errors import InvalidInput, public_caller
 from tokenlab.numerics import topk, unit
-from tokenlab.pruning.reduction import checked_grid
+from tokenlab.pruning.reduction import checked_grid, rounded_down
 from tokenlab.pruning.scores import checked_scores
 from tokenlab.steps import step
 
@@ -71,7 +71,7 @@ def budget(k: int | float, n: int, *, rounding: str = "half_up") -> int:
         exact = float(k) * n
         rounded = {
             "half_up": math.floor(exact + 0.5),
-            "down": math.floor(exact + 1e-9),  # 0.29 * 100 is a little less than 29
+            "down": rounded_down(exact),
             "up": math.ceil(exact - 1e-9),
         }
         k = max(1, rounded[rounding])

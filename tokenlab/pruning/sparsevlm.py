@@ -42,7 +42,7 @@ from tokenlab.arrays import get_xp
 from tokenlab.errors import InvalidInput, ShapeError
 from tokenlab.numerics import softmax, topk
 from tokenlab.pruning.mergers import density_clusters, group_means
-from tokenlab.pruning.reduction import Reduction, selection
+from tokenlab.pruning.reduction import Reduction, rounded_down, selection
 from tokenlab.pruning.selectors import budget
 from tokenlab.steps import step
 
@@ -110,7 +110,7 @@ def reduce(
     step("scores", scores, "what the raters attend to", eq="(2)", axes=("n",))
     ranked = topk(scores, n).ids
     k = budget(k, n, rounding=rounding)
-    recycled = ranked[k : k + int(recycle * (n - k) + 1e-9)]  # 0.29 * 100 is less than 29
+    recycled = ranked[k : k + rounded_down(recycle * (n - k))]
     if len(recycled) == 0:
         reduction = selection(ranked[:k], n, roles=xp.zeros(k, dtype=xp.int64), role_names=ROLES)
     else:

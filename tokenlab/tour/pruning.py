@@ -78,7 +78,7 @@ def _print_table() -> None:
         rows.append((rule.name, *cells, *_cost(rule)))
     print("\nFidelity, mean / worst photo; ▼ is a mean below that of random")
     table(("rule", *(f"{s:.0%} kept" for s in SHARES), "own Mmac", "own time"), rows)
-    full, pruned = _total(256), _total(round(256 * DRAWN))
+    full, pruned = model_multiply_adds(256), model_multiply_adds(round(256 * DRAWN))
     print()
     paragraph(
         f"""Random is the mean and the worst of {rules()[0].draws} draws. The model takes
@@ -121,7 +121,7 @@ def _print_trials() -> None:
 
 def _print_recoverable() -> None:
     found = [keep_recoverable(i) for i in range(4)]
-    scores = [_fidelity(i, reduction) for i, reduction in enumerate(found)]
+    scores = [fidelity(i, reduction) for i, reduction in enumerate(found)]
     print()
     paragraph(
         f"""Recoverable Compression takes no budget. Without a question it finds
@@ -247,17 +247,19 @@ def _share(k: int) -> float:
 
 def _fidelities(rule: Rule, i: int, share: float) -> list[float]:
     if rule.draws == 1:
-        return [_fidelity(i, rule.reduce(i, share))]
-    return [_fidelity(i, random_tokens(i, share, seed)) for seed in range(rule.draws)]
+        return [fidelity(i, rule.reduce(i, share))]
+    return [fidelity(i, random_tokens(i, share, seed)) for seed in range(rule.draws)]
 
 
-def _fidelity(i: int, reduction: Reduction) -> float:
+def fidelity(i: int, reduction: Reduction) -> float:
+    """How near the final CLS state of photo `i` comes to that of all patches."""
     if reduction.transform is None:
         return load_vit_photos().fidelity(i, reduction.kept)
     return load_vit_photos().fidelity(i, reduction.matrix(), size=reduction.size)
 
 
-def _total(k: int) -> int:
+def model_multiply_adds(k: int) -> int:
+    """What the model takes when `k` patches go on after block 6."""
     counts = [257] * BLOCK + [k + 1] * (BLOCKS - BLOCK)
     return flops.multiply_adds(counts, d=D, hidden=HIDDEN, gated=False)
 

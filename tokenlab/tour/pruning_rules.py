@@ -28,6 +28,7 @@ from tokenlab.quantization import kmeans
 
 BLOCK = 6  # states are those after this block; rules may look at it and at earlier ones
 DRAWS = 10  # of the random rule
+WIDTH, KEY_WIDTH = 384, 64  # of states, and of the mean of the heads' keys
 
 
 class Rule(NamedTuple):
@@ -35,26 +36,13 @@ class Rule(NamedTuple):
 
     name: str
     reduce: Callable[[int, float], Reduction]
-    selection: str = "scores"  # what `flops.selection_multiply_adds` calls it
     draws: int = 1
-    width: int = 384  # of what is compared
+    # What choosing `k` patches of photo `i` takes, as far as products go; reading scores is free.
+    cost: Callable[[int, int], int] = lambda i, k: 0
 
     def multiply_adds(self, i: int, share: float) -> int:
-        """What choosing takes on photo `i`, as far as products go."""
-        k = budget(share, 256)
-        once = selection_multiply_adds(self.selection, 256, k, self.width)
-        if self.name == "TransPrune, TTV":  # two lengths and a cosine, of two modules
-            return 2 * 3 * 256 * self.width
-        if self.name == "DivPrune":  # all pairs for the first token, then a greedy choice
-            return once + selection_multiply_adds("k_center", 256, k, self.width)
-        if self.name == "VisionZip":  # every other token against the contextual ones
-            return (256 - k) * contextual_tokens(k) * self.width
-        if self.name == "ToMe":
-            sizes = tome_sizes(k)[:-1]
-            return sum(selection_multiply_adds(self.selection, n, k, self.width) for n in sizes)
-        if self.name == "k-means":  # seeds, the first assignment, and every pass
-            return once * (1 + len(kmeans.fit(hidden(i), k, rng=0).history))
-        return once
+        """What choosing a share of photo `i` takes."""
+        return self.cost(i, budget(share, 256))
 
 
 def rules() -> list[Rule]:
@@ -68,15 +56,46 @@ def rules() -> list[Rule]:
         Rule("EViT", keep_evit),
         Rule("FastV", keep_fastv),
         Rule("HiPrune", keep_hiprune),
-        Rule("TransPrune, TTV", keep_transprune),
-        Rule("DivPrune", keep_divprune, "pairs"),
-        Rule("ToDRE 1, k-center", lambda i, k: keep_todre(i, k, 1), "k_center"),
-        Rule("ToDRE 2, max-sum", lambda i, k: keep_todre(i, k, 2), "max_sum"),
-        Rule("VisionZip", keep_visionzip, width=64),
-        Rule("ToMe", keep_tome, "bipartite", width=64),
-        Rule("k-means", lambda i, k: clusters.reduce(hidden(i), k=k, rng=0), "k_center"),
-        Rule("many-to-many (ours)", keep_transform, "k_center", width=64),
+        Rule("TransPrune, TTV", keep_transprune, cost=transprune_cost),
+        Rule("DivPrune", keep_divprune, cost=divprune_cost),
+        Rule("ToDRE 1, k-center", lambda i, k: keep_todre(i, k, 1), cost=compared("k_center")),
+        Rule("ToDRE 2, max-sum", lambda i, k: keep_todre(i, k, 2), cost=compared("max_sum")),
+        Rule("VisionZip", keep_visionzip, cost=visionzip_cost),
+        Rule("ToMe", keep_tome, cost=tome_cost),
+        Rule("k-means", lambda i, k: clusters.reduce(hidden(i), k=k, rng=0), cost=k_means_cost),
+        Rule("many-to-many (ours)", keep_transform, cost=compared("k_center", KEY_WIDTH)),
     ]
+
+
+def compared(how: str, width: int = WIDTH) -> Callable[[int, int], int]:
+    """The cost of one comparison of tokens, as `flops.selection_multiply_adds` calls it."""
+    return lambda i, k: selection_multiply_adds(how, 256, k, width)
+
+
+def transprune_cost(i: int, k: int) -> int:
+    """Two lengths and a cosine, of two modules."""
+    return 2 * 3 * 256 * WIDTH
+
+
+def divprune_cost(i: int, k: int) -> int:
+    """All pairs for the first token, then a greedy choice."""
+    return compared("pairs")(i, k) + compared("k_center")(i, k)
+
+
+def visionzip_cost(i: int, k: int) -> int:
+    """Every other token against the contextual ones."""
+    return (256 - k) * contextual_tokens(k) * KEY_WIDTH
+
+
+def tome_cost(i: int, k: int) -> int:
+    """A match in every step."""
+    sizes = tome_sizes(k)[:-1]
+    return sum(selection_multiply_adds("bipartite", n, k, KEY_WIDTH) for n in sizes)
+
+
+def k_means_cost(i: int, k: int) -> int:
+    """Seeds, the first assignment, and every pass."""
+    return compared("k_center")(i, k) * (1 + len(kmeans.fit(hidden(i), k, rng=0).history))
 
 
 def random_tokens(i: int, k: float, seed: int) -> Reduction:

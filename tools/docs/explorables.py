@@ -246,7 +246,7 @@ def pruning() -> tuple[dict[str, Any], str]:
         "grid": photos.grid,
         "kept": KEPT,
         "draws": every[0].draws,
-        "model": [tour._total(k) for k in KEPT],
+        "model": [tour.model_multiply_adds(k) for k in KEPT],
         "rules": found,
     }, table_page("Fidelity of every rule at every budget", text, header, rows)
 
@@ -257,12 +257,12 @@ def _kept(rule: Rule, i: int, share: float) -> dict[str, Any]:
     mask = reduction.mask(load_vit_photos().grid).ravel()
     entry: dict[str, Any] = {
         "kept": "".join("01"[x] for x in mask.tolist()),
-        "fidelity": _short(tour._fidelity(i, reduction), 4),
+        "fidelity": _short(tour.fidelity(i, reduction), 4),
         "choosing": rule.multiply_adds(i, share),
     }
     draws = [entry["fidelity"]]
     if rule.draws > 1:
-        draws = [tour._fidelity(i, random_tokens(i, share, seed)) for seed in range(rule.draws)]
+        draws = [tour.fidelity(i, random_tokens(i, share, seed)) for seed in range(rule.draws)]
         entry |= {"low": _short(min(draws), 4), "high": _short(max(draws), 4)}
     entry["mean"] = _short(np.mean(draws), 4)
     if reduction.transform is not None:
