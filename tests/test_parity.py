@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from cases import PARITY
+from cores import share_among
 from discover import modules
 
 from tokenlab import engine
@@ -25,8 +26,12 @@ def test_something_is_accelerated():
     assert engine.REGISTRY
 
 
+@pytest.mark.parametrize("cores", [1, 3])
 @pytest.mark.parametrize("name", sorted(engine.REGISTRY))
-def test_twin_agrees_with_its_reference(name):
+def test_twin_agrees_with_its_reference(name, cores, monkeypatch):
+    if cores > 1:
+        pytest.importorskip("threadpoolctl")
+    share_among(monkeypatch, cores)
     assert name in PARITY, f"register inputs for {name} in tests/cases.py with @parity"
     function = engine.REGISTRY[name]
     n = 0

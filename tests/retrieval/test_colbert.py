@@ -6,6 +6,7 @@ import numpy as np
 import oracles
 import pytest
 import strategies as own
+from cores import share_among
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -87,11 +88,13 @@ def test_the_block_size_changes_nothing(c, block):
 
 
 @own.quick
-@given(own.collections(), st.integers(1, 5))
-def test_the_block_size_of_the_twin_changes_nothing(c, rows):
+@given(own.collections(), st.integers(1, 5), st.integers(1, 3))
+def test_the_block_size_and_the_cores_of_the_twin_change_nothing(c, rows, cores):
     kernels = pytest.importorskip("tokenlab.kernels.retrieval")
+    pytest.importorskip("threadpoolctl")
     query, _ = c.arrays()
     with pytest.MonkeyPatch.context() as patch, use_engine("numba"):
+        share_among(patch, cores)
         patch.setattr(kernels, "BLOCK_BYTES", 1)
         patch.setattr(kernels, "FEWEST_ROWS", rows)
         scores = maxsim(query, c.index())

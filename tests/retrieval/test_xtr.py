@@ -9,6 +9,7 @@ import numpy as np
 import oracles
 import pytest
 import strategies as own
+from cores import share_among
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -130,14 +131,16 @@ def test_the_block_size_changes_nothing(c, k, block):
 
 
 @own.quick
-@given(own.with_tokens(), ks, st.integers(1, 5), st.integers(1, 3), st.data())
-def test_the_twin_is_exact_whatever_it_guesses_and_however_it_cuts(c, k, rows, spare, data):
+@given(own.with_tokens(), ks, st.integers(1, 5), st.integers(1, 3), st.integers(1, 3), st.data())
+def test_the_twin_is_exact_whatever_it_guesses_and_however_it_cuts(c, k, rows, spare, cores, data):
     """A guess is only ever about speed: too high, too low, of one query token or of none."""
     kernels = pytest.importorskip("tokenlab.kernels.retrieval")
     guess = st.sampled_from([math.nan, -math.inf, math.inf, -5.0, -1.0, 0.0, 1.0, 3.0, 6.0])
     n_q = len(c.query)
     guesses = np.array(data.draw(st.lists(guess, min_size=n_q, max_size=n_q)))
+    pytest.importorskip("threadpoolctl")
     with pytest.MonkeyPatch.context() as patch, use_engine("numba"):
+        share_among(patch, cores)
         patch.setattr(kernels, "BLOCK_BYTES", 1)
         patch.setattr(kernels, "FEWEST_ROWS", rows)
         patch.setattr(kernels, "FEWEST_SPARE", spare)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tokenlab.kernels import njit
+from tokenlab.kernels.threads import shares
 
 LOG2E = np.float32(1.4426950408889634)
 NO_MAXIMUM = 30  # powers of two from 2^-60 to 1 keep all their digits without a running maximum
@@ -39,28 +40,45 @@ def running_softmax(q: Any, k: Any, v: Any, mask: Any, causal: bool, block: int)
         from tokenlab.attention.softmax import running_softmax as readable
 
         return readable.reference(q, k, v, mask, causal, block)  # type: ignore[attr-defined]
-    y = np.zeros((*q.shape[:-1], v.shape[-1]), np.float32)
-    for head in np.ndindex(q.shape[:-2]):
-        hidden = None if mask is None else ~mask[head]
-        _one_head(q[head], k[head], v[head], hidden, causal, block, y[head])
+    n_q, y = q.shape[-2], np.zeros((*q.shape[:-1], v.shape[-1]), np.float32)
+    heads = list(np.ndindex(q.shape[:-2]))
+
+    def share(first: int, last: int) -> None:
+        while first < last:
+            head, row = heads[first // n_q], first % n_q
+            rows = slice(row, min(n_q, row + last - first))
+            hidden = None if mask is None else ~mask[head]
+            _rows_of_head(q[head], k[head], v[head], hidden, causal, block, rows, y[head])
+            first += rows.stop - row
+
+    n = len(heads) * n_q
+    with shares(n, 2 * k.shape[-2] * (q.shape[-1] + v.shape[-1])) as cores:
+        pieces = 4 if causal else 1  # later rows cost more: whoever is done takes the next piece
+        cores.run(share, np.linspace(0, n, pieces * (len(cores.bounds) - 1) + 1, dtype=int))
     return y
 
 
-def _one_head(q: Any, k: Any, v: Any, hidden: Any, causal: bool, block: int, y: Any) -> None:
-    """Write the output of one head to `y`, which holds zeros."""
-    n_q, n, lowest = len(q), len(k), np.finfo(np.float32).min / 4
-    q = q * (LOG2E * np.float32(q.shape[-1] ** -0.5))  # exponentials become powers of two
+def _rows_of_head(
+    q: Any, k: Any, v: Any, hidden: Any, causal: bool, block: int, part: slice, y: Any
+) -> None:
+    """Write the output of some rows of one head to `y`, which holds zeros there."""
+    n, lowest = len(k), np.finfo(np.float32).min / 4
+    q = q[part] * (LOG2E * np.float32(q.shape[-1] ** -0.5))  # exponentials become powers of two
     reach = _lengths(q) * _lengths(k).max()  # no exponent is larger in size
-    buffer = np.empty(min(block, n_q) * min(block, n), np.float32)
-    for first in range(0, n_q, block):
-        rows = slice(first, min(first + block, n_q))
-        size, out = rows.stop - first, y[rows]
-        total, flat = np.zeros(size, np.float32), bool(reach[rows].max() <= NO_MAXIMUM)
-        top = reach[rows] if flat else np.full(size, lowest, np.float32)
+    buffer = np.empty(min(block, len(q)) * min(block, n), np.float32)
+    for first in range(part.start, part.stop, block):
+        rows = slice(first, min(first + block, part.stop))
+        own, size, out = (
+            slice(first - part.start, rows.stop - part.start),
+            rows.stop - first,
+            y[rows],
+        )
+        total, flat = np.zeros(size, np.float32), bool(reach[own].max() <= NO_MAXIMUM)
+        top = reach[own] if flat else np.full(size, lowest, np.float32)
         for start in range(0, min(rows.stop, n) if causal else n, block):
             keys = slice(start, min(start + block, n))
             width = keys.stop - start
-            s = np.matmul(q[rows], k[keys].T, out=buffer[: size * width].reshape(size, width))
+            s = np.matmul(q[own], k[keys].T, out=buffer[: size * width].reshape(size, width))
             if hidden is not None:
                 s[:, hidden[keys]] = lowest
             if causal and keys.stop > first:

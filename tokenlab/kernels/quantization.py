@@ -1,26 +1,19 @@
 """Twins of k-means: the nearest code, the sums of each code's rows, and the greedy start.
 
-The products of all rows with all codes are never held at once. NumPy multiplies the codes with one
-block of rows, on as many threads as its BLAS uses, and a loop on one thread reads the block while
-it is in the cache. Codes lie along the first axis of a block: the loop then compares the same code
-for many rows side by side, which is what SIMD can do, and searches no row from end to end.
-
-Large blocks are for several threads: they wait for each other at the end of every product, and on a
-busy machine such a wait can cost a time slice of the scheduler. One thread is faster with small
-blocks, which stay closer in the cache.
+The products of all rows with all codes are never held at once. Each core takes a share of the rows;
+NumPy multiplies the codes with one block of them, and a loop reads the block while it is in the
+cache. Codes lie along the first axis of a block: the loop then compares the same code for many rows
+side by side, which is what SIMD can do, and searches no row from end to end.
 """
 
-import os
 from typing import Any
 
 import numpy as np
 
 from tokenlab.kernels import njit
+from tokenlab.kernels.threads import shares
 
-ONE_THREAD = os.cpu_count() == 1 or "1" in map(
-    os.environ.get, ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
-)
-BLOCK_BYTES = 1 << (22 if ONE_THREAD else 24)  # products held at once
+BLOCK_BYTES = 1 << 22  # products held at once by each core
 FEWEST_ROWS = 128  # a thinner product is slow
 GROUP = 8  # codes that are compared before the best so far is looked at
 
@@ -29,13 +22,26 @@ def nearest(x: Any, codebook: Any) -> tuple[Any, Any]:
     """Twin of `tokenlab.quantization.codebook.nearest`."""
     from tokenlab.quantization.codebook import relative
 
-    shifted, half = relative(codebook)
-    spare = -len(codebook) % GROUP  # fill up the last group with codes that nothing is near to
-    shifted = np.concatenate([shifted, np.zeros((spare, x.shape[1]), x.dtype)])
-    half = np.concatenate([half, np.full(spare, np.inf, x.dtype)])
+    codes, distances = np.empty(len(x), np.int64), np.empty(len(x), x.dtype)
+    with shares(len(x), 2 * codebook.size) as cores:
+        shifted, half = relative(codebook)
+        spare = -len(codebook) % GROUP  # fill up the last group with codes that nothing is near to
+        shifted = np.concatenate([shifted, np.zeros((spare, x.shape[1]), x.dtype)])
+        half = np.concatenate([half, np.full(spare, np.inf, x.dtype)])
+
+        def share(first: int, last: int) -> None:
+            rows = slice(first, last)
+            _nearest(x[rows], shifted, half, codes[rows])
+            _distances(x[rows], codebook, codes[rows], distances[rows])
+
+        cores.run(share)
+    return codes, distances
+
+
+def _nearest(x: Any, shifted: Any, half: Any, codes: Any) -> None:
+    """Write the nearest code of each row, block after block."""
     rows = max(FEWEST_ROWS, BLOCK_BYTES // (x.itemsize * len(shifted)))
     buffer = np.empty((len(shifted), min(rows, len(x))), x.dtype)
-    codes, distances = np.empty(len(x), np.int64), np.empty(len(x), x.dtype)
     best, group = np.empty(buffer.shape[1], x.dtype), np.empty(buffer.shape[1], np.int32)
     for first in range(0, len(x), rows):
         block = x[first : first + rows]
@@ -43,8 +49,6 @@ def nearest(x: Any, codebook: Any) -> tuple[Any, Any]:
             buffer = buffer.reshape(-1)[: len(shifted) * len(block)].reshape(-1, len(block))
         product = np.matmul(shifted, block.T, out=buffer)
         _closest(product, half, best, group, codes[first : first + rows])
-        _distances(block, codebook, codes[first : first + rows], distances[first : first + rows])
-    return codes, distances
 
 
 @njit

@@ -1,13 +1,8 @@
 """Twins of token retrieval: MaxSim, the nearest tokens of a query, and the sums of XTR.
 
-The similarities of all tokens with all query tokens are never held at once. NumPy multiplies one
-block of tokens with the query, on as many threads as its BLAS uses, and a loop on one thread then
-reads the block while it is still in the cache. The loop is a small part of the product's time, and
-two pools of threads that take turns on small blocks slow each other down.
-
-Blocks could be much smaller: one thread is as fast with half a mebibyte. But the threads of
-a product wait for each other at its end, and on a busy machine each such wait can cost a time slice
-of the scheduler. A few large blocks lose three times less to that than many small ones.
+The similarities of all tokens with all query tokens are never held at once. Each core takes a share
+of the tokens; NumPy multiplies one block of them with the query, and a loop reads the block while
+it is still in the cache.
 """
 
 from collections.abc import Iterator
@@ -16,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from tokenlab.kernels import njit
+from tokenlab.kernels.threads import Shares, shares
 
-BLOCK_BYTES = 1 << 22  # similarities held at once
+BLOCK_BYTES = 1 << 21  # similarities held at once by each core
 FEWEST_ROWS = 128  # a thinner product is slow; the block is then no larger than the query itself
 FEWEST_SPARE = 256  # room in a shortlist beyond k, so that a small k is not cut all the time
 
@@ -27,14 +23,13 @@ def block_rows(n_q: int, dtype: Any) -> int:
     return max(FEWEST_ROWS, BLOCK_BYTES // (dtype.itemsize * max(1, n_q)))
 
 
-def similarity_blocks(query: Any, tokens: Any) -> Iterator[tuple[int, Any]]:
+def similarity_blocks(query: Any, tokens: Any, start: int, stop: int) -> Iterator[tuple[int, Any]]:
     """Yield the first token of each block and its similarities `(rows, n_q)`, in one buffer."""
     dtype = np.result_type(query, tokens)
     rows = block_rows(len(query), dtype)
-    buffer = np.empty((min(rows, len(tokens)), len(query)), dtype)
-    tokens = np.asarray(tokens)  # slices of a memory map are slower than those of a plain array
-    for first in range(0, len(tokens), rows):
-        block = tokens[first : first + rows]
+    buffer = np.empty((min(rows, stop - start), len(query)), dtype)
+    for first in range(start, stop, rows):
+        block = tokens[first : min(first + rows, stop)]
         # This way round is faster than query @ block.T, and a token's similarities lie together.
         yield first, np.matmul(block, query.T, out=buffer[: len(block)])
 
@@ -43,10 +38,15 @@ def maxsim_scores(query: Any, query_offsets: Any, tokens: Any, offsets: Any) -> 
     """Twin of `tokenlab.retrieval.colbert.maxsim_scores`."""
     dtype = np.result_type(query, tokens)
     scores = np.full((len(query_offsets) - 1, len(offsets) - 1), -np.inf, dtype)
-    best = np.full(len(query), -np.inf, dtype)
-    doc = 0
-    for first, similarity in similarity_blocks(query, tokens):
-        doc = _fold(similarity, first, offsets, query_offsets, doc, best, scores)
+    tokens = np.asarray(tokens)  # slices of a memory map are slower than those of a plain array
+
+    def share(doc: int, last: int) -> None:
+        best = np.full(len(query), -np.inf, dtype)
+        for first, similarity in similarity_blocks(query, tokens, offsets[doc], offsets[last]):
+            doc = _fold(similarity, first, offsets, query_offsets, doc, best, scores)
+
+    with shares(len(tokens), 2 * query.size) as cores:
+        cores.run(share, np.searchsorted(offsets, cores.bounds))
     return scores
 
 
@@ -89,14 +89,20 @@ def _raise_to(best, rows):  # type: ignore[no-untyped-def]
 
 def nearest_tokens(query: Any, tokens: Any, k: int) -> tuple[Any, Any]:
     """Twin of `tokenlab.retrieval.xtr.nearest_tokens`."""
-    ids, sims, found = _shortlists(query, tokens, k, _guess(query, tokens, k))
-    missed = np.flatnonzero(found < k)
-    if missed.size:  # the guess was too high: once more, without one
-        no_guess = np.full(missed.size, np.nan, sims.dtype)
-        ids[missed], sims[missed], _ = _shortlists(query[missed], tokens, k, no_guess)
-    order = np.argsort(-sims, axis=1)  # several times as fast as the stable sort
-    _settle_ties(order, sims)
-    return np.take_along_axis(ids, order, axis=1), np.take_along_axis(sims, order, axis=1)
+    tokens = np.asarray(tokens)  # slices of a memory map are slower than those of a plain array
+    with shares(len(tokens), 2 * query.size) as cores:
+        ids, sims, found = _shortlists(query, tokens, k, _guess(query, tokens, k), cores)
+        missed = np.flatnonzero(found < k)
+        if missed.size:  # the guess was too high: once more, without one
+            no_guess = np.full(missed.size, np.nan, sims.dtype)
+            again = _shortlists(query[missed], tokens, k, no_guess, cores)
+            ids[missed], sims[missed], _ = again
+
+        def sort(first: int, last: int) -> tuple[Any, Any]:
+            return _sorted(ids[first:last], sims[first:last])
+
+        parts = cores.run(sort, np.linspace(0, len(query), len(cores.bounds), dtype=int))
+    return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
 
 
 def _guess(query: Any, tokens: Any, k: int) -> Any:
@@ -116,8 +122,26 @@ def _guess(query: Any, tokens: Any, k: int) -> Any:
     return np.nextafter(reached, dtype.type(-np.inf))  # equal ones must pass, too
 
 
-def _shortlists(query: Any, tokens: Any, k: int, thresholds: Any) -> tuple[Any, Any, Any]:
-    """The k best tokens of each query token among those above its threshold, in order of ids.
+def _shortlists(
+    query: Any, tokens: Any, k: int, thresholds: Any, cores: Shares
+) -> tuple[Any, Any, Any]:
+    """The k best tokens of each query token among those above its threshold, in order of ids."""
+
+    def share(first: int, last: int) -> tuple[Any, Any, Any]:
+        return _shortlists_of(query, tokens, first, last, k, thresholds)
+
+    (ids, sims, fill), *others = cores.run(share)
+    for more in others:
+        _append(ids, sims, fill, *more)
+        if fill.max() > k:
+            _cut(ids, sims, fill, k)
+    return ids[:, :k], sims[:, :k], fill
+
+
+def _shortlists_of(
+    query: Any, tokens: Any, start: int, stop: int, k: int, thresholds: Any
+) -> tuple[Any, Any, Any]:
+    """The shortlists of one share of the tokens.
 
     A shortlist takes the tokens that beat the k-th best so far, and when it is full, it is cut down
     to its k best. Tokens come in order of their ids, so that one which only equals the k-th best
@@ -128,7 +152,7 @@ def _shortlists(query: Any, tokens: Any, k: int, thresholds: Any) -> tuple[Any, 
     ids = np.empty((n_q, capacity), np.int64)
     sims = np.empty((n_q, capacity), dtype)
     fill = np.zeros(n_q, np.int64)
-    for first, similarity in similarity_blocks(query, tokens):
+    for first, similarity in similarity_blocks(query, tokens, start, stop):
         row = 0
         while row < len(similarity):
             if fill.max() == capacity:
@@ -136,8 +160,18 @@ def _shortlists(query: Any, tokens: Any, k: int, thresholds: Any) -> tuple[Any, 
                 # list that ends short is collected again.
                 thresholds = np.fmax(thresholds, _cut(ids, sims, fill, k))
             row = _collect(similarity, row, first, thresholds, ids, sims, fill)
-    _cut(ids, sims, fill, k)
-    return ids[:, :k], sims[:, :k], fill
+    if fill.max() > k:
+        _cut(ids, sims, fill, k)
+    return ids, sims, fill
+
+
+@njit
+def _append(ids, sims, fill, more_ids, more_sims, more):  # type: ignore[no-untyped-def]
+    """Add the shortlists of one share to those of the shares before it; each holds k at most."""
+    for v in range(len(ids)):
+        for i in range(more[v]):
+            ids[v, fill[v]], sims[v, fill[v]] = more_ids[v, i], more_sims[v, i]
+            fill[v] += 1
 
 
 @njit
@@ -195,6 +229,13 @@ def _keep_best(ids, sims, fill, kth, k):  # type: ignore[no-untyped-def]
             equals -= equal
             kept += equal | (sim > kth[v])
         fill[v] = kept
+
+
+def _sorted(ids: Any, sims: Any) -> tuple[Any, Any]:
+    """Each shortlist by falling similarity."""
+    order = np.argsort(-sims, axis=1)  # several times as fast as the stable sort
+    _settle_ties(order, sims)
+    return np.take_along_axis(ids, order, axis=1), np.take_along_axis(sims, order, axis=1)
 
 
 @njit

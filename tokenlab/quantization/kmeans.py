@@ -36,8 +36,8 @@ Differs from the paper
 Cost
 ----
 One iteration is one product of $2\,n\,d\,n_{codes}$ operations; everything else is $O(nd + n\,
-n_{codes})$. Memory beyond the rows: one block of products, 16 MiB unless there are very many
-codes. `spherical` copies the rows.
+n_{codes})$. Memory beyond the rows: one block of products on each core, 4 MiB unless there are very
+many codes. `spherical` copies the rows.
 
 Example
 -------
