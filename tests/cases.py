@@ -425,6 +425,19 @@ def _code_orders():
                     yield filled, share, order, mapping
 
 
+@parity("logits.normalised")
+def _():
+    for n, n_codes in ((1, 1), (3, 40), (0, 5), (2, 1000)):
+        for size in (1.0, 30.0):
+            logits, prior = size * random(n, n_codes), np.log(1 + abs(random(n_codes, seed=1)))
+            yield logits, prior
+            yield logits.astype(np.float64), prior.astype(np.float64)
+            prior[1:] = np.where(np.arange(1, n_codes) % 3, prior[1:], -np.inf)  # empty codes
+            yield logits, prior
+    for size in (1e4, 1e8):  # a prior is rounded away when it is added to such logits
+        yield size * random(3, 40), np.log(1 + abs(random(40, seed=1)))
+
+
 @parity("logits.expand_codes")
 def _():
     for scores, share, _, mapping in _code_orders():

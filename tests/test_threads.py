@@ -59,10 +59,10 @@ def test_too_few_rows_to_share_stay_on_this_thread(n):
 
 
 def test_little_work_stays_on_this_thread(monkeypatch):
-    monkeypatch.setattr(threads, "SMALLEST", 1e8)
-    with threads.shares(1000, 1e5) as cores:
+    monkeypatch.setattr(threads, "SMALLEST", 1e10)
+    with threads.shares(1000, 1.9e7) as cores:
         assert len(cores.run(lambda *pair: pair)) == 1
-    with threads.shares(1000, 2e5) as cores:
+    with threads.shares(1000, 2e7) as cores:
         assert len(cores.run(lambda *pair: pair)) == 2
 
 

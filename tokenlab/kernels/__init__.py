@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 
 import numba
 
-__all__ = ["njit"]
+__all__ = ["njit", "njit_in_order"]
 
 # Numba's full fastmath also assumes that no NaN and no infinity exists, and then a test for one
 # is compiled away. These four only let the compiler re-order and fuse arithmetic.
@@ -25,7 +25,16 @@ def njit(function: F) -> F:
     Where neither the package's folder nor the user's cache folder can be written, Numba refuses to
     decorate a cached function; such a function is compiled afresh in every process instead.
     """
-    options: dict[str, Any] = {"nogil": True, "fastmath": FASTMATH}
+    return _compiled(function, FASTMATH)
+
+
+def njit_in_order(function: F) -> F:
+    """The same for a loop whose rounding matters: sums and differences are taken as written."""
+    return _compiled(function, False)
+
+
+def _compiled(function: F, fastmath: Any) -> F:
+    options: dict[str, Any] = {"nogil": True, "fastmath": fastmath}
     try:
         compiled = numba.njit(cache=True, **options)(function)
     except RuntimeError:  # "cannot cache function: no locator available"

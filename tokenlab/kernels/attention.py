@@ -1,9 +1,7 @@
 """Twins of attention: exponentials that are taken while a block of products is in the cache.
 
-NumPy multiplies, on as many threads as its BLAS uses. Exponentials and their sums then cost two
-short loops over a run of numbers, on one thread. The exponential is a polynomial that the compiler
-turns into vector instructions; the one of the C library, which Numba would call number by number,
-is slower than NumPy's. It is made for float32: float64 goes back to the readable functions.
+NumPy multiplies; exponentials and their sums then cost two short loops over a run of numbers.
+float64 goes back to the readable functions.
 """
 
 from typing import Any
@@ -11,14 +9,10 @@ from typing import Any
 import numpy as np
 
 from tokenlab.kernels import njit
+from tokenlab.kernels.exponential import LOG2E, ONE, ZERO, exp2_run, exp_all
 from tokenlab.kernels.threads import shares
 
-LOG2E = np.float32(1.4426950408889634)
 NO_MAXIMUM = 30  # powers of two from 2^-60 to 1 keep all their digits without a running maximum
-RUN = 512  # numbers that one pair of loops takes together: they stay in the first cache
-# 2^f = 1 + C1 f + ... + C6 f^6 for f in [0, 1), fitted to a relative error of 2e-9.
-C1, C2, C3 = np.float32(0.6931470632553101), np.float32(0.2402293086051941), np.float32(0.055485278)
-C4, C5, C6 = np.float32(0.00967545248568), np.float32(0.00124678411521), np.float32(0.000216129323)
 
 
 def exp_product(x: Any, x_half: Any, y: Any, y_half: Any) -> Any:
@@ -30,7 +24,7 @@ def exp_product(x: Any, x_half: Any, y: Any, y_half: Any) -> Any:
     p = x @ y.swapaxes(-1, -2)
     p -= x_half[..., :, None]
     p -= y_half[..., None, :]
-    _exp_all(p.reshape(-1))  # p is new and therefore in one piece
+    exp_all(p.reshape(-1))  # p is new and therefore in one piece
     return p
 
 
@@ -99,38 +93,9 @@ def _lengths(x: Any) -> Any:
 
 
 @njit
-def _exp2_run(x, shift, factor, scale, bits):  # type: ignore[no-untyped-def]
-    """`x = 2^(factor x - shift)` in place, for exponents of at most 0; returns the sum.
-
-    The whole part of the exponent becomes the exponent bits of a float: `bits` is the memory of
-    `scale`, read as integers. Below 2^-126 the result is 0.
-    """
-    for j in range(len(x)):
-        t = min(max(factor * x[j] - shift, np.float32(-127)), np.float32(0))
-        whole = np.floor(t)
-        f = t - whole
-        bits[j] = (np.int32(whole) + np.int32(127)) << np.int32(23)
-        x[j] = np.float32(1) + f * (C1 + f * (C2 + f * (C3 + f * (C4 + f * (C5 + f * C6)))))
-    total = np.float32(0)
-    for j in range(len(x)):
-        x[j] *= scale[j]
-        total += x[j]
-    return total
-
-
-@njit
 def _exp2_rows(s, top, total):  # type: ignore[no-untyped-def]
     """Powers of two of each row less its `top`, in place; `total` grows by their sums."""
     scale = np.empty(s.shape[1], np.float32)
     bits = scale.view(np.int32)
     for i in range(len(s)):
-        total[i] += _exp2_run(s[i], top[i], np.float32(1), scale, bits)
-
-
-@njit
-def _exp_all(x):  # type: ignore[no-untyped-def]
-    """`exp` of every number, in place; none is above 0 beyond rounding."""
-    scale = np.empty(RUN, np.float32)
-    bits = scale.view(np.int32)
-    for start in range(0, len(x), RUN):
-        _exp2_run(x[start : start + RUN], np.float32(0), LOG2E, scale, bits)
+        total[i] += exp2_run(s[i], top[i], ONE, ZERO, scale, bits)

@@ -1,15 +1,44 @@
-"""Twins of the output layer: the scatter from codes to tokens, and the top-k from code order.
+"""Twins of the output layer: the normaliser, the scatter from codes to tokens, top-k by code order.
 
-Both run on one thread: the scatter is bound by the memory, and the top-k of a row takes a few
-microseconds. Code logits stay a matrix product, the normaliser and the draws are NumPy's, whose
-exponential is faster than a loop's; they have no twins.
+All run on one thread: the scatter is bound by the memory, and the others take a few microseconds
+for a row. Code logits stay a matrix product, and the draws are NumPy's; they have no twins.
 """
 
 from typing import Any
 
 import numpy as np
 
-from tokenlab.kernels import njit
+from tokenlab.kernels import njit, njit_in_order
+from tokenlab.kernels.exponential import LOG2E, ZERO, exp2_run
+
+ROOM = np.float32(100)  # the highest term may be rounded above 0, of logits of 1e9 by as much as 64
+
+
+def normalised(logits: Any, prior: Any) -> tuple[Any, Any]:
+    """Twin of `tokenlab.logits.heads.normalised`, for float32; float64 goes back to it."""
+    if logits.dtype != np.float32 or prior.dtype != np.float32:
+        from tokenlab.logits.heads import normalised as readable
+
+        return readable.reference(logits, prior)  # type: ignore[attr-defined]
+    scores, log_z = np.empty(logits.shape, np.float32), np.empty(len(logits), np.float32)
+    highest = (logits + prior).max(axis=1)  # NumPy's maximum beats a loop
+    _normalise(logits, prior, highest, scores, log_z)
+    return scores, log_z
+
+
+@njit_in_order
+def _normalise(logits, prior, highest, scores, log_z):  # type: ignore[no-untyped-def]
+    terms, scale = np.empty(len(prior), np.float32), np.empty(len(prior), np.float32)
+    bits = scale.view(np.int32)
+    for i in range(len(logits)):
+        row, out = logits[i], scores[i]
+        for c in range(len(prior)):
+            out[c] = row[c] - highest[i]  # exact where it matters, and nothing overflows
+            terms[c] = out[c] + prior[c]
+        rest = np.log(exp2_run(terms, ZERO, LOG2E, ROOM, scale, bits))
+        for c in range(len(prior)):
+            out[c] -= rest
+        log_z[i] = highest[i] + rest
 
 
 def expand_codes(values: Any, mapping: Any, log_share: Any, out: Any) -> Any:

@@ -2,7 +2,8 @@
 
 The similarities of all tokens with all query tokens are never held at once. Each core takes a share
 of the tokens; NumPy multiplies one block of them with the query, and a loop reads the block while
-it is still in the cache.
+it is still in the cache. Blocks could be smaller, but where BLAS has several threads, they wait for
+each other at the end of each.
 """
 
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import numpy as np
 from tokenlab.kernels import njit
 from tokenlab.kernels.threads import Shares, shares
 
-BLOCK_BYTES = 1 << 21  # similarities held at once by each core
+BLOCK_BYTES = 1 << 22  # similarities held at once by each core
 FEWEST_ROWS = 128  # a thinner product is slow; the block is then no larger than the query itself
 FEWEST_SPARE = 256  # room in a shortlist beyond k, so that a small k is not cut all the time
 

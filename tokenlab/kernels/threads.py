@@ -17,7 +17,9 @@ import numpy as np
 
 __all__ = ["Shares", "shares"]
 
-SMALLEST = 1e8  # operations of one share: a few milliseconds, where its thread starts in 0.2
+# Operations of one share, a tenth of a second. The threads of a product that came before turn idly
+# for up to 30 ms and take a core away: what lasts no longer is better off with those threads.
+SMALLEST = 1e10
 
 _sharing = threading.Lock()  # the number of BLAS threads belongs to the process, not to a call
 T = TypeVar("T")

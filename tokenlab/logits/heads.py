@@ -11,6 +11,7 @@ import numpy as np
 
 from tokenlab import checks
 from tokenlab.arrays import get_xp
+from tokenlab.engine import accelerated
 from tokenlab.errors import InvalidInput
 from tokenlab.logits.inputs import checked_hidden, checked_target, row_blocks
 from tokenlab.numerics import TopK, log_softmax, topk
@@ -175,6 +176,18 @@ def cross_entropy(logits: Any, target: Any) -> tuple[float, Any]:
     rows = xp.arange(len(log_p))
     gradient[rows, target] -= 1
     return -float(log_p[rows, target].sum()), gradient
+
+
+@accelerated("logits.normalised", work=lambda logits, prior: logits.size, pays_from=500)
+def normalised(logits: Any, prior: Any) -> tuple[Any, Any]:
+    r"""$L_c - \log Z$ and $\log Z = \log \sum_c e^{L_c + p_c}$ of each row; $p$ is `prior`."""
+    xp = get_xp(logits)
+    terms = logits + prior
+    highest = terms.max(axis=1, keepdims=True)
+    logits = logits - highest  # exact where it matters, and nothing overflows
+    terms = xp.exp(xp.add(logits, prior, out=terms), out=terms)
+    rest = xp.log(terms.sum(axis=1, keepdims=True))
+    return logits - rest, (highest + rest)[:, 0]
 
 
 def log_sum_exp(x: Any) -> Any:

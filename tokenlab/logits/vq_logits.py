@@ -70,7 +70,7 @@ from tokenlab.logits.code_order import (
     occurrences,
     shares_of,
 )
-from tokenlab.logits.heads import Head, HeadLoss, cross_entropy, draw, safe_log
+from tokenlab.logits.heads import Head, HeadLoss, cross_entropy, draw, normalised, safe_log
 from tokenlab.logits.inputs import checked_hidden, checked_target
 from tokenlab.numerics import TopK
 from tokenlab.steps import step
@@ -184,15 +184,10 @@ class VQHead(Head):
 
     def scores(self, hidden: Any) -> Any:
         r"""Log-probability of a code's token, still without its share: $L_c - \log Z$."""
-        logits, xp = self.code_logits(hidden), get_xp(self.codebook)
-        terms = logits + self.prior
-        highest = terms.max(axis=1, keepdims=True)
-        logits = logits - highest  # exact where it matters, and nothing overflows
-        terms = xp.exp(xp.add(logits, self.prior, out=terms), out=terms)
-        rest = xp.log(terms.sum(axis=1, keepdims=True))  # Eq. (3), without the highest
+        scores, log_z = normalised(self.code_logits(hidden), self.prior)  # Eq. (3)
         note = "the sum over all tokens, taken over codes: each counts as often as it has tokens"
-        step("normaliser", (highest + rest)[:, 0], note, eq="log Z (Eq. 3)", axes=("n",))
-        return logits - rest
+        step("normaliser", log_z, note, eq="log Z (Eq. 3)", axes=("n",))
+        return scores
 
     def code_log_prob(self, hidden: Any) -> Any:
         """Log-probability of each code as a whole, `(n, n_codes)`; `-inf` for an empty one."""
