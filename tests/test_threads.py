@@ -14,7 +14,7 @@ from tokenlab.kernels import threads  # noqa: E402
 
 
 def blas_threads():
-    return {b["num_threads"] for b in threadpoolctl.threadpool_info() if b["user_api"] == "blas"}
+    return {library["num_threads"] for library in threads._blas().info()}
 
 
 @pytest.fixture(autouse=True)
@@ -59,10 +59,10 @@ def test_too_few_rows_to_share_stay_on_this_thread(n):
 
 
 def test_little_work_stays_on_this_thread(monkeypatch):
-    monkeypatch.setattr(threads, "SMALLEST", 1e10)
-    with threads.shares(1000, 1.9e7) as cores:
+    monkeypatch.setattr(threads, "SMALLEST", 2e9)
+    with threads.shares(1000, 3.9e6) as cores:
         assert len(cores.run(lambda *pair: pair)) == 1
-    with threads.shares(1000, 2e7) as cores:
+    with threads.shares(1000, 4e6) as cores:
         assert len(cores.run(lambda *pair: pair)) == 2
 
 

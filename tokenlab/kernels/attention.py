@@ -48,7 +48,7 @@ def running_softmax(q: Any, k: Any, v: Any, mask: Any, causal: bool, block: int)
     n = len(heads) * n_q
     with shares(n, 2 * k.shape[-2] * (q.shape[-1] + v.shape[-1])) as cores:
         pieces = 4 if causal else 1  # later rows cost more: whoever is done takes the next piece
-        cores.run(share, np.linspace(0, n, pieces * (len(cores.bounds) - 1) + 1, dtype=int))
+        cores.run(share, np.linspace(0, n, pieces * cores.number + 1, dtype=int))
     return y
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from tokenlab.kernels import njit
 from tokenlab.kernels.threads import Shares, shares
 
-BLOCK_BYTES = 1 << 22  # similarities held at once by each core
+BLOCK_BYTES = 1 << 22  # similarities held at once, by all cores together
 FEWEST_ROWS = 128  # a thinner product is slow; the block is then no larger than the query itself
 FEWEST_SPARE = 256  # room in a shortlist beyond k, so that a small k is not cut all the time
 
@@ -24,10 +24,12 @@ def block_rows(n_q: int, dtype: Any) -> int:
     return max(FEWEST_ROWS, BLOCK_BYTES // (dtype.itemsize * max(1, n_q)))
 
 
-def similarity_blocks(query: Any, tokens: Any, start: int, stop: int) -> Iterator[tuple[int, Any]]:
+def similarity_blocks(
+    query: Any, tokens: Any, start: int, stop: int, cores: int
+) -> Iterator[tuple[int, Any]]:
     """Yield the first token of each block and its similarities `(rows, n_q)`, in one buffer."""
     dtype = np.result_type(query, tokens)
-    rows = block_rows(len(query), dtype)
+    rows = max(FEWEST_ROWS, block_rows(len(query), dtype) // cores)
     buffer = np.empty((min(rows, stop - start), len(query)), dtype)
     for first in range(start, stop, rows):
         block = tokens[first : min(first + rows, stop)]
@@ -42,8 +44,8 @@ def maxsim_scores(query: Any, query_offsets: Any, tokens: Any, offsets: Any) -> 
     tokens = np.asarray(tokens)  # slices of a memory map are slower than those of a plain array
 
     def share(doc: int, last: int) -> None:
-        best = np.full(len(query), -np.inf, dtype)
-        for first, similarity in similarity_blocks(query, tokens, offsets[doc], offsets[last]):
+        best, ends = np.full(len(query), -np.inf, dtype), (offsets[doc], offsets[last])
+        for first, similarity in similarity_blocks(query, tokens, *ends, cores.number):
             doc = _fold(similarity, first, offsets, query_offsets, doc, best, scores)
 
     with shares(len(tokens), 2 * query.size) as cores:
@@ -102,7 +104,7 @@ def nearest_tokens(query: Any, tokens: Any, k: int) -> tuple[Any, Any]:
         def sort(first: int, last: int) -> tuple[Any, Any]:
             return _sorted(ids[first:last], sims[first:last])
 
-        parts = cores.run(sort, np.linspace(0, len(query), len(cores.bounds), dtype=int))
+        parts = cores.run(sort, np.linspace(0, len(query), cores.number + 1, dtype=int))
     return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
 
 
@@ -129,7 +131,8 @@ def _shortlists(
     """The k best tokens of each query token among those above its threshold, in order of ids."""
 
     def share(first: int, last: int) -> tuple[Any, Any, Any]:
-        return _shortlists_of(query, tokens, first, last, k, thresholds)
+        blocks = similarity_blocks(query, tokens, first, last, cores.number)
+        return _shortlists_of(blocks, len(tokens), k, thresholds)
 
     (ids, sims, fill), *others = cores.run(share)
     for more in others:
@@ -140,7 +143,7 @@ def _shortlists(
 
 
 def _shortlists_of(
-    query: Any, tokens: Any, start: int, stop: int, k: int, thresholds: Any
+    blocks: Iterator[tuple[int, Any]], n: int, k: int, thresholds: Any
 ) -> tuple[Any, Any, Any]:
     """The shortlists of one share of the tokens.
 
@@ -148,12 +151,11 @@ def _shortlists_of(
     to its k best. Tokens come in order of their ids, so that one which only equals the k-th best
     loses to a lower id, as it should.
     """
-    n_q, dtype = len(query), np.result_type(query, tokens)
-    capacity = min(len(tokens), k + max(k, FEWEST_SPARE))
+    n_q, capacity = len(thresholds), min(n, k + max(k, FEWEST_SPARE))
     ids = np.empty((n_q, capacity), np.int64)
-    sims = np.empty((n_q, capacity), dtype)
+    sims = np.empty((n_q, capacity), thresholds.dtype)
     fill = np.zeros(n_q, np.int64)
-    for first, similarity in similarity_blocks(query, tokens, start, stop):
+    for first, similarity in blocks:
         row = 0
         while row < len(similarity):
             if fill.max() == capacity:

@@ -17,9 +17,9 @@ import numpy as np
 
 __all__ = ["Shares", "shares"]
 
-# Operations of one share, a tenth of a second. The threads of a product that came before turn idly
-# for up to 30 ms and take a core away: what lasts no longer is better off with those threads.
-SMALLEST = 1e10
+# Operations of one share, some 30 ms. The threads of a product that came before turn idly for as
+# long and take a core away: what is done sooner is better off with those threads.
+SMALLEST = 2e9
 
 _sharing = threading.Lock()  # the number of BLAS threads belongs to the process, not to a call
 T = TypeVar("T")
@@ -30,6 +30,10 @@ class Shares(NamedTuple):
 
     bounds: Any
     pool: Executor | None
+
+    @property
+    def number(self) -> int:
+        return len(self.bounds) - 1
 
     def run(self, work: Callable[[int, int], T], bounds: Any = None) -> list[T]:
         """`work(first, last)` between every two neighbours of `bounds`; the results in order."""
