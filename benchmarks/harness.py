@@ -20,6 +20,7 @@ import gc
 import json
 import os
 import platform
+import random
 import statistics
 import subprocess
 import sys
@@ -127,13 +128,17 @@ def _run(options: argparse.Namespace, sections: Callable[..., Iterable[Any]]) ->
 
 
 def interleaved(methods: dict[str, Callable[[], Any]], rounds: int) -> list[Timing]:
-    """Time the methods in turn, `rounds` times each, after two calls that do not count."""
+    """Time the methods in turn, `rounds` times each, after two calls that do not count.
+
+    Each round has an order of its own: what ran before leaves caches and idle threads behind.
+    """
     wall: dict[str, list[float]] = {name: [] for name in methods}
     cpu: dict[str, list[float]] = {name: [] for name in methods}
     calls = {name: _calls_per_measurement(method) for name, method in methods.items()}
     gc.collect()
+    shuffled = random.Random(0)
     for _ in range(rounds):
-        for name, method in methods.items():
+        for name, method in shuffled.sample(list(methods.items()), len(methods)):
             time.sleep(PAUSE)
             started, started_cpu = time.perf_counter(), time.process_time()
             for _ in range(calls[name]):
