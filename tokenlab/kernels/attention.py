@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tokenlab.kernels import njit
-from tokenlab.kernels.exponential import LOG2E, ONE, ZERO, exp2_run, exp_all
+from tokenlab.kernels.exponential import LOG2E, exp2_rows, exp_all
 from tokenlab.kernels.threads import shares
 
 NO_MAXIMUM = 30  # powers of two from 2^-60 to 1 keep all their digits without a running maximum
@@ -83,19 +82,10 @@ def _rows_of_head(
                 shrink, top = np.exp2(top - raised), raised
                 total *= shrink
                 out *= shrink[:, None]
-            _exp2_rows(s, top, total)
+            exp2_rows(s, top, total)
             out += s @ v[keys]
         out /= total[:, None]
 
 
 def _lengths(x: Any) -> Any:
     return np.sqrt(np.einsum("nd,nd->n", x, x))
-
-
-@njit
-def _exp2_rows(s, top, total):  # type: ignore[no-untyped-def]
-    """Powers of two of each row less its `top`, in place; `total` grows by their sums."""
-    scale = np.empty(s.shape[1], np.float32)
-    bits = scale.view(np.int32)
-    for i in range(len(s)):
-        total[i] += exp2_run(s[i], top[i], ONE, ZERO, scale, bits)

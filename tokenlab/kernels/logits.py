@@ -8,10 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from tokenlab.kernels import njit, njit_in_order
-from tokenlab.kernels.exponential import LOG2E, ZERO, exp2_run
-
-ROOM = np.float32(100)  # the highest term may be rounded above 0, of logits of 1e9 by as much as 64
+from tokenlab.kernels import njit
+from tokenlab.kernels.exponential import normalise
 
 
 def normalised(logits: Any, prior: Any) -> tuple[Any, Any]:
@@ -22,23 +20,8 @@ def normalised(logits: Any, prior: Any) -> tuple[Any, Any]:
         return readable.reference(logits, prior)  # type: ignore[attr-defined]
     scores, log_z = np.empty(logits.shape, np.float32), np.empty(len(logits), np.float32)
     highest = (logits + prior).max(axis=1)  # NumPy's maximum beats a loop
-    _normalise(logits, prior, highest, scores, log_z)
+    normalise(logits, prior, highest, scores, log_z)
     return scores, log_z
-
-
-@njit_in_order
-def _normalise(logits, prior, highest, scores, log_z):  # type: ignore[no-untyped-def]
-    terms, scale = np.empty(len(prior), np.float32), np.empty(len(prior), np.float32)
-    bits = scale.view(np.int32)
-    for i in range(len(logits)):
-        row, out = logits[i], scores[i]
-        for c in range(len(prior)):
-            out[c] = row[c] - highest[i]  # exact where it matters, and nothing overflows
-            terms[c] = out[c] + prior[c]
-        rest = np.log(exp2_run(terms, ZERO, LOG2E, ROOM, scale, bits))
-        for c in range(len(prior)):
-            out[c] -= rest
-        log_z[i] = highest[i] + rest
 
 
 def expand_codes(values: Any, mapping: Any, log_share: Any, out: Any) -> Any:
