@@ -46,7 +46,8 @@ def running_softmax(q: Any, k: Any, v: Any, mask: Any, causal: bool, block: int)
 
     n = len(heads) * n_q
     with shares(n, 2 * k.shape[-2] * (q.shape[-1] + v.shape[-1])) as cores:
-        pieces = 4 if causal else 1  # later rows cost more: whoever is done takes the next piece
+        # Later rows cost more if causal: whoever is done takes the next piece.
+        pieces = 4 if causal and cores.pool else 1
         cores.run(share, np.linspace(0, n, pieces * cores.number + 1, dtype=int))
     return y
 
@@ -61,11 +62,8 @@ def _rows_of_head(
     buffer = np.empty(min(block, len(q)) * min(block, n), np.float32)
     for first in range(part.start, part.stop, block):
         rows = slice(first, min(first + block, part.stop))
-        own, size, out = (
-            slice(first - part.start, rows.stop - part.start),
-            rows.stop - first,
-            y[rows],
-        )
+        own = slice(first - part.start, rows.stop - part.start)  # the same rows, counted in q
+        size, out = rows.stop - first, y[rows]
         total, flat = np.zeros(size, np.float32), bool(reach[own].max() <= NO_MAXIMUM)
         top = reach[own] if flat else np.full(size, lowest, np.float32)
         for start in range(0, min(rows.stop, n) if causal else n, block):
