@@ -37,9 +37,10 @@ def sections(options: argparse.Namespace) -> Iterator[Section | Facts]:
     full = [(50_257, 768, 1024, 3), (1_000_000, 64, 4096, 1)]
     for n, d, n_codes, rounds in [(5000, 96, 64, 3)] if options.quick else full:
         title = f"{n:,} x {d} to {n_codes:,} codes"
-        if options.only in f"{title}, {rounds} iterations, same start":
+        same_start = f"{title}, {rounds} iteration{'s' * (rounds > 1)}, same start"
+        if options.only in same_start:
             x = blobs(n, d, n_codes)
-            yield iterations(f"{title}, {rounds} iterations, same start", x, n_codes, rounds, peer)
+            yield iterations(same_start, x, n_codes, rounds, peer)
         few = min(n_codes, 64)  # the time grows in proportion to the codes
         if options.only in f"{title}: k-means++, the first {few}":
             x = blobs(n, d, n_codes)

@@ -46,7 +46,7 @@ def _script(file: Path, root: Path) -> list[str]:
 
 
 def _heading(text: str) -> str:
-    text = text.replace("_", " ")
+    text = text.replace("kmeans", "k-means")
     return text[0].upper() + text[1:]
 
 
