@@ -213,10 +213,11 @@ def machine() -> dict[str, str]:
         "python": f"{platform.python_version()} on {platform.system()} {platform.machine()}",
         "packages": ", ".join(f"{name} {v}" for name in PACKAGES if (v := version(name))),
         "BLAS": _blas(),
-    }
+    } | _gpu()
 
 
 PACKAGES = ("numpy", "numba", "scipy", "scikit-learn", "maxsim-cpu", "faiss-cpu", "torch")
+PACKAGES += ("cupy-cuda12x", "cupy-cuda13x")
 
 
 def version(package: str) -> str | None:
@@ -247,6 +248,14 @@ def _processor() -> str:
         return platform.processor() or "unknown processor"
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor()
+
+
+def _gpu() -> dict[str, str]:
+    """The device, in a script that has loaded CuPy."""
+    if "cupy" not in sys.modules:
+        return {}
+    runtime = sys.modules["cupy"].cuda.runtime
+    return {"GPU": runtime.getDeviceProperties(0)["name"].decode()}
 
 
 def _blas() -> str:

@@ -227,7 +227,8 @@ def low_rank(weight: Any, rank: int, *, hidden: Any = None, counts: Any = None) 
     Returns
     -------
     down, up
-        `(rank, d)` and `(vocab, rank)`; `up @ down` is the matrix.
+        `(rank, d)` and `(vocab, rank)`; `up @ down` is the matrix. Without `hidden`, the largest
+        entry of every row of `down` is positive.
 
     Examples
     --------
@@ -253,5 +254,7 @@ def low_rank(weight: Any, rank: int, *, hidden: Any = None, counts: Any = None) 
         heavy = weight * xp.sqrt(share / share.mean())[:, None].astype(weight.dtype)
     _, directions = xp.linalg.eigh(root @ (heavy.T @ heavy).astype(xp.float64) @ root)
     q = directions[:, ::-1][:, :rank]  # (d, rank), the leading ones first
+    # A direction and its opposite are equally good and libraries differ: the largest entry decides.
+    q = q * xp.sign(xp.take_along_axis(q, abs(q).argmax(axis=0)[None], axis=0))
     down, up = (q.T @ back).astype(weight.dtype), weight @ (root @ q).astype(weight.dtype)
     return down, up  # Eq. (4)
