@@ -21,3 +21,14 @@ def cupy():
 
     with fake_cupy.installed() as module:
         yield module
+
+
+@pytest.fixture
+def real_cupy():
+    """CuPy itself, on a machine with a device."""
+    module = pytest.importorskip("cupy")
+    try:
+        module.zeros(1)
+    except Exception as error:  # many kinds, depending on what of CUDA is missing
+        pytest.skip(f"no usable GPU: {error}")
+    return module

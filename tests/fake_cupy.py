@@ -90,7 +90,11 @@ def _binary(name: str) -> Any:
     def reflected(self: FakeArray, other: Any) -> Any:
         return wrap(getattr(operator, name)(unwrap(other), self._host))
 
-    return method, reflected
+    def in_place(self: FakeArray, other: Any) -> FakeArray:
+        self._host = getattr(operator, f"i{name.rstrip('_')}")(self._host, unwrap(other))
+        return self
+
+    return method, reflected, in_place
 
 
 for _name in (
@@ -106,10 +110,11 @@ for _name in (
     "or_",
     "xor",
 ):
-    _method, _reflected = _binary(_name)
+    _method, _reflected, _in_place = _binary(_name)
     _bare = _name.rstrip("_")
     setattr(FakeArray, f"__{_bare}__", _method)
     setattr(FakeArray, f"__r{_bare}__", _reflected)
+    setattr(FakeArray, f"__i{_bare}__", _in_place)
 for _name in ("lt", "le", "eq", "ne", "gt", "ge"):
     setattr(FakeArray, f"__{_name}__", _binary(_name)[0])
 for _name in ("neg", "pos", "abs", "invert"):
@@ -187,7 +192,9 @@ class FakeModule(types.ModuleType):
 
     def asarray(self, value: Any, dtype: Any = None) -> FakeArray:
         """The one way in: like the real one it takes host arrays, and lists, explicitly."""
-        return FakeArray(np.asarray(value._host if isinstance(value, FakeArray) else value, dtype))
+        if isinstance(value, FakeArray):
+            return FakeArray(np.asarray(value._host, dtype))
+        return FakeArray(np.array(value, dtype))  # a copy: the device has memory of its own
 
     def array(self, value: Any, dtype: Any = None) -> FakeArray:
         return FakeArray(self.asarray(value, dtype)._host.copy())

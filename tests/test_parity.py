@@ -6,7 +6,7 @@ from cases import PARITY
 from cores import share_among
 from discover import modules
 
-from tokenlab import engine
+from tokenlab import engine, to_numpy
 
 numba = pytest.importorskip("numba")
 for _ in modules():
@@ -16,7 +16,7 @@ for _ in modules():
 def flat(result):
     """The arrays of a result, whatever tuples they are in."""
     return (
-        [np.asarray(result)]
+        [to_numpy(result)]
         if not isinstance(result, tuple)
         else [a for r in result for a in flat(r)]
     )
@@ -36,16 +36,38 @@ def test_twin_agrees_with_its_reference(name, cores, monkeypatch):
     function = engine.REGISTRY[name]
     n = 0
     for args in PARITY[name]():
-        expected, got = flat(function.reference(*args)), flat(function.twin()(*args))
-        assert len(expected) == len(got)
-        for a, b in zip(expected, got, strict=True):
-            assert a.shape == b.shape
-            assert a.dtype == b.dtype
-            scale = max([1.0, *np.abs(a[np.isfinite(a)])]) if a.dtype.kind == "f" else 1
-            tolerance = 2e-6 if a.dtype == np.float32 else 1e-12
-            np.testing.assert_allclose(b, a, rtol=tolerance, atol=tolerance * scale)
+        same(function.reference(*args), function.twin()(*args))
         n += 1
     assert n >= 5
+
+
+def same(expected, got):
+    expected, got = flat(expected), flat(got)
+    assert len(expected) == len(got)
+    for a, b in zip(expected, got, strict=True):
+        assert a.shape == b.shape
+        assert a.dtype == b.dtype
+        scale = max([1.0, *np.abs(a[np.isfinite(a)])]) if a.dtype.kind == "f" else 1
+        tolerance = 2e-6 if a.dtype == np.float32 else 1e-12
+        np.testing.assert_allclose(b, a, rtol=tolerance, atol=tolerance * scale)
+
+
+@pytest.mark.parametrize("name", sorted(engine.REGISTRY))
+def test_reference_agrees_on_the_double(name, cupy):
+    same_on(cupy, name)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", sorted(engine.REGISTRY))
+def test_reference_agrees_on_a_gpu(name, real_cupy):
+    same_on(real_cupy, name)
+
+
+def same_on(cupy, name):
+    function = engine.REGISTRY[name]
+    for args in PARITY[name]():
+        moved = [cupy.asarray(a) if isinstance(a, np.ndarray) else a for a in args]
+        same(function.reference(*args), function(*moved))
 
 
 @pytest.mark.parametrize("name", sorted(engine.REGISTRY))
