@@ -23,6 +23,12 @@ def cupy():
         yield module
 
 
+@pytest.fixture(params=["cupy", pytest.param("real_cupy", marks=pytest.mark.gpu)])
+def any_cupy(request):
+    """The double everywhere, and CuPy itself with `-m gpu`."""
+    return request.getfixturevalue(request.param)
+
+
 @pytest.fixture
 def real_cupy():
     """CuPy itself, on a machine with a device."""

@@ -168,6 +168,8 @@ class FakeUfunc:
     def at(self, array: FakeArray, indices: Any, values: Any = None) -> None:
         if self._ufunc.__name__ not in SCATTER:
             raise NotImplementedError(f"cupy.{self._ufunc.__name__}.at is not supported")
+        if self._ufunc in (np.maximum, np.minimum) and array.dtype == np.float64:
+            raise NotImplementedError(f"cupy.{self._ufunc.__name__}.at rounds to float32")
         self._ufunc.at(unwrap(array), unwrap(indices), unwrap(values))
 
 

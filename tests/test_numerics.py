@@ -11,6 +11,7 @@ from oracles import dot
 
 from tokenlab.errors import DTypeError, InvalidInput, ShapeError
 from tokenlab.numerics import (
+    group_max,
     log_softmax,
     segment_argmax,
     segment_max,
@@ -49,6 +50,21 @@ def test_topk_on_both_sides_of_its_two_methods(k, rng):
     order = sorted(range(100), key=lambda i: (-scores[i], i))[:k]
     assert topk(scores, k).ids.tolist() == order
     assert topk(scores[None], k).ids.tolist() == [order]
+
+
+@pytest.mark.parametrize("n", [1, 16, 17, 33, 100, 1000, 4099])
+def test_topk_on_a_gpu_is_the_same_stable_sort(n, any_cupy, rng):
+    drawn = rng.integers(0, 2 + n // 8, (3, n)).astype(np.float32)
+    zeros = np.where(rng.random((3, n)) < 0.5, np.float32(-0.0), np.float32(0.0))
+    lowest = np.where(drawn > 0, -np.float32(np.inf), drawn)
+    for scores in (drawn, zeros, lowest, drawn.astype(np.float64) + 2.0**-40 * (drawn > 1)):
+        for k in {1, 2, max(1, n // 17), max(1, n // 16), n}:
+            got = topk(any_cupy.asarray(scores), k)
+            expected = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+            np.testing.assert_array_equal(got.ids.get(), expected)
+            np.testing.assert_array_equal(
+                got.values.get(), np.take_along_axis(scores, expected, axis=1)
+            )
 
 
 def test_topk_of_a_cube_and_of_nothing(rng):
@@ -166,6 +182,29 @@ def test_segments_against_loops(counts, width, data):
             assert total[s, c] == sum(values)
             first = next((r for r in own_rows if rows[r][c] == max(values)), -1)
             assert where[s, c] == first
+
+
+@pytest.mark.parametrize("longest", [0, 1, 2, 9, 300])
+def test_maxima_on_a_gpu_are_the_same_to_the_last_bit(longest, any_cupy, rng):
+    counts = rng.integers(0, longest + 1, 40)
+    x, offsets = rng.standard_normal((counts.sum(), 3)), runs(counts)
+    shuffled = rng.permutation(len(x))
+    groups = np.repeat(np.arange(40), counts)[shuffled]
+    for rows in (x, x.astype(np.float32)):
+        wanted = segment_max(rows, offsets)
+        on_gpu = [any_cupy.asarray(a) for a in (rows, offsets, rows[shuffled], groups)]
+        np.testing.assert_array_equal(segment_max(*on_gpu[:2]).get(), wanted)
+        np.testing.assert_array_equal(group_max(*on_gpu[2:], 40).get(), wanted)
+        np.testing.assert_array_equal(group_max(rows[shuffled], groups, 40), wanted)
+        found = segment_argmax(*on_gpu[:2]).get()
+        np.testing.assert_array_equal(found, segment_argmax(rows, offsets))
+
+
+def test_row_numbers_on_a_gpu_beyond_the_precision_of_float32(any_cupy):
+    x = np.zeros((2**24 + 9, 1), np.float32)
+    x[2**24 + 1] = 1
+    found = segment_argmax(any_cupy.asarray(x), any_cupy.asarray(np.array([0, 5, len(x)])))
+    assert found.get().tolist() == [[0], [2**24 + 1]]
 
 
 def test_segments_on_the_double_agree(cupy, rng):

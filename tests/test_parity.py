@@ -41,14 +41,14 @@ def test_twin_agrees_with_its_reference(name, cores, monkeypatch):
     assert n >= 5
 
 
-def same(expected, got):
+def same(expected, got, float32=2e-6, float64=1e-12):
     expected, got = flat(expected), flat(got)
     assert len(expected) == len(got)
     for a, b in zip(expected, got, strict=True):
         assert a.shape == b.shape
         assert a.dtype == b.dtype
         scale = max([1.0, *np.abs(a[np.isfinite(a)])]) if a.dtype.kind == "f" else 1
-        tolerance = 2e-6 if a.dtype == np.float32 else 1e-12
+        tolerance = float32 if a.dtype == np.float32 else float64
         np.testing.assert_allclose(b, a, rtol=tolerance, atol=tolerance * scale)
 
 
@@ -67,7 +67,8 @@ def same_on(cupy, name):
     function = engine.REGISTRY[name]
     for args in PARITY[name]():
         moved = [cupy.asarray(a) if isinstance(a, np.ndarray) else a for a in args]
-        same(function.reference(*args), function(*moved))
+        # Sums of products run in another order there; exp_product takes differences of large ones.
+        same(function.reference(*args), function(*moved), float32=5e-5, float64=1e-12)
 
 
 @pytest.mark.parametrize("name", sorted(engine.REGISTRY))

@@ -10,6 +10,7 @@ import numpy as np
 from tokenlab import checks
 from tokenlab.arrays import get_xp
 from tokenlab.errors import InvalidInput
+from tokenlab.gpu_numerics import first_k_of_groups, first_k_of_sorted, largest_of_windows
 
 __all__ = [
     "TopK",
@@ -63,11 +64,13 @@ def topk(scores: Any, k: int) -> TopK:
     if bool(xp.isnan(scores).any()):
         raise InvalidInput("topk: scores contain NaN, which has no rank. Remove them.")
     n = scores.shape[-1]
-    if xp is np and 4 * k < n:  # leave most entries out of the sort; a GPU sorts all of them faster
+    if xp is np and 4 * k < n:  # leave most entries out of the sort
         rows = [_first_k(row, k) for row in scores.reshape(-1, n)]
         ids = np.reshape(rows, (*scores.shape[:-1], k)).astype(np.int64)
-    else:  # a stable sort of the negated scores keeps equal ones in order of position
-        ids = xp.argsort(-scores, axis=-1, kind="stable")[..., :k].astype(xp.int64)
+    elif xp is not np and 16 * k < n:
+        ids = first_k_of_groups(scores, k)
+    else:
+        ids = first_k_of_sorted(scores, k)
     return TopK(ids, xp.take_along_axis(scores, ids, axis=-1))
 
 
@@ -157,11 +160,19 @@ def segment_max(x: Any, offsets: Any) -> Any:
     lengths = offsets[1:] - offsets[:-1]
     best = xp.full((len(lengths), *x.shape[1:]), -xp.inf, dtype=x.dtype)
     filled = xp.nonzero(lengths)[0]
-    if xp is np and filled.size:  # reduceat is ten times maximum.at, and CuPy has only the latter
+    if xp is np and filled.size:
         best[filled] = np.maximum.reduceat(x, offsets[filled], axis=0)
-    elif filled.size:
-        xp.maximum.at(best, xp.repeat(filled, lengths[filled].tolist()), x)
+    elif filled.size:  # CuPy has no such reduceat, and its maximum.at rounds float64 to float32
+        largest_of_windows(x, offsets, best)
     return best
+
+
+def group_max(x: Any, groups: Any, n_groups: int) -> Any:
+    """`segment_max` of rows in any order: row `i` belongs to group `groups[i]`."""
+    xp = get_xp(x, groups)
+    sizes = xp.bincount(groups, minlength=n_groups)
+    offsets = xp.concatenate([xp.zeros(1, dtype=xp.int64), xp.cumsum(sizes)])
+    return segment_max(x[xp.argsort(groups, kind="stable")], offsets)
 
 
 def segment_sum(x: Any, offsets: Any) -> Any:

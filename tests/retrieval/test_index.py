@@ -255,7 +255,7 @@ def test_blocks_cover_everything_once_and_hold_no_more_than_they_may(counts, n_c
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tokenlab.retrieval.index.BLOCK", block)
         by_documents = list(document_blocks(offsets, n_columns))
-        by_tokens = list(token_blocks(int(offsets[-1]), n_columns))
+        by_tokens = list(token_blocks(np.empty(offsets[-1]), n_columns))
     documents = [i for docs, _ in by_documents for i in range(docs.start, docs.stop)]
     assert documents == list(range(len(counts)))
     for docs, rows in by_documents:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tokenlab import checks
-from tokenlab.arrays import get_xp
+from tokenlab.arrays import block_size, get_xp
 from tokenlab.errors import InvalidInput, ShapeError, public_caller
 
 __all__: list[str] = []
@@ -109,9 +109,10 @@ NOT_CAUSAL = (
 )
 
 
-def row_blocks(shape: tuple[int, ...], columns: int, itemsize: int) -> Iterator[slice]:
-    """Cut the tokens `shape = (..., n)` so that a block with that many columns fits a cache."""
-    bytes_per_row = itemsize * columns * max(1, math.prod(shape[:-1]))
-    rows = max(64, BLOCK_BYTES // bytes_per_row)
-    for first in range(0, shape[-1], rows):
-        yield slice(first, min(first + rows, shape[-1]))
+def row_blocks(x: Any, columns: int) -> Iterator[slice]:
+    """Cut the tokens `x (..., n, d)` so that a block with that many columns fits a cache."""
+    n = x.shape[-2]
+    bytes_per_row = x.dtype.itemsize * columns * max(1, math.prod(x.shape[:-2]))
+    rows = max(64, block_size(BLOCK_BYTES, x) // bytes_per_row)
+    for first in range(0, n, rows):
+        yield slice(first, min(first + rows, n))

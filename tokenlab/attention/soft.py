@@ -243,7 +243,7 @@ def thin_blocks(
 
     def walk() -> Iterator[tuple[slice, Any]]:
         nonlocal room
-        for rows in inputs.row_blocks(q.shape[:-1], m + q.shape[-1], q.dtype.itemsize):
+        for rows in inputs.row_blocks(q, m + q.shape[-1]):
             p = kept.get(rows.start)
             if p is None:
                 p = exp_product(*scaled(q[..., rows, :], shift), *landmarks)  # (1), (..., rows, m)

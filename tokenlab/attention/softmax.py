@@ -167,7 +167,7 @@ def gaussian_attention(q: Any, v: Any, *, k: Any = None, mask: Any = None) -> An
     shift = k.mean(axis=-2, keepdims=True)
     keys = scaled(k, shift)
     y = xp.empty((*q.shape[:-1], v.shape[-1]), dtype=v.dtype)
-    for rows in inputs.row_blocks(q.shape[:-1], n, q.dtype.itemsize):
+    for rows in inputs.row_blocks(q, n):
         kernel = exp_product(*scaled(q[..., rows, :], shift), *keys)  # (..., rows, n)
         step("kernel", kernel, "near tokens count, distant ones do not", axes=("n_q", "n"))
         y[..., rows, :] = kernel @ v  # (3); masked values are 0

@@ -60,6 +60,7 @@ from tokenlab.logits.code_order import CodeOrder, best_by_id, checked_mapping
 from tokenlab.logits.heads import log_sum_exp
 from tokenlab.logits.vq_logits import VQHead
 from tokenlab.logits.vq_mappings import centroids
+from tokenlab.numerics import segment_max
 
 __all__ = ["CertifiedTopK", "FullHeadIndex", "Normaliser", "certified_topk"]
 
@@ -113,8 +114,8 @@ class FullHeadIndex:
         for i in range(0, self.vocab, 4096):
             offset = self.rows[i : i + 4096] - self.centroids[code[i : i + 4096]]
             squared[i : i + 4096] = (offset * offset).sum(axis=1)
-        self.radii = xp.zeros(n_codes, dtype=weight.dtype)  # an empty code bounds nothing
-        xp.maximum.at(self.radii, code, xp.sqrt(squared))
+        farthest = segment_max(xp.sqrt(squared), self.start)
+        self.radii = xp.maximum(farthest, 0)  # an empty code bounds nothing
         length = xp.sqrt((self.centroids * self.centroids).sum(axis=1))
         self._slack = self.d * float(xp.finfo(weight.dtype).eps) * (length + self.radii)
 

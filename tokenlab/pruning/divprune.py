@@ -83,7 +83,7 @@ def loneliest(x: Any) -> int:
     xp = get_xp(x)
     directions = unit(checks.vectors(x, "x", "n", xp, at_least=1).astype(xp.float64))
     closest = xp.empty(len(directions), dtype=xp.float32)
-    for rows in token_blocks(len(directions), len(directions)):
+    for rows in token_blocks(directions, len(directions)):
         cosines = directions[rows] @ directions.T  # (n_block, n)
         own = xp.arange(rows.start, rows.stop)
         cosines[own - rows.start, own] = -2.0

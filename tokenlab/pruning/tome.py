@@ -124,7 +124,7 @@ def best_partner(a: Any, b: Any) -> tuple[Any, Any]:
     """The largest cosine of each row of `a` with the rows of `b`, and whose it is; ties: first."""
     xp = get_xp(a, b)
     best, nearest = xp.empty(len(a), dtype=a.dtype), xp.empty(len(a), dtype=xp.int64)
-    for rows in token_blocks(len(a), len(b)):
+    for rows in token_blocks(a, len(b)):
         cosines = step("cosines", a[rows] @ b.T, "A against B", axes=("n_a", "n_b"))
         nearest[rows] = cosines.argmax(axis=1)
         best[rows] = cosines[xp.arange(len(cosines)), nearest[rows]]

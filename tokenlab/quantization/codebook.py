@@ -69,7 +69,7 @@ def nearest(x: Any, codebook: Any) -> tuple[Any, Any]:
     shifted, half = relative(codebook)
     codes = xp.empty(len(x), dtype=xp.int64)
     distances = xp.empty(len(x), dtype=x.dtype)
-    for rows in token_blocks(len(x), max(codebook.shape)):
+    for rows in token_blocks(x, max(codebook.shape)):
         closeness = x[rows] @ shifted.T - half  # (n_block, n_codes)
         note = "the nearest code of a row is where this is largest"
         step("closeness", closeness, note, eq="x·c − |c|²/2 + const", axes=("n", "n_codes"))
@@ -99,6 +99,6 @@ def weighted_sums(x: Any, codes: Any, weights: Any, n_codes: int) -> Any:
     """The weighted sum of the rows of each code, in float64."""
     xp = get_xp(x, codes)
     sums = xp.zeros((n_codes, x.shape[1]), dtype=xp.float64)
-    for rows in token_blocks(len(x), x.shape[1]):
+    for rows in token_blocks(x, x.shape[1]):
         xp.add.at(sums, codes[rows], weights[rows, None] * x[rows])
     return sums

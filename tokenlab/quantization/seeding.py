@@ -162,7 +162,7 @@ def _draw(mass: Any, size: int, rng: np.random.Generator) -> Any:
 def closer(x: Any, weights: Any, mass: Any, candidates: Any, out: Any) -> tuple[Any, Any]:
     """The mass that each candidate would leave, written to `out (n_trials, n)`, and its sums."""
     xp = get_xp(x, mass)
-    for rows in token_blocks(len(x), x.shape[1]):
+    for rows in token_blocks(x, x.shape[1]):
         for after, candidate in zip(out, candidates, strict=True):
             distances = ((x[rows] - candidate) ** 2).sum(axis=1)
             after[rows] = xp.minimum(mass[rows], weights[rows].astype(x.dtype) * distances)

@@ -31,8 +31,8 @@ Differs from the paper
 Cost
 ----
 $2\,n_q\,d\,n_{tokens}$ operations in one matrix product, cut into blocks of whole documents, so
-that the memory beyond the index and the scores is one block of a million similarities (or one
-document, if it is larger than that).
+that the memory beyond the index and the scores is one block of a million similarities, 64 million
+on a GPU (or one document, if it is larger than that).
 
 Example
 -------

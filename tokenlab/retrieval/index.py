@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tokenlab import checks
-from tokenlab.arrays import get_xp, to_numpy
+from tokenlab.arrays import block_size, get_xp, to_numpy
 from tokenlab.errors import InvalidInput, public_caller
 
 __all__ = ["SearchResult", "TokenIndex"]
 
-BLOCK = 1 << 20  # similarities held at once: 4 MiB of float32
+BLOCK = 1 << 20  # similarities held at once: 4 MiB of float32; more on a GPU
 
 
 class SearchResult(NamedTuple):
@@ -234,17 +234,18 @@ def checked_query(query: Any, index: TokenIndex) -> Any:
 
 def document_blocks(offsets: Any, n_columns: int) -> Iterator[tuple[slice, slice]]:
     """Runs of whole documents, as `(documents, token rows)`, of at most `BLOCK` similarities."""
+    block = block_size(BLOCK, offsets)
     offsets, start = to_numpy(offsets), 0
     while start < len(offsets) - 1:
         first_row = int(offsets[start])
         # The last document that still ends inside the block, but at least one.
-        last_row = first_row + max(1, BLOCK // n_columns)
+        last_row = first_row + max(1, block // n_columns)
         stop = max(int(offsets.searchsorted(last_row, side="right")) - 1, start + 1)
         yield slice(start, stop), slice(first_row, int(offsets[stop]))
         start = stop
 
 
-def token_blocks(n_tokens: int, n_columns: int) -> Iterator[slice]:
-    """Runs of token rows whose similarities number at most `BLOCK`."""
-    rows = max(1, BLOCK // n_columns)
-    return (slice(start, min(start + rows, n_tokens)) for start in range(0, n_tokens, rows))
+def token_blocks(tokens: Any, n_columns: int) -> Iterator[slice]:
+    """Runs of the rows of `tokens` whose similarities number at most `BLOCK`."""
+    rows = max(1, block_size(BLOCK, tokens) // n_columns)
+    return (slice(start, min(start + rows, len(tokens))) for start in range(0, len(tokens), rows))

@@ -56,7 +56,7 @@ from tokenlab import checks
 from tokenlab.arrays import get_xp
 from tokenlab.engine import accelerated
 from tokenlab.errors import InvalidInput, ShapeError
-from tokenlab.numerics import TopK, topk
+from tokenlab.numerics import TopK, group_max, topk
 from tokenlab.retrieval.index import SearchResult, TokenIndex, checked_query, token_blocks
 from tokenlab.steps import step
 
@@ -148,7 +148,7 @@ def nearest_tokens(query: Any, tokens: Any, k: int) -> tuple[Any, Any]:
     xp = get_xp(query, tokens)
     ids = xp.empty((len(query), 0), dtype=xp.int64)
     sims = xp.empty((len(query), 0), dtype=xp.result_type(query, tokens))
-    for rows in token_blocks(len(tokens), len(query)):
+    for rows in token_blocks(tokens, len(query)):
         block = (tokens[rows] @ query.T).T  # (n_q, n_block)
         note = "each query token with every token of the collection"
         step("similarity", block, note, eq="P = Q Dᵀ", axes=("n_q", "n_tokens"))
@@ -245,8 +245,8 @@ def sum_hits(
     doc_ids, position = xp.unique(token_to_doc[ids].ravel(), return_inverse=True)  # Eq. (3)
     note = "every document that owns a retrieved token"
     step("candidates", doc_ids, note, eq="Eq. 3", axes=("candidates",), of="n_docs")
-    best = xp.full((len(doc_ids), n_q), -xp.inf, dtype=sims.dtype)  # (n_candidates, n_q)
-    xp.maximum.at(best, (position, xp.repeat(xp.arange(n_q), k_prime)), sims.ravel())
+    cell = position.ravel() * n_q + xp.repeat(xp.arange(n_q), k_prime)  # (n_q * k_prime,)
+    best = group_max(sims.ravel(), cell, len(doc_ids) * n_q).reshape(-1, n_q)  # (n_candidates, n_q)
     note = "the best retrieved token of each candidate; -inf where there was none"
     step("best hit", best, note, eq="max over j in D of Âᵢⱼ Pᵢⱼ", axes=axes)
     hit = step("hit", best > -xp.inf, "which query token hit which candidate", axes=axes)
