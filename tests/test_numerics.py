@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oracles import dot
 
+from tokenlab import numerics
 from tokenlab.errors import DTypeError, InvalidInput, ShapeError
 from tokenlab.numerics import (
     group_max,
@@ -52,8 +53,10 @@ def test_topk_on_both_sides_of_its_two_methods(k, rng):
     assert topk(scores[None], k).ids.tolist() == [order]
 
 
+@pytest.mark.parametrize("many", [0, 1 << 21])
 @pytest.mark.parametrize("n", [1, 16, 17, 33, 100, 1000, 4099])
-def test_topk_on_a_gpu_is_the_same_stable_sort(n, any_cupy, rng):
+def test_topk_on_a_gpu_is_the_same_stable_sort(n, many, any_cupy, rng, monkeypatch):
+    monkeypatch.setattr(numerics, "MANY", many)
     drawn = rng.integers(0, 2 + n // 8, (3, n)).astype(np.float32)
     zeros = np.where(rng.random((3, n)) < 0.5, np.float32(-0.0), np.float32(0.0))
     lowest = np.where(drawn > 0, -np.float32(np.inf), drawn)

@@ -24,6 +24,8 @@ __all__ = [
     "unit",
 ]
 
+MANY = 1 << 21  # scores on a GPU from which on it is worth leaving most of them out of the sort
+
 
 class TopK(NamedTuple):
     """Positions and values of the largest entries, best first."""
@@ -67,7 +69,7 @@ def topk(scores: Any, k: int) -> TopK:
     if xp is np and 4 * k < n:  # leave most entries out of the sort
         rows = [_first_k(row, k) for row in scores.reshape(-1, n)]
         ids = np.reshape(rows, (*scores.shape[:-1], k)).astype(np.int64)
-    elif xp is not np and 16 * k < n:
+    elif xp is not np and 16 * k < n and scores.size >= MANY:
         ids = first_k_of_groups(scores, k)
     else:
         ids = first_k_of_sorted(scores, k)
