@@ -37,7 +37,8 @@ def _script(file: Path, root: Path) -> list[str]:
     sections: dict[str, list[str]] = {}  # what was measured, with every number of threads
     for run in runs:
         threads = run["machine"]["threads"]
-        label = f"{threads} thread{'' if threads == '1' else 's'}"
+        label = f"{threads} threads" if threads.isdigit() else "all cores"
+        label = "1 thread" if threads == "1" else label
         for section in run["sections"]:
             sections.setdefault(section["title"], []).append(_section(section, label))
     for title, tables in sections.items():
@@ -46,7 +47,7 @@ def _script(file: Path, root: Path) -> list[str]:
 
 
 def _heading(text: str) -> str:
-    text = text.replace("kmeans", "k-means")
+    text = {"kmeans": "k-means", "gpu": "GPU"}.get(text, text)
     return text[0].upper() + text[1:]
 
 
