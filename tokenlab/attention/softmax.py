@@ -38,10 +38,11 @@ Example
     y = blocked_softmax_attention(q, k, v)
 """
 
+import math
 from typing import Any
 
 from tokenlab import checks
-from tokenlab.arrays import get_xp
+from tokenlab.arrays import block_size, get_xp
 from tokenlab.attention import inputs
 from tokenlab.attention.soft import exp_product, scaled
 from tokenlab.engine import accelerated
@@ -91,7 +92,7 @@ def softmax_attention(q: Any, k: Any, v: Any, *, mask: Any = None, causal: bool 
 
 
 def blocked_softmax_attention(
-    q: Any, k: Any, v: Any, *, mask: Any = None, causal: bool = False, block: int = 512
+    q: Any, k: Any, v: Any, *, mask: Any = None, causal: bool = False, block: int | None = None
 ) -> Any:
     r"""The same from blocks of `block x block` similarities, (2): memory is linear.
 
@@ -99,8 +100,8 @@ def blocked_softmax_attention(
     ----------
     q, k, v, mask, causal
         As in `softmax_attention`: ndarray of shape (..., n_q, d), (..., n, d), (..., n, d_v).
-    block : int
-        Queries, and keys, that are looked at together.
+    block : int, optional
+        Queries, and keys, that are looked at together; 512 by default, on a GPU up to 4,096.
 
     Returns
     -------
@@ -112,6 +113,8 @@ def blocked_softmax_attention(
     array([[2.]])
     """
     q, k, v, mask = _checked(q, k, v, mask, causal)
+    if block is None:
+        block = max(512, math.isqrt(block_size(512**2, q) // max(1, math.prod(q.shape[:-2]))))
     return running_softmax(q, k, v, mask, causal, checks.count(block, "block"))
 
 
