@@ -172,7 +172,11 @@ def segment_max(x: Any, offsets: Any) -> Any:
 def group_max(x: Any, groups: Any, n_groups: int) -> Any:
     """`segment_max` of rows in any order: row `i` belongs to group `groups[i]`."""
     xp = get_xp(x, groups)
-    sizes = xp.bincount(groups, minlength=n_groups)
+    if xp is np:
+        best = np.full((n_groups, *x.shape[1:]), -np.inf, dtype=x.dtype)
+        np.maximum.at(best, groups, x)
+        return best
+    sizes = xp.bincount(groups, minlength=n_groups)  # CuPy's maximum.at rounds to float32
     offsets = xp.concatenate([xp.zeros(1, dtype=xp.int64), xp.cumsum(sizes)])
     return segment_max(x[xp.argsort(groups, kind="stable")], offsets)
 
