@@ -12,6 +12,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from operator import matmul
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from harness import Section, main
 from tokenlab import has_gpu, to_numpy
 from tokenlab.attention import blocked_softmax_attention, soft_attention
 from tokenlab.logits import VQHead, frequency_mapping
+from tokenlab.numerics import unit
 from tokenlab.pruning import k_center
 from tokenlab.quantization.kmeans import assign
 from tokenlab.retrieval import TokenIndex, maxsim, token_topk, xtr_search
@@ -47,8 +49,8 @@ def sections(options: argparse.Namespace) -> Iterator[Section]:
         title = f"nearest of {n_codes:,} codes for {n:,} x {d} rows"
         yield pair(
             title,
-            lambda to, x=x, codes=codes: bound(assign, to(x), to(codes)),
-            lambda to, x=x, codes=codes: bound(matmul, to(x), to(codes).T),
+            lambda to, x=x, codes=codes: partial(assign, to(x), to(codes)),
+            lambda to, x=x, codes=codes: partial(matmul, to(x), to(codes).T),
         )
     for vocab, d in ((4096, 64),) if quick else ((50_257, 768), (128_000, 4096)):
         yield from output_layer(rng, vocab, d)
@@ -56,15 +58,11 @@ def sections(options: argparse.Namespace) -> Iterator[Section]:
         yield from attention(rng, n)
     for n in (576,) if quick else (576, 16_384):
         x = normal(rng, n, 1024)
-        yield pair(f"k-center, 64 of {n:,} x 1,024", lambda to, x=x: bound(k_center, to(x), 64))
+        yield pair(f"k-center, 64 of {n:,} x 1,024", lambda to, x=x: partial(k_center, to(x), 64))
 
 
 def normal(rng: np.random.Generator, *shape: int) -> np.ndarray:
     return rng.standard_normal(shape, dtype=np.float32)
-
-
-def bound(function: Callable[..., Any], *args: Any, **options: Any) -> Callable[[], Any]:
-    return lambda: function(*args, **options)
 
 
 def pair(title: str, make: Make, limit: Make | None = None) -> Section:
@@ -100,21 +98,19 @@ def agree(title: str, host: Any, device: Any) -> None:
 
 def retrieval(rng: np.random.Generator, n: int) -> Iterator[Section]:
     lengths = np.full(n // 200, 200)
-    tokens, query = normal(rng, int(lengths.sum()), 128), normal(rng, 32, 128)
-    tokens /= np.linalg.norm(tokens, axis=1, keepdims=True)
-    query /= np.linalg.norm(query, axis=1, keepdims=True)
+    tokens, query = unit(normal(rng, int(lengths.sum()), 128)), unit(normal(rng, 32, 128))
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     size = f"{n:,} x 128 tokens, 32 query tokens"
 
     def searching(function: Callable[..., Any], *args: Any, **options: Any) -> Make:
         def make(to: Callable[[Any], Any]) -> Callable[[], Any]:
             index = TokenIndex(to(tokens), to(offsets))
-            return bound(function, to(query), index, *args, **options)
+            return partial(function, to(query), index, *args, **options)
 
         return make
 
     def product(to: Callable[[Any], Any]) -> Callable[[], Any]:
-        return bound(matmul, to(tokens), to(query).T)
+        return partial(matmul, to(tokens), to(query).T)
 
     yield pair(f"MaxSim: {size}", searching(maxsim), product)
     yield pair(f"token top-1,000: {size}", searching(token_topk, 1000), product)
@@ -131,20 +127,20 @@ def output_layer(rng: np.random.Generator, vocab: int, d: int) -> Iterator[Secti
             return VQHead(to(codebook), to(mapping))
 
         def product(to: Callable[[Any], Any], hidden: np.ndarray = hidden) -> Callable[[], Any]:
-            return bound(matmul, to(hidden), to(codebook).T)
+            return partial(matmul, to(hidden), to(codebook).T)
 
         size = f"vocab = {vocab:,}, d = {d:,}, batch {n}"
         yield pair(
             f"codes and normaliser: {size}",
-            lambda to, h=hidden: bound(head(to).scores, to(h)),
+            lambda to, h=hidden: partial(head(to).scores, to(h)),
             product,
         )
         yield pair(
             f"expanded to all tokens: {size}",
-            lambda to, h=hidden: bound(head(to).log_softmax, to(h)),
+            lambda to, h=hidden: partial(head(to).log_softmax, to(h)),
             product,
         )
-        yield pair(f"exact top-50: {size}", lambda to, h=hidden: bound(head(to).topk, to(h), 50))
+        yield pair(f"exact top-50: {size}", lambda to, h=hidden: partial(head(to).topk, to(h), 50))
 
 
 def attention(rng: np.random.Generator, n: int) -> Iterator[Section]:
@@ -152,12 +148,12 @@ def attention(rng: np.random.Generator, n: int) -> Iterator[Section]:
     landmarks = k.reshape(64, -1, 64).mean(axis=1)
     yield pair(
         f"softmax in blocks, n = {n:,}, width 64",
-        lambda to: bound(blocked_softmax_attention, to(q), to(k), to(v)),
+        lambda to: partial(blocked_softmax_attention, to(q), to(k), to(v)),
     )
     scaled = np.float32(0.3)  # near enough to the landmarks that the kernel is not zero
     yield pair(
         f"SOFT, n = {n:,}, 64 landmarks",
-        lambda to: bound(soft_attention, to(k * scaled), to(v), to(landmarks * scaled)),
+        lambda to: partial(soft_attention, to(k * scaled), to(v), to(landmarks * scaled)),
     )
 
 

@@ -216,8 +216,8 @@ def machine() -> dict[str, str]:
     } | _gpu()
 
 
-PACKAGES = ("numpy", "numba", "scipy", "scikit-learn", "maxsim-cpu", "faiss-cpu", "torch")
-PACKAGES += ("cupy-cuda12x", "cupy-cuda13x")
+PACKAGES = ("numpy", "numba", "scipy", "cupy-cuda12x", "cupy-cuda13x")
+PACKAGES += ("scikit-learn", "maxsim-cpu", "faiss-cpu", "torch")  # peers
 
 
 def version(package: str) -> str | None:

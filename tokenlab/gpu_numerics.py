@@ -12,7 +12,7 @@ __all__: list[str] = []
 
 
 def first_k_of_sorted(scores: Any, k: int) -> Any:
-    """A stable sort of the negated scores keeps equal ones in order of position."""
+    """A stable sort of the negated scores keeps equal ones in order; for both libraries."""
     xp = get_xp(scores)
     return xp.argsort(-scores, axis=-1, kind="stable")[..., :k].astype(xp.int64)
 

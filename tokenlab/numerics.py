@@ -137,6 +137,12 @@ def unit(x: Any) -> Any:
     return x / xp.where(length == 0, xp.ones_like(length), length)
 
 
+def offsets_of(lengths: Any) -> Any:
+    """Where runs of these lengths begin and end, `(n_segments + 1,)` int64."""
+    xp = get_xp(lengths)
+    return xp.concatenate([xp.zeros(1, dtype=xp.int64), xp.cumsum(lengths)])
+
+
 def segment_max(x: Any, offsets: Any) -> Any:
     r"""The largest value of every run of rows, column by column; an empty run gives `-inf`.
 
@@ -177,8 +183,7 @@ def group_max(x: Any, groups: Any, n_groups: int) -> Any:
         np.maximum.at(best, groups, x)
         return best
     sizes = xp.bincount(groups, minlength=n_groups)  # CuPy's maximum.at rounds to float32
-    offsets = xp.concatenate([xp.zeros(1, dtype=xp.int64), xp.cumsum(sizes)])
-    return segment_max(x[xp.argsort(groups, kind="stable")], offsets)
+    return segment_max(x[xp.argsort(groups, kind="stable")], offsets_of(sizes))
 
 
 def segment_sum(x: Any, offsets: Any) -> Any:

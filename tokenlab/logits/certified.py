@@ -61,6 +61,7 @@ from tokenlab.logits.heads import log_sum_exp
 from tokenlab.logits.vq_logits import VQHead
 from tokenlab.logits.vq_mappings import centroids
 from tokenlab.numerics import segment_max
+from tokenlab.retrieval.index import token_blocks
 
 __all__ = ["CertifiedTopK", "FullHeadIndex", "Normaliser", "certified_topk"]
 
@@ -111,9 +112,9 @@ class FullHeadIndex:
         self.rows = weight[self.order]  # the tokens of a code lie together
         code = mapping[self.order]
         squared = xp.zeros(self.vocab, dtype=weight.dtype)
-        for i in range(0, self.vocab, 4096):
-            offset = self.rows[i : i + 4096] - self.centroids[code[i : i + 4096]]
-            squared[i : i + 4096] = (offset * offset).sum(axis=1)
+        for rows in token_blocks(self.rows, self.d):
+            offset = self.rows[rows] - self.centroids[code[rows]]
+            squared[rows] = (offset * offset).sum(axis=1)
         farthest = segment_max(xp.sqrt(squared), self.start)
         self.radii = xp.maximum(farthest, 0)  # an empty code bounds nothing
         length = xp.sqrt((self.centroids * self.centroids).sum(axis=1))

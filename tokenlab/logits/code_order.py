@@ -12,7 +12,7 @@ from tokenlab.arrays import get_xp
 from tokenlab.engine import accelerated
 from tokenlab.errors import InvalidInput, public_caller
 from tokenlab.logits.heads import below_next
-from tokenlab.numerics import topk
+from tokenlab.numerics import offsets_of, topk
 
 __all__ = ["CodeOrder"]
 
@@ -35,7 +35,7 @@ class CodeOrder(NamedTuple):
             order = xp.argsort(-shares, kind="stable")
         order = order[xp.argsort(mapping[order], kind="stable")]
         sizes = xp.bincount(mapping, minlength=n_codes)
-        start = xp.concatenate([xp.zeros(1, dtype=xp.int64), xp.cumsum(sizes)])
+        start = offsets_of(sizes)
         if shares is None:
             return cls(order, start, None)
         code = mapping[order]

@@ -14,6 +14,7 @@ import numpy as np
 from tokenlab import checks
 from tokenlab.arrays import block_size, get_xp, to_numpy
 from tokenlab.errors import InvalidInput, public_caller
+from tokenlab.numerics import offsets_of
 
 __all__ = ["SearchResult", "TokenIndex"]
 
@@ -154,7 +155,7 @@ class TokenIndex:
         if chosen.ndim != 1:
             raise TypeError("TokenIndex: choose documents by a slice, a list, or a mask, of 1 axis")
         lengths = self.lengths[chosen]
-        offsets = xp.concatenate([xp.zeros(1, dtype=xp.int64), xp.cumsum(lengths)])
+        offsets = offsets_of(lengths)
         # Row r of the subset lies as far behind its document's start there as here.
         shift = xp.repeat(self.offsets[chosen] - offsets[:-1], _host(lengths))
         return self._trusted(self.tokens[xp.arange(int(offsets[-1])) + shift], offsets)

@@ -245,7 +245,7 @@ def sum_hits(
     doc_ids, position = xp.unique(token_to_doc[ids].ravel(), return_inverse=True)  # Eq. (3)
     note = "every document that owns a retrieved token"
     step("candidates", doc_ids, note, eq="Eq. 3", axes=("candidates",), of="n_docs")
-    cell = position.ravel() * n_q + xp.repeat(xp.arange(n_q), k_prime)  # (n_q * k_prime,)
+    cell = position * n_q + xp.repeat(xp.arange(n_q), k_prime)  # (n_q * k_prime,)
     best = group_max(sims.ravel(), cell, len(doc_ids) * n_q).reshape(-1, n_q)  # (n_candidates, n_q)
     note = "the best retrieved token of each candidate; -inf where there was none"
     step("best hit", best, note, eq="max over j in D of Âᵢⱼ Pᵢⱼ", axes=axes)
