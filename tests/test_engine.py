@@ -136,7 +136,7 @@ def test_the_decorated_function_is_still_the_one_to_read(double):
 
 
 def make(pays_from=1.0):
-    @accelerated("retrieval.sum_hits", work=lambda x: len(x), pays_from=pays_from)
+    @accelerated("retrieval.score_candidates", work=lambda x: len(x), pays_from=pays_from)
     def sum_hits(x):
         return "reference"
 
@@ -167,7 +167,7 @@ def test_without_numba_auto_is_silent_and_numba_says_what_to_install():
     with use_engine("numba"), pytest.raises(MissingDependency, match=r"tokenlab\[fast\]") as caught:
         function([1, 2])
     assert isinstance(caught.value, ImportError)
-    assert "retrieval.sum_hits" in str(caught.value)
+    assert "retrieval.score_candidates" in str(caught.value)
     with pytest.raises(MissingDependency):
         function.twin()
 

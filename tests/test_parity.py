@@ -32,7 +32,7 @@ def test_twin_agrees_with_its_reference(name, cores, monkeypatch):
     if cores > 1:
         pytest.importorskip("threadpoolctl")
     share_among(monkeypatch, cores)
-    assert name in PARITY, f"register inputs for {name} in tests/cases.py with @parity"
+    assert name in PARITY, f"register inputs for {name} in tests/<family>/cases.py with @parity"
     function = engine.REGISTRY[name]
     n = 0
     for args in PARITY[name]():

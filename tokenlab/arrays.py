@@ -2,6 +2,7 @@
 
 import functools
 import sys
+from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -9,12 +10,32 @@ import numpy as np
 
 from tokenlab.errors import BackendError, public_caller
 
-__all__ = ["get_xp", "has_gpu", "to_numpy"]
+__all__ = ["get_xp", "has_gpu", "stop", "to_numpy"]
 
 
 def is_cupy(x: Any) -> bool:
     """True for a CuPy array, without importing CuPy: its class says where it comes from."""
-    return type(x).__module__.partition(".")[0] == "cupy"
+    return type(stop(x)).__module__.partition(".")[0] == "cupy"
+
+
+def is_taped(x: Any) -> bool:
+    """True for a value on the tape of `tokenlab.autograd`, without importing that."""
+    return type(x).__module__ == "tokenlab.tape"
+
+
+def stop(x: Any) -> Any:
+    """The array inside of a taped value, through which no gradient passes; all else as it is."""
+    return x.data if is_taped(x) else x
+
+
+def library(*arrays: Any) -> ModuleType:
+    """numpy or cupy itself, also for taped values; the arrays are known to be of one kind."""
+    return sys.modules["cupy"] if any(map(is_cupy, arrays)) else np
+
+
+def holds(kind: Callable[[Any], bool], x: Any) -> bool:
+    """Whether an array, or one in a list or tuple, is of a kind: `holds(is_cupy, args)`."""
+    return any(holds(kind, y) for y in x) if isinstance(x, list | tuple) else kind(x)
 
 
 def block_size(cached: int, x: Any) -> int:
@@ -27,6 +48,9 @@ def block_size(cached: int, x: Any) -> int:
 
 def get_xp(*arrays: Any) -> ModuleType:
     r"""Return the library of the arrays: the module `numpy` or `cupy` itself, never a wrapper.
+
+    For a taped value, inside of `value_and_grad`, it is the same library with derivatives. Ask
+    `is_cupy(x)` where the two libraries need different code, and never `xp is np`.
 
     Lists, tuples and numbers count as NumPy. CuPy is never imported here: a CuPy array can only
     have come from a program that imported it already. Objects that `numpy.asarray` reads without
@@ -52,23 +76,42 @@ def get_xp(*arrays: Any) -> ModuleType:
     >>> get_xp([1.0, 2.0], np.ones(2)).__name__
     'numpy'
     """
-    on_gpu = [is_cupy(x) for x in arrays]
-    if not any(on_gpu):
-        for i, x in enumerate(arrays):
-            if hasattr(x, "__dlpack__") and not isinstance(x, (np.ndarray, np.generic)):
-                raise BackendError(
-                    f"{public_caller()}: {_argument(x, i)} is a {_type_name(x)}; expected NumPy or "
-                    "CuPy. Convert it first, for example with numpy.asarray(x) on the CPU."
-                )
-        return np
-    if not all(on_gpu):
+    return shared_library(arrays)
+
+
+def shared_library(arrays: Sequence[Any], names: Sequence[str] = (), function: str = "") -> Any:
+    """`get_xp` of named arguments of a named function, for its errors; both are found if absent."""
+    for x in arrays:
+        if type(x) is not np.ndarray:
+            break
+    else:
+        return np  # at once, for the usual call
+    inside = [stop(x) for x in arrays]
+    on_gpu = [is_cupy(x) for x in inside]
+    named = functools.partial(_argument, arrays, names)
+    for i, x in enumerate(inside):
+        if (
+            not on_gpu[i]
+            and hasattr(x, "__dlpack__")
+            and not isinstance(x, np.ndarray | np.generic)
+        ):
+            raise BackendError(
+                f"{function or public_caller()}: {named(i)} is a {_type_name(x)}; expected NumPy "
+                "or CuPy. Convert it first, for example with numpy.asarray(x) on the CPU."
+            )
+    if any(on_gpu) and not all(on_gpu):
         g, c = on_gpu.index(True), on_gpu.index(False)
         raise BackendError(
-            f"{public_caller()}: mixed array libraries: {_argument(arrays[g], g)} is a "
-            f"{_type_name(arrays[g])} and {_argument(arrays[c], c)} is a {_type_name(arrays[c])}. "
-            "Pass all of one kind: cupy.asarray(x) moves to the GPU, tokenlab.to_numpy(x) back."
+            f"{function or public_caller()}: mixed array libraries: {named(g)} is a "
+            f"{_type_name(inside[g])} and {named(c)} is a {_type_name(inside[c])}. Pass all of one "
+            "kind: cupy.asarray(x) moves to the GPU, tokenlab.to_numpy(x) back."
         )
-    return sys.modules["cupy"]
+    xp = sys.modules["cupy"] if any(on_gpu) else np
+    if any(map(is_taped, arrays)):
+        from tokenlab.ops_numpy import Ops
+
+        return Ops(xp)
+    return xp
 
 
 def to_numpy(x: Any) -> np.ndarray:
@@ -97,7 +140,10 @@ def _type_name(x: Any) -> str:
     return f"{type(x).__module__}.{type(x).__qualname__}".removeprefix("builtins.")
 
 
-def _argument(x: Any, position: int) -> str:
-    """The name that the caller knows the array by, found only when an error is being written."""
-    names = (name for name, value in sys._getframe(2).f_locals.items() if value is x)
-    return next(names, f"argument {position + 1}")
+def _argument(arrays: Sequence[Any], names: Sequence[str], position: int) -> str:
+    """The name of an argument, or the one that the caller knows it by, for an error."""
+    if names:
+        return names[position]
+    caller = sys._getframe(3).f_locals.items()  # of get_xp
+    found = (name for name, value in caller if value is arrays[position])
+    return next(found, f"argument {position + 1}")

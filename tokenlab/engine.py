@@ -1,11 +1,12 @@
 """Which speed: the readable function, or its Numba twin when that is installed and worth it.
 
-    @accelerated("retrieval.sum_hits", work=lambda ids, *_: ids.size, pays_from=20_000)
-    def sum_hits(ids, sims, token_to_doc, n_docs, missing): ...
+    @accelerated("retrieval.score_candidates", work=lambda ids, *_: ids.size, pays_from=20_000)
+    def score_candidates(ids, sims, token_to_doc, n_docs, missing): ...
 
 The decorated body is the reference: it is what `inspect.getsource` and the API page show, and it
-stays callable as `sum_hits.reference`. The twin is `tokenlab.kernels.retrieval.sum_hits`, imported
-when enough work has come by to pay for it, so that a classroom-size call never does.
+stays callable as `score_candidates.reference`. The twin is the function of that name in
+`tokenlab.kernels.retrieval`, imported when enough work has come by to pay for it, so that a
+classroom-size call never does.
 """
 
 import functools
@@ -18,7 +19,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
-from tokenlab.arrays import is_cupy
+import numpy as np
+
+from tokenlab.arrays import holds, is_cupy, is_taped
 from tokenlab.errors import InvalidInput, MissingDependency
 from tokenlab.steps import is_recording
 
@@ -56,7 +59,7 @@ def accelerated(name: str, *, work: Callable[..., float], pays_from: float) -> C
         @functools.wraps(reference)
         def call(*args: Any, **kwargs: Any) -> Any:
             engine = current_engine()
-            if engine == "numpy" or is_recording() or any(map(is_cupy, args)):
+            if engine == "numpy" or is_recording() or holds(elsewhere, (*args, *kwargs.values())):
                 return reference(*args, **kwargs)
             if engine == "auto" and not _pays(name, work(*args, **kwargs) / pays_from):
                 return reference(*args, **kwargs)
@@ -71,13 +74,19 @@ def accelerated(name: str, *, work: Callable[..., float], pays_from: float) -> C
     return decorate
 
 
+def elsewhere(x: Any) -> bool:
+    """True for what no twin can take: an array on a GPU, a value that is differentiated."""
+    return type(x) is not np.ndarray and (is_cupy(x) or is_taped(x))
+
+
 @contextmanager
 def use_engine(engine: str) -> Iterator[None]:
     """Choose the engine inside a `with` block: `"numpy"`, `"numba"`, or `"auto"`.
 
     Steps are only ever recorded from the readable functions, so a recording uses those whatever
-    is chosen here; CuPy arrays stay on the GPU and use them, too. Without a `with` block the
-    environment variable `TOKENLAB_ENGINE` decides, and without that, `"auto"`.
+    is chosen here; CuPy arrays stay on the GPU and use them, too, and so does what is
+    differentiated. Without a `with` block the environment variable `TOKENLAB_ENGINE` decides, and
+    without that, `"auto"`.
 
     Raises
     ------

@@ -44,15 +44,20 @@ class StorageError(TokenlabError, ValueError):
     """A folder on disk is not what it claims to be: damaged, of another version, or foreign."""
 
 
+HELPERS = ("arguments", "arrays", "blocks", "checks", "engine", "errors", "tape")
+
+
 def public_caller() -> str:
     """The function that the user called: the innermost one that its module exports."""
-    frame, helpers = sys._getframe(1), ("tokenlab.errors", "tokenlab.checks", "tokenlab.arrays")
+    frame = sys._getframe(1)
+    helpers = tuple(f"tokenlab.{name}" for name in HELPERS)
     while frame.f_globals.get("__name__") in helpers and frame.f_back is not None:
         frame = frame.f_back
     nearest = frame.f_code.co_qualname  # a caller outside of this package may export nothing
     while frame is not None:
         name = frame.f_code.co_qualname.partition(".<locals>")[0].removesuffix(".__init__")
-        if name.partition(".")[0] in frame.f_globals.get("__all__", ()):
+        exported = name.partition(".")[0] in frame.f_globals.get("__all__", ())
+        if exported and frame.f_globals.get("__name__") not in helpers:
             return name
         frame = frame.f_back  # type: ignore[assignment]
     return nearest

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tokenlab import checks
-from tokenlab.arrays import get_xp
+from tokenlab.arrays import get_xp, is_cupy, is_taped, stop
 from tokenlab.errors import InvalidInput
 from tokenlab.gpu_numerics import first_k_of_groups, first_k_of_sorted, largest_of_windows
 
@@ -63,16 +63,17 @@ def topk(scores: Any, k: int) -> TopK:
     scores, k = checks.floats(scores, "scores", xp), checks.count(k, "k")
     if scores.ndim == 0:
         scores = checks.shaped(scores, "scores", ("n",))
+    plain = stop(scores)  # positions have no gradient
     if bool(xp.isnan(scores).any()):
         raise InvalidInput("topk: scores contain NaN, which has no rank. Remove them.")
     n = scores.shape[-1]
-    if xp is np and 4 * k < n:  # leave most entries out of the sort
-        rows = [_first_k(row, k) for row in scores.reshape(-1, n)]
+    if not is_cupy(plain) and 4 * k < n:  # leave most entries out of the sort
+        rows = [_first_k(row, k) for row in plain.reshape(-1, n)]
         ids = np.reshape(rows, (*scores.shape[:-1], k)).astype(np.int64)
-    elif xp is not np and 16 * k < n and scores.size >= MANY:
-        ids = first_k_of_groups(scores, k)
+    elif is_cupy(plain) and 16 * k < n and plain.size >= MANY:
+        ids = first_k_of_groups(plain, k)
     else:
-        ids = first_k_of_sorted(scores, k)
+        ids = first_k_of_sorted(plain, k)
     return TopK(ids, xp.take_along_axis(scores, ids, axis=-1))
 
 
@@ -165,10 +166,14 @@ def segment_max(x: Any, offsets: Any) -> Any:
     xp = get_xp(x, offsets)
     x = checks.floats(x, "x", xp)
     offsets = checks.offsets(offsets, "offsets", len(x), xp)
+    if is_taped(x):  # each maximum is one of the rows, and moves with it
+        rows = segment_argmax(stop(x).reshape(len(x), -1), offsets).reshape(-1, *x.shape[1:])
+        x = xp.concatenate([x, xp.full((1, *x.shape[1:]), -xp.inf, dtype=x.dtype)])
+        return xp.take_along_axis(x, rows, axis=0)  # an empty run has the row -1
     lengths = offsets[1:] - offsets[:-1]
     best = xp.full((len(lengths), *x.shape[1:]), -xp.inf, dtype=x.dtype)
     filled = xp.nonzero(lengths)[0]
-    if xp is np and filled.size:
+    if not is_cupy(x) and filled.size:
         best[filled] = np.maximum.reduceat(x, offsets[filled], axis=0)
     elif filled.size:  # CuPy has no such reduceat, and its maximum.at rounds float64 to float32
         largest_of_windows(x, offsets, best)
@@ -178,7 +183,7 @@ def segment_max(x: Any, offsets: Any) -> Any:
 def group_max(x: Any, groups: Any, n_groups: int) -> Any:
     """`segment_max` of rows in any order: row `i` belongs to group `groups[i]`."""
     xp = get_xp(x, groups)
-    if xp is np:
+    if not is_cupy(x) and not is_taped(x):
         best = np.full((n_groups, *x.shape[1:]), -np.inf, dtype=x.dtype)
         np.maximum.at(best, groups, x)
         return best
@@ -229,7 +234,8 @@ def segment_argmax(x: Any, offsets: Any) -> Any:
     xp = get_xp(x, offsets)
     x = checks.shaped(checks.floats(x, "x", xp), "x", ("n", "n_columns"))
     offsets = checks.offsets(offsets, "offsets", len(x), xp)
-    best = segment_max(x, offsets)
+    x = stop(x)  # positions have no gradient
+    xp, best = get_xp(x, offsets), segment_max(x, offsets)
     lengths = (offsets[1:] - offsets[:-1]).tolist()
     rows = xp.arange(len(x), dtype=xp.float64)[:, None]  # exact for up to 2^53 rows
     # The first row that holds the maximum is the largest of the negated row numbers.
@@ -281,7 +287,7 @@ def project_out(x: Any, basis: Any, alpha: float = 1.0, *, rtol: float | None = 
             raise InvalidInput(f"project_out: {name} is {value!r}; expected a number from 0 to 1.")
     if len(basis) == 0:
         return x.copy()
-    scale = float(xp.abs(basis).max())
+    scale = float(stop(xp.abs(basis).max()))
     if scale == 0:
         return x.copy()
     _, s, vt = xp.linalg.svd(basis / scale, full_matrices=False)

@@ -1,9 +1,12 @@
-"""Comments that run: name an intermediate value where it is made, look at it when you want to.
+r"""Comments that run: name an intermediate value where it is made, look at it when you want to.
 
-    similarity = step("similarity", tokens @ query.T, "every document token with every query token")
+    similarity = step(query @ doc.T)  # (n_q, n_d) [P = Q Dᵀ] each query token with each of the doc
+    step("similarity", similarity, "each query token with each token of the document", eq="Eq. 1")
 
-returns the product unchanged. Outside a recording that costs one context-variable look-up. Inside
-`with record() as steps:` the value is kept, together with the line that made it.
+Both return the value unchanged. The short form takes name, axes, equation and note from the line
+itself (`stepping.py`), the long form is for what does not fit. Outside a recording it costs one
+context-variable look-up. Inside `with record() as steps:` the value is kept, together with the line
+that made it.
 """
 
 import sys
@@ -12,27 +15,42 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 import numpy as np
 
-from tokenlab.arrays import is_cupy, to_numpy
+from tokenlab.arrays import is_cupy, stop, to_numpy
+from tokenlab.stepping import remark
 
 __all__ = ["Comparison", "Step", "Steps", "record", "step"]
 
 T = TypeVar("T")
+ABSENT: Any = object()
 _recorder: ContextVar["Steps | None"] = ContextVar("tokenlab_steps", default=None)
 
 
+@overload
+def step(value: T, /) -> T: ...
+@overload
 def step(
     name: str, value: T, note: str = "", *, eq: str = "", axes: Sequence[str] = (), of: str = ""
-) -> T:
+) -> T: ...
+def step(
+    name: Any,
+    value: Any = ABSENT,
+    note: str = "",
+    *,
+    eq: str = "",
+    axes: Sequence[str] = (),
+    of: str = "",
+) -> Any:
     """Return `value` unchanged; while somebody records, keep a copy of it under `name`.
 
     Parameters
     ----------
     name : str
-        What the value is called in the paper or in the text.
+        What the value is called in the paper or in the text. `step(value)` alone takes this and
+        what follows from the comment of its own line: `# (axes) -> of [equation] note`.
     value : array or number
         Any intermediate result.
     note : str
@@ -43,10 +61,25 @@ def step(
         The names of the axes, as in the docstrings: `("n_tokens", "n_q")`.
     of : str
         For arrays of positions: the axis that they point into, so that a view can show its labels.
+
+    Examples
+    --------
+    >>> with record() as steps:
+    ...     total = step("total", 1 + 1, "one and one")
+    >>> steps["total"]
+    2
     """
     steps = _recorder.get()
+    if value is ABSENT:
+        if steps is not None:
+            frame = sys._getframe(1)
+            said = remark(frame)
+            steps._keep(frame, said.name, stop(name), said.note, said.eq, said.axes, said.of)
+        return name
+    if not isinstance(name, str):
+        raise TypeError("step(value) takes its note from the comment; else step(name, value, note)")
     if steps is not None:
-        steps._keep(sys._getframe(1), name, value, note, eq, tuple(axes), of)
+        steps._keep(sys._getframe(1), name, stop(value), note, eq, tuple(axes), of)
     return value
 
 

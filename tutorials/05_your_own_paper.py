@@ -55,7 +55,7 @@ plt.rcParams.update({"axes.spines.right": False, "figure.constrained_layout.use"
 # | 2 | the file: docstring, then functions from the parts to the whole | section 2 |
 # | 3 | a twin, only where a loop beats NumPy | section 3 |
 # | 4 | tests: by hand, the naive loop, properties, edges, a gradient check where there is a gradient | section 4 |
-# | 5 | what the contract tests ask of every module; example arguments in `tests/cases.py` | section 5 |
+# | 5 | what the contract tests ask of every module; example arguments in `tests/<family>/cases.py` | section 5 |
 # | 6 | an entry in `papers.toml`, a part of the tour, a benchmark if speed is claimed | section 5 |
 # | 7 | the claim, measured; a claim that bends goes into the docstring with its numbers | section 6 |
 #
@@ -434,7 +434,7 @@ for name in token_pooling.__all__:
 print(f"{len(source.splitlines())} lines, sections in order, {token_pooling.__all__} documented")
 
 # %% [markdown]
-# Three registrations remain. In `tests/cases.py`, example arguments (`asarray` makes arrays of either
+# Three registrations remain. In `tests/<family>/cases.py`, example arguments (`asarray` makes arrays of either
 # library) and inputs for parity; for a pruning rule two lines in `tests/pruning/rules.py`, after
 # which the generic properties of the whole family run on it. They found two things in the first draft of this
 # module: that a share's rounding could not be named, and that `kept` depends on the order of the tokens
@@ -446,7 +446,7 @@ registration = """
     "token_pooling": lambda t, k: token_pooling.reduce(t.x, k=k),
     "token_pooling": lambda t: ((t.x,), {}),
 
-# tests/cases.py
+# tests/<family>/cases.py
 @case("tokenlab.pruning.token_pooling.reduce")
 def _(asarray):
     return (asarray(random(9, 4)),), {"k": 3, "protect": 1}

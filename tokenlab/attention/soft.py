@@ -68,8 +68,6 @@ Example
 """
 
 import warnings
-from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any
 
 from tokenlab.arrays import get_xp
@@ -156,7 +154,6 @@ def soft_attention(
     diagonal: bool = False,
     mask: Any = None,
     causal: bool = False,
-    max_bytes: float = float("inf"),
 ) -> Any:
     r"""Attention by a Gaussian kernel that is rebuilt from landmarks, (2).
 
@@ -182,8 +179,6 @@ def soft_attention(
         output is 0. Landmarks must come from tokens that count.
     causal : bool
         Refused: the error says why.
-    max_bytes : float
-        Of the `(n, m)` kernel, kept for its second use; the rest is computed again.
 
     Returns
     -------
@@ -211,20 +206,39 @@ def soft_attention(
             f'soft_attention: normalize is {normalize!r}; expected None, "symmetric" or "landmark",'
             ' and diagonal=True not with "landmark", whose kernel has no diagonal of 1.'
         )
-    xp, shift = get_xp(q), landmarks.mean(axis=-2, keepdims=True)
-    a = landmark_kernel(landmarks)
-    middle = landmark_inverse(a, inverse, ridge, iters, q.dtype)
-    if normalize == "landmark":
-        half = a.sum(axis=-1, keepdims=True) ** -0.5
-        middle = partial(lambda plain, t: half * plain(half * t), middle)  # (4)
-    blocks = thin_blocks(q, scaled(landmarks, shift), shift, mask, max_bytes)
-    own = 1 - _diagonal(blocks, middle, a, q) if diagonal else None  # (..., n, 1)
+    xp, a = get_xp(q, v, landmarks), landmark_kernel(landmarks)  # (..., m, m)
+    p = thin_kernel(q, landmarks, mask)  # (..., n, m)
+    solve = landmark_inverse(a, inverse, ridge, iters, q.dtype)
+    weight = a.sum(axis=-1, keepdims=True) ** -0.5 if normalize == "landmark" else 1.0  # (4)
+
+    def rebuilt(x: Any) -> Any:
+        t = (p.swapaxes(-1, -2) @ x).astype(xp.float64)
+        step("values at landmarks", t, "each, weighted by nearness", eq="PV", axes=("m", "d_v"))
+        u = (weight * solve(weight * t)).astype(x.dtype)
+        step("solved", u, "for each landmark", eq="A⁺PV", axes=("m", "d_v"))
+        y = p @ u if own is None else p @ u + own * x  # (2), (5)
+        return step("output", y, "", eq="Y = PᵀA⁺PV (2)", axes=("n", "d_v"))
+
+    own = None
+    if diagonal:
+        own = 1 - (p * solve(p.swapaxes(-1, -2).astype(xp.float64)).swapaxes(-1, -2)).sum(
+            -1, keepdims=True
+        )
+        own = own.astype(q.dtype)
     if normalize != "symmetric":
-        return _apply(blocks, middle, v, own)
-    r = _apply(blocks, middle, xp.ones_like(v[..., :1]), own)  # (3), (..., n, 1)
-    r = step("row sums", _positive(r, mask), "of the rebuilt kernel", eq="r = Ŝ1", axes=("n", ""))
-    y = _apply(blocks, middle, v * r**-0.5, own) * r**-0.5  # (3)
+        return rebuilt(v)
+    r = _positive(rebuilt(xp.ones_like(v[..., :1])), mask)  # (3), (..., n, 1)
+    r = step("row sums", r, "of the rebuilt kernel", eq="r = Ŝ1", axes=("n", ""))
+    y = rebuilt(v * r**-0.5) * r**-0.5  # (3)
     return step("normalised", y, "rows and columns scaled", eq="R⁻½ŜR⁻½V (3)", axes=("n", "d_v"))
+
+
+def thin_kernel(q: Any, landmarks: Any, mask: Any) -> Any:
+    """The kernel of tokens and landmarks, `(..., n, m)`; 0 for tokens that the mask hides."""
+    shift = landmarks.mean(axis=-2, keepdims=True)
+    p = exp_product(*scaled(q, shift), *scaled(landmarks, shift))
+    p = p if mask is None else p * mask[..., None]
+    return step("thin kernel", p, "tokens with landmarks", eq="Pᵀ (1)", axes=("n", "m"))
 
 
 def landmark_kernel(landmarks: Any) -> Any:
@@ -233,53 +247,6 @@ def landmark_kernel(landmarks: Any) -> Any:
     points = scaled(wide, wide.mean(axis=-2, keepdims=True))
     a = exp_product(*points, *points)
     return step("landmark kernel", a, "landmarks with landmarks", eq="A (1)", axes=("m", "m"))
-
-
-def thin_blocks(
-    q: Any, landmarks: tuple[Any, Any], shift: Any, mask: Any, max_bytes: float
-) -> Callable[[], Iterator[tuple[slice, Any]]]:
-    """A walk over the rows of P transposed, in blocks; as many as may be kept are made once."""
-    m, kept, room = landmarks[0].shape[-2], dict[int, Any](), max_bytes
-
-    def walk() -> Iterator[tuple[slice, Any]]:
-        nonlocal room
-        for rows in inputs.row_blocks(q, m + q.shape[-1]):
-            p = kept.get(rows.start)
-            if p is None:
-                p = exp_product(*scaled(q[..., rows, :], shift), *landmarks)  # (1), (..., rows, m)
-                p = p if mask is None else p * mask[..., rows, None]
-                step("thin kernel", p, "tokens with landmarks", eq="Pᵀ (1)", axes=("n", "m"))
-                if p.nbytes <= room:
-                    kept[rows.start], room = p, room - p.nbytes
-            yield rows, p
-
-    return walk
-
-
-def _apply(blocks: Any, middle: Callable[[Any], Any], v: Any, own: Any) -> Any:
-    """`P^T A^+ (P v)`, and each token's `own` share of its value on top."""
-    xp = get_xp(v)
-    t = sum((p.swapaxes(-1, -2) @ v[..., rows, :]).astype(xp.float64) for rows, p in blocks())
-    step("values at landmarks", t, "each value, weighted by nearness", eq="PV", axes=("m", "d_v"))
-    u = step("solved", middle(t).astype(v.dtype), "for each landmark", eq="A⁺PV", axes=("m", "d_v"))
-    y = xp.empty_like(v)
-    for rows, p in blocks():
-        y[..., rows, :] = p @ u  # (2)
-        del p  # before the next block is made
-    if own is not None:
-        y += own * v  # (5)
-    return step("output", y, "", eq="Y = PᵀA⁺PV (2)", axes=("n", "d_v"))
-
-
-def _diagonal(blocks: Any, middle: Callable[[Any], Any], a: Any, q: Any) -> Any:
-    """The diagonal of the rebuilt kernel, `(..., n, 1)`; 1 where it is exact."""
-    xp = get_xp(q)
-    inverse = middle(xp.broadcast_to(xp.eye(a.shape[-1]), a.shape))  # (..., m, m)
-    diagonal = xp.empty_like(q[..., :1])
-    for rows, p in blocks():
-        p = p.astype(xp.float64)
-        diagonal[..., rows, 0] = ((p @ inverse) * p).sum(axis=-1)
-    return step("diagonal", diagonal, "of the rebuilt kernel; truly 1", eq="Ŝᵢᵢ", axes=("n", ""))
 
 
 def _positive(r: Any, mask: Any) -> Any:

@@ -81,7 +81,7 @@ def softmax_attention(q: Any, k: Any, v: Any, *, mask: Any = None, causal: bool 
     array([[2.]])
     """
     q, k, v, mask = _checked(q, k, v, mask, causal)
-    xp, axes = get_xp(q), ("n_q", "n")
+    xp, axes = get_xp(q, k, v), ("n_q", "n")
     scores = q @ k.swapaxes(-1, -2) * q.dtype.type(q.shape[-1] ** -0.5)  # (..., n_q, n)
     step("scores", scores, "", eq="QKᵀ/√d", axes=axes)
     hidden = _hidden(mask, causal, slice(0, q.shape[-2]), slice(0, k.shape[-2]), xp)
@@ -121,7 +121,7 @@ def blocked_softmax_attention(
 @accelerated("attention.running_softmax", work=lambda q, k, *_: q.size * k.shape[-2], pays_from=1e7)
 def running_softmax(q: Any, k: Any, v: Any, mask: Any, causal: bool, block: int) -> Any:
     """Block by block of queries, and for each of keys; equation (2)."""
-    xp, n_q, n = get_xp(q), q.shape[-2], k.shape[-2]
+    xp, n_q, n = get_xp(q, k, v), q.shape[-2], k.shape[-2]
     y = xp.zeros((*q.shape[:-1], v.shape[-1]), dtype=v.dtype)
     lowest = xp.finfo(q.dtype).min / 4  # instead of -inf, which would make -inf - -inf
     for first in range(0, n_q, block):
@@ -166,7 +166,7 @@ def gaussian_attention(q: Any, v: Any, *, k: Any = None, mask: Any = None) -> An
     [2.754, 5.033, 5.348]
     """
     q, k, v, _ = _checked(q, q if k is None else k, v, mask)
-    xp, n = get_xp(q), k.shape[-2]
+    xp, n = get_xp(q, k, v), k.shape[-2]
     shift = k.mean(axis=-2, keepdims=True)
     keys = scaled(k, shift)
     y = xp.empty((*q.shape[:-1], v.shape[-1]), dtype=v.dtype)

@@ -254,9 +254,17 @@ def _settle_ties(order, sims):  # type: ignore[no-untyped-def]
                 start = i
 
 
+def score_candidates(ids: Any, sims: Any, token_to_doc: Any, n_docs: int, missing: Any) -> Any:
+    """Twin of `tokenlab.retrieval.xtr.score_candidates`: mean(m), and (P - m) / n_q of each hit."""
+    floor = np.zeros(len(ids), sims.dtype) if missing is None else missing
+    doc_ids, gains, hits = _sum_hits(ids, sims, token_to_doc, n_docs, floor)
+    scores = gains / hits if missing is None else floor.mean(dtype=np.float64) + gains / len(ids)
+    return doc_ids, scores.astype(sims.dtype, copy=False)
+
+
 @njit
-def sum_hits(ids, sims, token_to_doc, n_docs, missing):  # type: ignore[no-untyped-def]
-    """Twin of `tokenlab.retrieval.xtr.sum_hits`, without a matrix of documents and query tokens.
+def _sum_hits(ids, sims, token_to_doc, n_docs, missing):  # type: ignore[no-untyped-def]
+    """What hits add above `missing`, without a matrix of documents and query tokens.
 
     `last[doc] - 1` is the query token that hit the document last, and `best[doc]` its best hit: a
     first hit adds `sim - missing`, a better one of the same query token only the difference.

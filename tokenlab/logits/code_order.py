@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tokenlab import checks
-from tokenlab.arrays import get_xp
+from tokenlab.arrays import get_xp, is_cupy
 from tokenlab.engine import accelerated
 from tokenlab.errors import InvalidInput, public_caller
 from tokenlab.logits.heads import below_next
@@ -64,7 +64,7 @@ class CodeOrder(NamedTuple):
         xp = get_xp(x, self.order)
         filled = xp.nonzero(self.sizes)[0]
         total = xp.zeros((len(x), len(self.sizes)), dtype=x.dtype)
-        if xp is np:  # reduceat is many times as fast as add.at, and CuPy has only the latter
+        if not is_cupy(x):  # reduceat is many times as fast as add.at, and CuPy has only the latter
             ordered = np.take(x, self.order, axis=1)
             total[:, filled] = np.add.reduceat(ordered, self.start[filled], axis=1)
         else:
@@ -93,7 +93,7 @@ def shares_of(counts: Any, mapping: Any, n_codes: int, smoothing: float) -> Any:
 def expand_codes(values: Any, mapping: Any, log_share: Any, out: Any) -> Any:
     """`values[:, mapping] + log_share`, `(n, vocab)`, into `out` where it is given."""
     xp = get_xp(values, mapping)
-    if xp is np:  # "clip" writes into out directly, and the map has been checked
+    if not is_cupy(values):  # "clip" writes into out directly, and the map has been checked
         out = np.take(values, mapping, axis=1, out=out, mode="clip")
     else:
         out = xp.take(values, mapping, axis=1, out=out)

@@ -54,7 +54,6 @@ from typing import Any
 
 from tokenlab.arrays import get_xp
 from tokenlab.errors import InvalidInput, ShapeError
-from tokenlab.numerics import topk
 from tokenlab.pruning.reduction import Reduction, checked_grid, selection
 from tokenlab.pruning.scores import checked_scores
 from tokenlab.pruning.selectors import budget, checked_variant, neighbours4
@@ -131,22 +130,14 @@ def reduce(
     n_anchors = _anchor_count(k, alpha)  # (1)
     step("object scores", seen, "what the object layer looks at", axes=("n",))
     step("deep scores", deep, "what the deep layer looks at", axes=("n",))
-    role = xp.full(len(seen), len(ROLES), dtype=xp.int64)  # so far none
-    if n_anchors:
-        anchors = topk(seen, n_anchors).ids
-        role[anchors] = 0
-        buffers = neighbours4(anchors, grid, variant=variant)
-        buffers = buffers[role[buffers] > 0]
-        room = k - n_anchors
-        if len(buffers) > room:
-            buffers = buffers[topk(seen[buffers], room).ids] if room else buffers[:0]
-        role[buffers] = 1  # (2)
-    missing = k - int((role < len(ROLES)).sum())
-    if missing:
-        free = xp.where(role == len(ROLES), deep, -xp.inf)
-        role[topk(free, missing).ids] = 2  # (3)
-    kept = xp.nonzero(role < len(ROLES))[0].astype(xp.int64)
-    step("role", role, "0 anchor, 1 buffer, 2 register, 3 dropped", axes=("n",))
+    anchors = xp.argsort(-seen, kind="stable")[:n_anchors]
+    role = xp.full(len(seen), 2)
+    role[neighbours4(anchors, grid, variant=variant)] = 1
+    role[anchors] = 0  # (2)
+    step("role", role, "0 anchor, 1 buffer, 2 register if it is kept", axes=("n",))
+    # Anchors come first, then buffers, then the others, each by the scores of their layer.
+    order = xp.lexsort(xp.stack([-xp.where(role < 2, seen, deep), role.astype(seen.dtype)]))
+    kept = xp.sort(order[:k]).astype(xp.int64)  # (3)
     step("kept", kept, "in the order of the image", axes=("k",), of="n")
     return selection(kept, len(seen), roles=role[kept], role_names=ROLES)
 

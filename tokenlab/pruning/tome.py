@@ -45,12 +45,12 @@ from typing import Any
 
 from tokenlab import checks
 from tokenlab.arrays import get_xp
+from tokenlab.blocks import by_rows
 from tokenlab.engine import accelerated
 from tokenlab.errors import InvalidInput
 from tokenlab.numerics import topk, unit
 from tokenlab.pruning.mergers import mean_keys, means
 from tokenlab.pruning.reduction import Reduction, checked_size
-from tokenlab.retrieval.index import token_blocks
 from tokenlab.steps import step
 
 __all__ = ["layer_counts", "reduce"]
@@ -120,15 +120,11 @@ def directions(keys: Any) -> Any:
     return unit(keys.astype(get_xp(keys).float64)).astype(keys.dtype)
 
 
+@by_rows(lambda a, b: len(b))
 def best_partner(a: Any, b: Any) -> tuple[Any, Any]:
     """The largest cosine of each row of `a` with the rows of `b`, and whose it is; ties: first."""
-    xp = get_xp(a, b)
-    best, nearest = xp.empty(len(a), dtype=a.dtype), xp.empty(len(a), dtype=xp.int64)
-    for rows in token_blocks(a, len(b)):
-        cosines = step("cosines", a[rows] @ b.T, "A against B", axes=("n_a", "n_b"))
-        nearest[rows] = cosines.argmax(axis=1)
-        best[rows] = cosines[xp.arange(len(cosines)), nearest[rows]]
-    return best, nearest
+    cosines = step("cosines", a @ b.T, "A against B", axes=("n_a", "n_b"))
+    return cosines.max(axis=1), cosines.argmax(axis=1)
 
 
 def layer_counts(

@@ -8,6 +8,7 @@ from typing import Any
 
 from tokenlab import checks
 from tokenlab.arrays import get_xp
+from tokenlab.blocks import by_rows
 from tokenlab.engine import accelerated
 from tokenlab.errors import InvalidInput, ShapeError, public_caller
 from tokenlab.numerics import unit
@@ -64,18 +65,18 @@ def directions(x: Any, name: str) -> Any:
 
 @accelerated("quantization.nearest", work=lambda x, c: x.size * len(c), pays_from=3e5)
 def nearest(x: Any, codebook: Any) -> tuple[Any, Any]:
-    """Eq. (1): codes and squared distances, in blocks of rows."""
-    xp = get_xp(x, codebook)
-    shifted, half = relative(codebook)
-    codes = xp.empty(len(x), dtype=xp.int64)
-    distances = xp.empty(len(x), dtype=x.dtype)
-    for rows in token_blocks(x, max(codebook.shape)):
-        closeness = x[rows] @ shifted.T - half  # (n_block, n_codes)
-        note = "the nearest code of a row is where this is largest"
-        step("closeness", closeness, note, eq="x·c − |c|²/2 + const", axes=("n", "n_codes"))
-        codes[rows] = closeness.argmax(axis=1)  # Eq. (1)
-        gap = x[rows] - codebook[codes[rows]]
-        distances[rows] = (gap * gap).sum(axis=1)
+    """Eq. (1): codes and squared distances."""
+    return _nearest(x, codebook, *relative(codebook))
+
+
+@by_rows(lambda x, codebook, *_: max(codebook.shape))
+def _nearest(x: Any, codebook: Any, shifted: Any, half: Any) -> tuple[Any, Any]:
+    closeness = x @ shifted.T - half  # (n, n_codes)
+    note = "the nearest code of a row is where this is largest"
+    step("closeness", closeness, note, eq="x·c − |c|²/2 + const", axes=("n", "n_codes"))
+    codes = closeness.argmax(axis=1)  # Eq. (1)
+    gap = x - codebook[codes]
+    distances = (gap * gap).sum(axis=1)
     step("codes", codes, "the code of each row", eq="Eq. 1", axes=("n",), of="n_codes")
     return codes, step("distances", distances, "squared distance to it", axes=("n",))
 

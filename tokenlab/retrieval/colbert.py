@@ -48,7 +48,7 @@ import numpy as np
 from tokenlab import checks
 from tokenlab.arrays import get_xp
 from tokenlab.engine import accelerated
-from tokenlab.numerics import segment_max, topk
+from tokenlab.numerics import segment_max, segment_sum, topk
 from tokenlab.retrieval.index import SearchResult, TokenIndex, checked_query, document_blocks
 from tokenlab.steps import step
 
@@ -111,19 +111,23 @@ def maxsim(query: Any, index: TokenIndex, *, mean: bool = False) -> Any:
 def maxsim_scores(query: Any, query_offsets: Any, tokens: Any, offsets: Any) -> Any:
     """MaxSim of several stacked queries, `(n_queries, n_docs)`; query r owns its rows as above."""
     xp = get_xp(query, tokens)
-    dtype = xp.result_type(query, tokens)
-    scores = xp.empty((len(query_offsets) - 1, len(offsets) - 1), dtype=dtype)
-    for docs, rows in document_blocks(offsets, len(query)):
-        similarity = tokens[rows] @ query.T  # (n_block, n_q)
-        note = "every document token with every query token"
-        step("similarity", similarity, note, eq="P = D Qᵀ", axes=("n_tokens", "n_q"))
-        best = segment_max(similarity, offsets[docs.start : docs.stop + 1] - rows.start)
-        note = "the best match in each document, for each query token"  # best: (n_docs, n_q)
-        step("best match", best, note, eq="max over j in D of Pⱼᵢ", axes=("n_docs", "n_q"))
-        for r in range(len(scores)):
-            own = slice(query_offsets[r], query_offsets[r + 1])
-            scores[r, docs] = best[:, own].sum(axis=1)  # Eq. (3)
-    return scores
+    query_offsets = xp.asarray(query_offsets)
+    parts = [
+        _block_scores(tokens[rows] @ query.T, offsets[docs.start : docs.stop + 1], query_offsets)
+        for docs, rows in document_blocks(offsets, len(query))
+    ]
+    return xp.concatenate(
+        parts or [_block_scores(tokens @ query.T, offsets, query_offsets)], axis=1
+    )
+
+
+def _block_scores(similarity: Any, offsets: Any, query_offsets: Any) -> Any:
+    """Scores of some whole documents from the rows `similarity (n_tokens, n_q)` of their tokens."""
+    similarity = step(similarity)  # (n_tokens, n_q) [P = D Qᵀ] document tokens with query tokens
+    best_match = step(
+        segment_max(similarity, offsets - offsets[0])
+    )  # (n_docs, n_q) [max over j in D of Pⱼᵢ] the best token of each document for each query token
+    return segment_sum(best_match.T, query_offsets)  # Eq. (3), (n_queries, n_docs)
 
 
 def maxsim_search(query: Any, index: TokenIndex, *, k: int) -> SearchResult:

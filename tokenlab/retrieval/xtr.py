@@ -211,13 +211,10 @@ def xtr_scores(
     checks.within(token_to_doc[ids], "token_to_doc", n_docs, "n_docs")
     if ids.shape[1] == 0:
         return SearchResult(xp.empty(0, dtype=xp.int64), xp.empty(0, dtype=sims.dtype))
-    missing = _imputed(sims, impute)  # (n_q,)
-    doc_ids, gains, hits = sum_hits(ids, sims, token_to_doc, n_docs, missing)
-    # Eq. (4) as mean(m) + sum of (P - m) / n_q over the hits: misses cost nothing.
-    scores = gains / hits if impute is None else missing.mean() + gains / len(ids)
+    doc_ids, scores = score_candidates(ids, sims, token_to_doc, n_docs, _imputed(sims, impute))
     note = "one number per candidate, from the retrieved tokens alone"
     step("scores", scores, note, eq="f_XTR' (Eq. 4)", axes=("candidates",))
-    return SearchResult(doc_ids, scores.astype(sims.dtype, copy=False))
+    return SearchResult(doc_ids, scores)
 
 
 def _imputed(sims: Any, impute: str | float | None) -> Any:
@@ -226,34 +223,41 @@ def _imputed(sims: Any, impute: str | float | None) -> Any:
     if isinstance(impute, str) and impute == "kth":
         note = "the worst retrieved similarity bounds every one that was not retrieved"
         return step("imputed", sims.min(axis=1), note, eq="mᵢ", axes=("n_q",))
-    value = 0.0 if impute is None else impute
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
+    if impute is None:
+        return None
+    if (
+        isinstance(impute, bool)
+        or not isinstance(impute, numbers.Real)
+        or not math.isfinite(impute)
+    ):
         raise InvalidInput(
             f'xtr_scores: impute is {impute!r}; expected "kth", a finite number, or None.'
         )
-    return xp.full(len(sims), float(value), dtype=sims.dtype)
+    return xp.full(len(sims), float(impute), dtype=sims.dtype)
 
 
-@accelerated("retrieval.sum_hits", work=lambda ids, *_: ids.size, pays_from=5e3)
-def sum_hits(
+@accelerated("retrieval.score_candidates", work=lambda ids, *_: ids.size, pays_from=5e3)
+def score_candidates(
     ids: Any, sims: Any, token_to_doc: Any, n_docs: int, missing: Any
-) -> tuple[Any, Any, Any]:
-    """Candidates, what their hits add above `missing`, and how many query tokens hit them."""
+) -> tuple[Any, Any]:
+    """The documents that own a retrieved token, Eq. (3), and their scores, Eq. (4)."""
     xp = get_xp(ids, sims)
     n_q, k_prime = ids.shape
     axes = ("candidates", "n_q")
-    doc_ids, position = xp.unique(token_to_doc[ids].ravel(), return_inverse=True)  # Eq. (3)
+    doc_ids, row = xp.unique(token_to_doc[ids].ravel(), return_inverse=True)  # Eq. (3)
     note = "every document that owns a retrieved token"
     step("candidates", doc_ids, note, eq="Eq. 3", axes=("candidates",), of="n_docs")
-    cell = position * n_q + xp.repeat(xp.arange(n_q), k_prime)  # (n_q * k_prime,)
+    cell = row * n_q + xp.repeat(xp.arange(n_q), k_prime)  # (n_q * k_prime,)
     best = group_max(sims.ravel(), cell, len(doc_ids) * n_q).reshape(-1, n_q)  # (n_candidates, n_q)
     note = "the best retrieved token of each candidate; -inf where there was none"
     step("best hit", best, note, eq="max over j in D of Âᵢⱼ Pᵢⱼ", axes=axes)
     hit = step("hit", best > -xp.inf, "which query token hit which candidate", axes=axes)
+    if missing is None:
+        return doc_ids, (xp.where(hit, best, 0).sum(axis=1) / hit.sum(axis=1)).astype(sims.dtype)
     filled = xp.where(hit, best, missing)
     note = "where there was no hit, the imputed similarity"
     step("filled in", filled, note, eq="Âᵢⱼ Pᵢⱼ + (1 − Âᵢⱼ) mᵢ", axes=axes)
-    return doc_ids, (filled - missing).sum(axis=1), hit.sum(axis=1)
+    return doc_ids, filled.mean(axis=1)  # Eq. (4)
 
 
 class ScoringFlops(NamedTuple):

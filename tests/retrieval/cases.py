@@ -1,0 +1,129 @@
+"""Example arguments of the functions of tokenlab.retrieval, for contract and parity tests."""
+
+import numpy as np
+from cases import OFFSETS, case, eighths, parity, random
+
+LENGTHS = [3, 0, 1, 5, 0, 2]
+
+OFFSETS = np.concatenate([[0], np.cumsum(LENGTHS)])
+
+
+def make_index(asarray, dtype=np.float32):
+    from tokenlab.retrieval import TokenIndex
+
+    return TokenIndex(asarray(random(OFFSETS[-1], 4, dtype=dtype)), asarray(OFFSETS))
+
+
+@case("tokenlab.retrieval.index.TokenIndex")
+def _(asarray):
+    return (asarray(random(OFFSETS[-1], 4)), asarray(OFFSETS)), {}
+
+
+@case("tokenlab.retrieval.colbert.maxsim")
+@case("tokenlab.retrieval.baselines.pooled_scores")
+def _(asarray):
+    return (asarray(random(3, 4, seed=1)), make_index(asarray)), {}
+
+
+@case("tokenlab.retrieval.colbert.maxsim")
+def _(asarray):
+    queries = [asarray(random(n, 4, seed=n)) for n in (1, 3, 2)]
+    return (queries, make_index(asarray)), {"mean": True}
+
+
+@case("tokenlab.retrieval.colbert.maxsim_search")
+def _(asarray):
+    return (asarray(random(3, 4, seed=1)), make_index(asarray)), {"k": 3}
+
+
+@case("tokenlab.retrieval.colbert.alignment")
+def _(asarray):
+    return (asarray(random(3, 4, seed=1)), asarray(random(5, 4, seed=2))), {}
+
+
+@case("tokenlab.retrieval.baselines.pooled_vectors")
+def _(asarray):
+    return (make_index(asarray),), {}
+
+
+@case("tokenlab.retrieval.xtr.token_topk")
+def _(asarray):
+    return (asarray(random(3, 4, seed=1)), make_index(asarray), 4), {}
+
+
+@case("tokenlab.retrieval.xtr.xtr_search")
+def _(asarray):
+    return (asarray(random(3, 4, seed=1)), make_index(asarray)), {"k_prime": 4, "k": 2}
+
+
+@case("tokenlab.retrieval.xtr.xtr_scores")
+def _(asarray):
+    ids, sims = asarray(np.array([[0, 4, 2], [9, 3, 4]])), asarray(random(2, 3))
+    return (ids, sims, make_index(asarray).token_to_doc, len(LENGTHS)), {"impute": None}
+
+
+@case("tokenlab.retrieval.xtr_training.xtr_train_scores")
+def _(asarray):
+    return (asarray(random(3, 4, seed=1)), make_index(asarray), 4), {}
+
+
+@case("tokenlab.retrieval.xtr_training.xtr_loss")
+def _(asarray):
+    docs = [asarray(random(n, 4, seed=n)) for n in (2, 1, 3)]
+    return (asarray(random(3, 4, seed=9)), docs, 3), {"positive": 2}
+
+
+@case("tokenlab.retrieval.metrics.ndcg")
+@case("tokenlab.retrieval.metrics.recall")
+def _(asarray):
+    return (asarray(np.array([3, 1, 2])), [1, 5], 2), {}
+
+
+def _collections():
+    """Queries, tokens and offsets: random, tied, empty, extreme, and larger than a block."""
+    for dtype in (np.float32, np.float64):
+        yield random(4, 8, dtype=dtype), random(37, 8, seed=1, dtype=dtype), [0, 5, 5, 20, 37, 37]
+        tied = np.random.default_rng(2).integers(-1, 2, (200, 3)).astype(dtype)
+        yield tied[:5], tied, [0, 0, 50, 51, 51, 199, 200]
+        yield -np.ones((2, 3), dtype), np.ones((9, 3), dtype), [0, 4, 9]  # all negative
+        yield random(3, 8, dtype=dtype), np.empty((0, 8), dtype), [0, 0, 0]
+        yield random(3, 8, dtype=dtype), np.empty((0, 8), dtype), [0]
+        yield random(1, 1, dtype=dtype), random(1, 1, seed=1, dtype=dtype), [0, 1]
+        huge = random(6, 4, seed=3, dtype=dtype) * dtype(1e18)
+        yield huge[:2], huge, [0, 1, 3, 6]
+    lengths = np.random.default_rng(4).integers(0, 60, 700)
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    yield eighths(33, 16), eighths(offsets[-1], 16, seed=5), offsets
+    yield eighths(13, 16), eighths(90_000, 16, seed=6), [0, 1, 89_990, 90_000]  # one long document
+    yield random(2, 8, dtype=np.float64), random(50, 8, seed=7), [0, 25, 50]  # mixed precision
+
+
+@parity("retrieval.maxsim_scores")
+def _():
+    for query, tokens, offsets in _collections():
+        cuts = sorted({0, len(query) // 2, len(query)})
+        yield query, np.array(cuts), tokens, np.asarray(offsets, dtype=np.int64)
+
+
+@parity("retrieval.nearest_tokens")
+def _():
+    for query, tokens, _ in _collections():
+        for k in {1, 2, len(tokens) // 3, len(tokens) - 1, len(tokens)}:
+            if 1 <= k <= len(tokens):
+                yield query, tokens, k
+
+
+@parity("retrieval.score_candidates")
+def _():
+    generator = np.random.default_rng(8)
+    for n_q, k_prime, n_tokens, n_docs in [
+        (1, 1, 1, 1),
+        (4, 9, 30, 7),
+        (32, 50, 5000, 300),
+        (3, 4, 9, 9),
+    ]:
+        token_to_doc = np.sort(generator.integers(0, n_docs, n_tokens))
+        ids = generator.integers(0, n_tokens, (n_q, k_prime))
+        for sims in (random(n_q, k_prime), -np.ones((n_q, k_prime)), random(n_q, k_prime) * 1e9):
+            yield ids, sims, token_to_doc, n_docs, sims.min(axis=1)
+            yield ids, sims, token_to_doc, n_docs, None
