@@ -188,7 +188,8 @@ def booleans(x: Any, name: str, xp: ModuleType, function: str = "") -> Any:
 def choice(x: Any, name: str, options: Sequence[Any]) -> Any:
     """Return `x`, or raise `InvalidInput` unless it is one of the options."""
     if not any(x is option or (isinstance(x, str) and x == option) for option in options):
-        named = ", ".join(map(repr, options))
+        words = [f'"{option}"' if isinstance(option, str) else repr(option) for option in options]
+        named = ", ".join(words[:-1]) + " or " * (len(words) > 1) + words[-1]
         raise InvalidInput(f"{public_caller()}: {name} is {x!r}; expected one of {named}.")
     return x
 
