@@ -1,12 +1,17 @@
 """Recording: what is kept, in what order, where it was made, and where two runs part."""
 
+import collections
+import contextvars
 import threading
+import time
 import timeit
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 
 from tokenlab import record, step
+from tokenlab.errors import InvalidInput
 from tokenlab.retrieval import TokenIndex, xtr_search
 from tokenlab.steps import is_recording
 
@@ -67,6 +72,140 @@ def test_a_step_is_a_copy():
     np.testing.assert_array_equal(steps["x"], [0, 0])
 
 
+class Pair(NamedTuple):
+    ids: np.ndarray
+    more: list
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda x: [x, 1],
+        lambda x: (x, "text"),
+        lambda x: {"a": x, "b": None},
+        lambda x: Pair(x, [x, [x]]),
+        lambda x: collections.defaultdict(list, a=[x]),
+        lambda x: [{"deep": (x,)}],
+    ],
+)
+def test_a_recorded_container_keeps_its_state(wrap):
+    x = np.zeros(2)
+    value = wrap(x)
+    with record() as steps:
+        assert step("value", value) is value
+        x += 1
+        value = step("value", wrap(x))
+    before, after = str(steps["value"]), str(steps["value #2"])
+    assert type(steps["value"]) is type(value)
+    assert "0." in before
+    assert "1." not in before
+    assert "0." not in after
+
+
+def test_a_list_that_grows_and_a_dict_that_changes():
+    with record() as steps:
+        found, counts, chosen = [], {}, set()
+        for i in range(3):
+            found.append(i)
+            counts["i"] = i
+            chosen.add(i)
+            step("found", found)
+            step("counts", counts)
+            step("chosen", chosen)
+    assert [steps["found"], steps["found #2"]] == [[0], [0, 1]]
+    assert [steps["counts"], steps["counts #3"]] == [{"i": 0}, {"i": 2}]
+    assert [steps["chosen"], steps["chosen #2"]] == [{0}, {0, 1}]
+
+
+def test_a_list_that_holds_itself_and_objects_that_stay():
+    class Whole:
+        def __copy__(self):
+            raise TypeError
+
+    whole, turn = Whole(), [1]
+    turn.append(turn)
+    with record() as steps:
+        step("turn", turn)
+        step("whole", [whole])
+    assert steps["turn"] is not turn
+    assert steps["turn"][1] is steps["turn"]
+    assert steps["whole"][0] is whole
+
+
+def test_only_some_steps_are_kept():
+    def run(**options):
+        with record(**options) as steps:
+            for i in range(7):
+                step("loss", i)
+                step("rate", 10 * i)
+        return steps
+
+    assert set(run(only="loss").names) == {"loss", *(f"loss #{k}" for k in range(2, 8))}
+    assert run(only=["loss"], every=3).names == ["loss", "loss #4", "loss #7"]
+    assert run(only=lambda name: "a" in name, every=5).names == ["rate", "rate #6"]
+    assert [s.value for s in run(every=6)] == [0, 0, 6, 60]
+    assert run(only=()).names == []
+    assert run(every=2)["rate #3"] == 20
+    with pytest.raises(KeyError, match="rate #2"):
+        run(every=2)["rate #2"]
+
+
+def test_runs_that_kept_different_occurrences_are_compared_by_name():
+    def run(every):
+        with record(every=every) as steps:
+            for i in range(5):
+                step("i", i)
+        return steps
+
+    assert run(4).compare(run(2)).step == "i #3"  # only the other has it: all else agrees
+    assert "only the other" in run(4).compare(run(2)).reason
+
+
+@pytest.mark.parametrize("options", [{"every": 0}, {"every": 1.5}, {"every": True}, {"only": 3}])
+def test_options_of_record_are_checked(options):
+    with pytest.raises(InvalidInput, match=f"^record: {next(iter(options))} is"), record(**options):
+        pass
+
+
+def test_what_is_not_kept_is_not_copied():
+    class Unwilling(np.ndarray):
+        def copy(self, *args):
+            raise AssertionError("copied")
+
+    x = np.zeros(3).view(Unwilling)
+    with record(only=["y"]) as steps:
+        kept_out = step(x)  # (n,) not asked for
+        step("x", x)
+    assert kept_out is x
+    assert len(steps) == 0
+
+
+def test_thousands_of_steps_are_found_quickly():
+    with record() as steps:
+        for i in range(4000):
+            inner(np.array([i]))
+    start = time.perf_counter()
+    values = [steps[name][0] for name in steps.names]
+    depths = {steps.depth(item) for item in steps}
+    assert time.perf_counter() - start < 0.5  # once: 12 s
+    assert values == [2 * i for i in range(4000)]
+    assert depths == {0}
+    assert isinstance(steps.names, list)
+
+
+def test_names_follow_the_list_of_items():
+    with record() as steps:
+        for name in ("a", "a", "a #2", "b"):
+            step(name, name)
+    assert steps.names == ["a", "a #2", "a #2 #2", "b"]
+    steps.items.pop()
+    steps.items.pop(0)
+    assert steps.names == ["a #2", "a #2 #2"]
+    assert steps["a #2"] == "a"
+    steps.names.append("no step")
+    assert "no step" not in steps
+
+
 def test_recordings_nest_and_end():
     with record() as first:
         step("a", 1)
@@ -91,6 +230,15 @@ def test_another_thread_is_not_recorded():
         thread.start()
         thread.join()
     assert len(steps) == 0
+
+
+def test_a_thread_is_recorded_in_a_copy_of_the_context():
+    with record() as steps:
+        run = contextvars.copy_context().run
+        thread = threading.Thread(target=run, args=(lambda: step("there", 1),))
+        thread.start()
+        thread.join()
+    assert steps.names == ["there"]
 
 
 def test_outside_a_recording_a_step_costs_under_a_microsecond():

@@ -6,11 +6,12 @@ r"""Comments that run: name an intermediate value where it is made, look at it w
 Both return the value unchanged. The short form takes name, axes, equation and note from the line
 itself (`stepping.py`), the long form is for what does not fit. Outside a recording it costs one
 context-variable look-up. Inside `with record() as steps:` the value is kept, together with the line
-that made it.
+that made it. `recording.py` says what of a value is kept, and finds it again by its name.
 """
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -19,8 +20,9 @@ from typing import Any, TypeVar, overload
 
 import numpy as np
 
-from tokenlab.arrays import is_cupy, stop, to_numpy
-from tokenlab.stepping import remark
+from tokenlab.arrays import to_numpy
+from tokenlab.recording import Index, Wanted, kept, spread
+from tokenlab.stepping import refresh, remark
 
 __all__ = ["Comparison", "Step", "Steps", "record", "step"]
 
@@ -50,9 +52,9 @@ def step(
     ----------
     name : str
         What the value is called in the paper or in the text. `step(value)` alone takes this and
-        what follows from the comment of its own line: `# (axes) -> of [equation] note`.
-    value : array or number
-        Any intermediate result.
+        what follows from the comment of its own line: `# (axes) -> of: [equation] note`.
+    value : array, number, or a list, tuple or dict of them
+        Any intermediate result. What is kept is a copy; of a taped value it is the plain array.
     note : str
         One sentence: what it means.
     eq : str
@@ -74,23 +76,38 @@ def step(
         if steps is not None:
             frame = sys._getframe(1)
             said = remark(frame)
-            steps._keep(frame, said.name, stop(name), said.note, said.eq, said.axes, said.of)
+            steps._keep(frame, said.name, name, said.note, said.eq, said.axes, said.of)
         return name
     if not isinstance(name, str):
         raise TypeError("step(value) takes its note from the comment; else step(name, value, note)")
     if steps is not None:
-        steps._keep(sys._getframe(1), name, stop(value), note, eq, tuple(axes), of)
+        steps._keep(sys._getframe(1), name, value, note, eq, tuple(axes), of)
     return value
 
 
 @contextmanager
-def record(labels: Mapping[str, Sequence[str]] | None = None) -> Iterator["Steps"]:
+def record(
+    labels: Mapping[str, Sequence[str]] | None = None,
+    *,
+    only: str | Collection[str] | Callable[[str], bool] | None = None,
+    every: int = 1,
+) -> Iterator["Steps"]:
     """Collect the steps of everything that runs inside the block.
+
+    The block's own thread is meant. A thread that is started inside begins without the recording;
+    `Thread(target=contextvars.copy_context().run, args=(function, ...))` takes it along.
+    While somebody records, the readable functions run, whole and never as compiled twins.
 
     Parameters
     ----------
     labels : dict of axis name to strings
         What the positions on an axis are called: `{"n_q": query_tokens}`. Used by the views.
+    only : str, collection of str, or function from a name to bool
+        The names of the steps to keep: for a loop or a training, whose other steps would fill the
+        memory. None keeps all.
+    every : int
+        Keep the first, the (1 + `every`)-th, the (1 + 2 `every`)-th occurrence of each name, as
+        `[::every]` does. A name says which occurrence it is: `"loss"`, `"loss #101"`.
 
     Examples
     --------
@@ -98,9 +115,17 @@ def record(labels: Mapping[str, Sequence[str]] | None = None) -> Iterator["Steps
     ...     total = step("total", 1 + 1, "one and one")
     >>> steps["total"]
     2
+    >>> with record(only=["loss"], every=100) as steps:
+    ...     for i in range(250):
+    ...         rate = step("rate", 1 / (1 + i))
+    ...         loss = step("loss", rate**2)
+    >>> steps.names
+    ['loss', 'loss #101', 'loss #201']
     """
     steps = Steps(dict(labels or {}))
+    steps._wanted = Wanted(only, every)
     steps._outermost = sys._getframe(2)  # the frame that holds the with statement
+    refresh()
     token = _recorder.set(steps)
     try:
         yield steps
@@ -127,6 +152,7 @@ class Step:
     line: int
     calls: tuple[tuple[str, str, int], ...]  # (file, function, its first line), innermost first
     lines: tuple[int, ...] = ()  # the line that was running in each of the calls
+    occurrence: int = 0  # how often the name had come, this time included; 0: count what is there
 
     @property
     def function(self) -> str:
@@ -164,10 +190,15 @@ class Steps:
     items: list[Step] = field(default_factory=list)
     photo: np.ndarray | None = None  # (height, width, 3) uint8: views paint maps of it over it
     _outermost: Any = None
+    _wanted: Wanted = field(default_factory=lambda: Wanted(None, 1), repr=False, compare=False)
+    _index: Index = field(default_factory=Index, repr=False, compare=False)
 
     def _keep(
         self, frame: Any, name: str, value: Any, note: str, eq: str, axes: tuple, of: str
     ) -> None:
+        occurrence = self._wanted.occurrence(name)
+        if not occurrence:  # not asked for: nothing is copied
+            return
         line, lines, calls = frame.f_lineno, [], []
         while frame is not None and frame is not self._outermost:
             code = frame.f_code
@@ -176,20 +207,19 @@ class Steps:
             frame = frame.f_back
         code = sys._getframe(2).f_code
         here = [(code.co_filename, code.co_qualname, code.co_firstlineno)]
-        # A copy: the function may go on to change its array in place.
-        kept = value.copy() if isinstance(value, np.ndarray) or is_cupy(value) else value
-        calls, lines = calls or here, lines or [line]
-        self.items.append(Step(name, kept, note, eq, axes, of, line, tuple(calls), tuple(lines)))
+        value = kept(value)  # a copy: the function may go on to change its array in place
+        made = tuple(calls or here), tuple(lines or [line])
+        axes = spread(axes, value)
+        self.items.append(Step(name, value, note, eq, axes, of, line, *made, occurrence))
 
     @property
     def names(self) -> list[str]:
         """The names in order; a name that comes again is followed by its count: `"best #2"`."""
-        seen: dict[str, int] = {}
-        out = []
-        for item in self.items:
-            seen[item.name] = seen.get(item.name, 0) + 1
-            out.append(item.name if seen[item.name] == 1 else f"{item.name} #{seen[item.name]}")
-        return out
+        return list(self._up_to_date().names)
+
+    def _up_to_date(self) -> Index:
+        self._index = self._index.of(self.items)
+        return self._index
 
     def lies_over_photo(self, item: Step) -> bool:
         """True for a map with the axes `("row", "column")` when the recording has a photo."""
@@ -197,16 +227,29 @@ class Steps:
 
     def depth(self, item: Step) -> int:
         """How many functions that record steps of their own stand above this one."""
-        makers = {other.calls[0] for other in self.items}
+        makers = self._up_to_date().makers
         return sum(call in makers for call in item.calls[1:])
 
     def find(self, key: str | int) -> Step:
         """The whole step: value, note, axes, line."""
         if isinstance(key, int):
             return self.items[key]
-        if key not in self.names:
-            raise KeyError(f"no step {key!r}; the recorded steps are: {', '.join(self.names)}")
-        return self.items[self.names.index(key)]
+        return self.items[self.position(key)]
+
+    def position(self, key: str) -> int:
+        """Where a step stands in the order, from 0."""
+        index = self._up_to_date()
+        if key not in index.at:
+            first = ", ".join(index.names[:50]) + ", …" * (len(index.names) > 50)
+            raise KeyError(f"no step {key!r}; the recorded steps are: {first}")
+        return index.at[key]
+
+    def before(self, item: Step, name: str) -> Iterator[Step]:
+        """The earlier steps of a name, its repetitions included, the nearest first."""
+        index = self._up_to_date()
+        places = index.same.get(name, [])
+        for i in reversed(places[: bisect_left(places, index.place.get(id(item), len(self)))]):
+            yield self.items[i]
 
     def __getitem__(self, key: str | int) -> Any:
         return self.find(key).value
@@ -218,7 +261,7 @@ class Steps:
         return len(self.items)
 
     def __contains__(self, key: object) -> bool:
-        return key in self.names
+        return key in self._up_to_date().at
 
     def compare(self, other: "Steps", *, rtol: float = 1e-5, atol: float = 1e-6) -> Comparison:
         """Name the first step at which two recordings part, and by how much.

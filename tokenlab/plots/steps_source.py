@@ -24,7 +24,8 @@ __all__ = [
 ]
 
 PACKAGE = Path(__file__).parents[1]
-HIDDEN = {str(PACKAGE / name) for name in ("engine.py", "steps.py")}
+MACHINERY = ("arguments", "autograd", "blocks", "engine", "recording", "stepping", "steps", "tape")
+HIDDEN = {str(PACKAGE / f"{name}.py") for name in MACHINERY}
 LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib")})
 WINDOW = 60  # lines shown above and below a statement that is in no function
 
@@ -49,7 +50,7 @@ class Source:
 
 
 def is_shown(file: str) -> bool:
-    """False for calls that explain nothing: this package's engine, other people's libraries."""
+    """False for calls that explain nothing: this package's machinery, other people's libraries."""
     if file.startswith(str(PACKAGE)):
         return file not in HIDDEN
     return not file.startswith(LIBRARIES)

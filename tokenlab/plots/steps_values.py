@@ -1,6 +1,5 @@
 """What a recorded value is, cut down to a screen and put into words: shared by all three views."""
 
-import itertools
 import math
 import numbers
 from dataclasses import dataclass
@@ -199,9 +198,8 @@ def axis_labels(steps: Steps, item: Step, name: str, size: int, shown: range) ->
     given = steps.labels.get(name)
     if given is not None and len(given) == size:
         return [visible(str(given[i])) for i in shown]
-    earlier = itertools.takewhile(lambda other: other is not item, steps.items)
-    for other in reversed(list(earlier)):  # the nearest: a function may run more than once
-        array = as_array(other) if other.name == name else None
+    for other in steps.before(item, name):  # the nearest: a function may run more than once
+        array = as_array(other)
         if array is not None and array.shape == (size,):
             return position_labels(steps, other.of, array[shown.start : shown.stop : shown.step])
     return None
