@@ -1,5 +1,6 @@
 // Large values on a canvas: heat maps, masks, and bars where a list would be too long.
 const FONT = "12px system-ui, sans-serif";
+const REACH = 0.45; // how strong the part of a bin's bar is that only some of its values reach
 const FEWEST_PIXELS = 13; // a row or column narrower than this cannot carry its label
 
 /** Where everything goes: margins for labels, then cells as large as fit. */
@@ -71,20 +72,34 @@ function paintBars(context, at, row, picture, colours) {
   const y = (v) => at.top + at.h * (1 - (v - from) / (to - from || 1));
   const ground = y(cut ? from : 0);
   const gap = at.w > 4 ? 1 : 0;
-  row.forEach((raw, i) => {
-    const v = toNumber(raw);
-    if (!Number.isFinite(v)) return; // the hatched ground stays
-    const x = at.left + i * at.w;
-    context.fillStyle = colours.panel;
-    context.fillRect(x, at.top, at.w, at.h);
-    context.fillStyle = colours.accent;
+  const bar = (x, v) =>
     context.fillRect(
       x,
       Math.min(y(v), ground),
-      Math.max(0.7, at.w - gap),
+      Math.max(picture.bins ? 1 : 0.7, at.w - gap),
       Math.max(1, Math.abs(y(v) - ground)),
     );
+  const finite = row.map(toNumber).map(Number.isFinite);
+  context.fillStyle = colours.panel; // where it is not painted the hatched ground stays
+  finite.forEach((ok, i) => ok && context.fillRect(at.left + i * at.w, at.top, at.w, at.h));
+  context.fillStyle = colours.accent;
+  row.forEach((raw, i) => {
+    if (!finite[i]) return;
+    const [x, v] = [at.left + i * at.w, toNumber(raw)];
+    if (!picture.bins) return bar(x, v);
+    // Light where some values of the bin reach, full where all of them do.
+    const low = toNumber(picture.bins.low[i]);
+    context.globalAlpha = REACH;
+    if (v > 0) bar(x, v);
+    if (low < 0) bar(x, low);
+    context.globalAlpha = 1;
+    if (low > 0) bar(x, low);
+    else if (v < 0) bar(x, v);
   });
+  for (const i of picture.bins?.gaps || []) {
+    context.fillStyle = hatch(context, colours);
+    context.fillRect(at.left + i * at.w, at.top, Math.max(2, at.w), 8);
+  }
   context.fillStyle = colours.muted;
   context.fillRect(at.left, ground - 0.5, at.w * at.m, 1);
   context.textAlign = "right";

@@ -140,6 +140,18 @@ function barEnds(picture) {
     : { from: Math.min(0, low), to: Math.max(0, high), cut };
 }
 
+/** What a bin of a long vector holds, in words. */
+function binInWords(step, i) {
+  const { columns, bins, data } = step.picture;
+  const last = Math.min(columns.size, position(columns, i + 1)) - 1;
+  const at = bins.top[i].toLocaleString("en") + (bins.labels ? ` “${bins.labels[i]}”` : "");
+  const [low, high] = [bins.low[i], data[0][0][i]];
+  const where = `${place(columns, i)} to ${last.toLocaleString("en")}`;
+  if (step.kind === "mask") return `${where}  →  ${high ? `true, first at ${at}` : "all false"}`;
+  if (high === null) return `${where}  →  nothing finite`;
+  return `${where}  →  ${format(low)} to ${format(high)}, the largest at ${at}`;
+}
+
 /** What the colours mean. */
 function legend(step, colours) {
   const picture = step.picture;
@@ -170,6 +182,10 @@ function legend(step, colours) {
     box.append(
       make("span", { className: "range" }, format(picture.low), bar, format(picture.high)),
     );
+  }
+  if (picture.bins && step.kind === "bars") {
+    swatch("on", "up to the smallest of its bin");
+    swatch("reach", "up to the largest");
   }
   if ((picture.missing || []).length) {
     swatch(

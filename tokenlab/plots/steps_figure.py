@@ -8,6 +8,7 @@ import numpy as np
 
 from tokenlab.errors import MissingDependency
 from tokenlab.plots import steps_values as values
+from tokenlab.plots.steps_bins import Bins, binned
 from tokenlab.steps import Step, Steps
 
 if TYPE_CHECKING:
@@ -19,6 +20,13 @@ __all__ = ["draw_steps"]
 MOST = 200  # rows or columns of a heat map
 READABLE = 24  # labels along one axis of a panel
 GRID = (12, 5)  # rows and columns of written-out positions
+PANELS = 60  # of one figure
+HATCHED: dict[str, Any] = {
+    "facecolor": "#f2f2f2",
+    "hatch": "////",
+    "edgecolor": "#bdbdbd",
+    "linewidth": 0,
+}
 INK, MUTED, BAR = "#1c2027", "#5a616d", "#31688e"
 
 
@@ -31,9 +39,10 @@ def draw_steps(
 ) -> "Figure":
     """Draw each step as what it is: heat map, bars, mask, labels or number.
 
-    Large arrays are sampled and the panel says so. Values that cannot be drawn (texts, records,
-    empty arrays) are left out and named at the foot of the figure. Cells that are NaN or infinite
-    are hatched.
+    Large arrays are sampled, long vectors are put into bins that keep their extremes, and the panel
+    says so. Values that cannot be drawn (texts, records, empty arrays) are left out and named at
+    the foot of the figure, and so are steps after the first 60, unless `names` asks for them.
+    Cells that are NaN or infinite are hatched.
 
     Parameters
     ----------
@@ -61,26 +70,26 @@ def draw_steps(
         raise MissingDependency(
             'draw_steps: matplotlib is not installed. Run: pip install "tokenlab[plot]"'
         ) from error
-    wanted = list(range(len(steps))) if names is None else [_index(steps, name) for name in names]
+    all_names = steps.names
+    wanted = list(range(len(steps))) if names is None else [steps.position(name) for name in names]
     arrays = {i: values.as_array(steps.items[i]) for i in wanted}
     kinds = {i: values.kind_of(steps.items[i], array) for i, array in arrays.items()}
     drawn = [i for i in wanted if kinds[i] not in ("object", "empty")]
     skipped = [i for i in wanted if kinds[i] in ("object", "empty")]
+    limit = PANELS if names is None else len(drawn)
+    drawn, later = drawn[:limit], drawn[limit:]
     columns = max(1, min(columns, len(drawn)))
     n_rows = max(1, -(-len(drawn) // columns))
     figure = plt.figure(figsize=figsize or (4.6 * columns, 3.7 * n_rows), layout="constrained")
     for k, i in enumerate(drawn):
         panel = figure.add_subplot(n_rows, columns, k + 1)
         _panel(panel, steps, i, np.asarray(arrays[i]), kinds[i])
-    if skipped:
-        text = "Not drawn: " + ", ".join(f"{i + 1} {steps.names[i]}" for i in skipped)
+    if skipped or later:
+        said = [f"{i + 1} {all_names[i]}" for i in skipped[:20]] + ["…"] * (len(skipped) > 20)
+        said += [f"{len(later)} later steps"] * bool(later)
+        text = f"Not drawn: {', '.join(said)}"
         figure.supxlabel(_safe(text), fontsize=9, color=MUTED, x=0.01, ha="left")
     return figure
-
-
-def _index(steps: Steps, name: str) -> int:
-    steps.find(name)  # an unknown name is refused with the list of those that are known
-    return steps.names.index(name)
 
 
 def _panel(axes: "Axes", steps: Steps, i: int, array: np.ndarray, kind: str) -> None:
@@ -119,42 +128,48 @@ def _number(axes: "Axes", text: str) -> None:
 
 def _heat_map(axes: "Axes", steps: Steps, item: Step, array: np.ndarray, kind: str) -> str:
     cut = values.cut(steps, item, array, rows=MOST, columns=MOST)
-    image = cut.values[0]
-    options: dict[str, Any] = {"cmap": "Greys", "vmin": -0.25, "vmax": 1.25}
+    over_photo = steps.lies_over_photo(item)
+    notes = [f"first of {cut.slices.size} {cut.slices.name}".rstrip()] * (cut.slices.size > 1)
+    axes.patch.set(**HATCHED)
+    if over_photo:
+        _photo(axes, steps, array.shape, grey=kind == "matrix")
+    # One cell, one colour: the default would blend cells that share a pixel.
+    options: dict[str, Any] = {"interpolation": "nearest"}
+    options["aspect"] = "equal" if over_photo else "auto"
     if kind == "matrix":
         measured = values.Range.of(array)
-        reach = max(-measured.low, measured.high)
-        ends = (-reach, reach) if measured.signed else (measured.low, measured.high)
-        options = {
-            "cmap": "PuOr_r" if measured.signed else "viridis",
-            "vmin": ends[0],
-            "vmax": ends[1],
-        }
-        # What is masked stays transparent, and the hatched ground shows through.
-        image = np.ma.masked_invalid(image.astype(np.float64))
-    axes.patch.set(facecolor="#f2f2f2", hatch="////", edgecolor="#bdbdbd", linewidth=0)
-    if steps.lies_over_photo(item):
-        _photo(axes, steps, array.shape, grey=kind == "matrix")
-        image = image if kind == "matrix" else np.ma.masked_where(image, image)
-        options |= {"alpha": 0.62} if kind == "matrix" else {"alpha": 0.85, "vmin": 0, "vmax": 1}
-    # One cell, one colour: the default would blend cells that share a pixel.
-    options["aspect"] = "equal" if steps.lies_over_photo(item) else "auto"
-    drawn = axes.imshow(image, interpolation="nearest", **options)
-    if kind == "matrix" and measured.finite:
+        _coloured(axes, cut.values[0], measured, **options, alpha=0.62 if over_photo else None)
+        notes += [cut.rows.note, cut.columns.note]
+        notes += [f"{n} {name} hatched" for name, n in measured.missing]
+    else:
+        bins = binned(array, MOST) if values.is_row(array) else None
+        image = cut.values[0] if bins is None else bins.high[None]  # (1, n_bins)
+        options |= {"cmap": "Greys", "vmin": -0.25, "vmax": 1.25}
+        if over_photo:  # what is true stays clear
+            image = np.ma.masked_where(image, image)
+            options |= {"alpha": 0.85, "vmin": 0, "vmax": 1}
+        axes.imshow(image, **options)
+        notes += [cut.rows.note, bins.note(cut.columns.name) if bins else cut.columns.note]
+        true = "clear" if over_photo else "dark"
+        notes.append(f"{true}: true, {int(array.sum())} of {array.size}")
+    _ticks(axes.xaxis, cut.columns, rotation=90)
+    _ticks(axes.yaxis, cut.rows)
+    if cut.values.shape[1] == 1 and not cut.rows.name:
+        axes.set_yticks([])
+    return ", ".join(filter(None, notes))
+
+
+def _coloured(axes: "Axes", image: np.ndarray, measured: values.Range, **options: Any) -> None:
+    """A matrix in colours, with a bar that says what they mean."""
+    reach = max(-measured.low, measured.high)
+    low, high = (-reach, reach) if measured.signed else (measured.low, measured.high)
+    options |= {"cmap": "PuOr_r" if measured.signed else "viridis", "vmin": low, "vmax": high}
+    # What is masked stays transparent, and the hatched ground shows through.
+    drawn = axes.imshow(np.ma.masked_invalid(image.astype(np.float64)), **options)
+    if measured.finite:
         bar = axes.figure.colorbar(drawn, ax=axes, fraction=0.045, pad=0.02)
         bar.ax.tick_params(labelsize=8, colors=MUTED, length=2)
         bar.outline.set_visible(False)
-    _ticks(axes.xaxis, cut.columns, rotation=90)
-    _ticks(axes.yaxis, cut.rows)
-    if len(image) == 1 and not cut.rows.name:
-        axes.set_yticks([])
-    first = f"first of {cut.slices.size} {cut.slices.name}".rstrip() if cut.slices.size > 1 else ""
-    gaps = (
-        ", ".join(f"{n} {name} hatched" for name, n in measured.missing) if kind == "matrix" else ""
-    )
-    true = "clear" if steps.lies_over_photo(item) else "dark"
-    dark = f"{true}: true, {int(array.sum())} of {array.size}" if kind == "mask" else ""
-    return ", ".join(filter(None, (first, cut.rows.note, cut.columns.note, gaps, dark)))
 
 
 def _photo(axes: "Axes", steps: Steps, shape: tuple[int, ...], *, grey: bool) -> None:
@@ -177,6 +192,9 @@ def _ticks(axis: Any, shown: values.Axis, rotation: int = 0) -> None:
 
 
 def _bars(axes: "Axes", steps: Steps, item: Step, array: np.ndarray) -> str:
+    bins = binned(array, MOST)
+    if bins is not None:
+        return _binned_bars(axes, item, array, bins)
     cut = values.cut(steps, item, array, rows=1, columns=MOST)
     heights = cut.values[0, 0].astype(np.float64)
     missing = ~np.isfinite(heights)
@@ -186,20 +204,38 @@ def _bars(axes: "Axes", steps: Steps, item: Step, array: np.ndarray) -> str:
     thickness = 0.8 if len(at) <= 60 else 1.0
     draw(at, np.where(missing, 0.0, heights), thickness, color=BAR)
     for i in np.flatnonzero(missing):
-        span(
-            i - 0.45, i + 0.45, facecolor="#f2f2f2", hatch="////", edgecolor="#bdbdbd", linewidth=0
-        )
+        span(i - 0.45, i + 0.45, **HATCHED)
     axis = axes.yaxis if lying else axes.xaxis
     _ticks(axis, cut.columns)
     if lying:
         axes.invert_yaxis()
+    return _on_ground(axes, array, cut.columns.note, lying=lying)
+
+
+def _binned_bars(axes: "Axes", item: Step, array: np.ndarray, bins: Bins) -> str:
+    """A long vector: light where some values of a bin reach, full where all of them do."""
+    low, high = (np.nan_to_num(ends.astype(np.float64)) for ends in (bins.low, bins.high))
+    at = np.arange(len(low))
+    up, down = np.maximum(high, 0), np.minimum(low, 0)
+    axes.bar(at, up - down, 1.0, bottom=down, color=BAR, alpha=0.45)
+    # All values of a bin lie on one side of zero, or its bar has no full part.
+    axes.bar(at, np.maximum(low, 0) + np.minimum(high, 0), 1.0, color=BAR)
+    for i in np.flatnonzero(bins.gaps):
+        axes.axvspan(i - 0.5, i + 0.5, ymin=0.95 if np.isfinite(bins.low[i]) else 0, **HATCHED)
+    name = values.axis_names(item, array.ndim)[-1]
+    _ticks(axes.xaxis, values.Axis(name, bins.size, bins.shown, None))
+    return _on_ground(axes, array, bins.note(name))
+
+
+def _on_ground(axes: "Axes", array: np.ndarray, note: str, *, lying: bool = False) -> str:
+    """Let bars stand on zero, or say that they do not; the note with that sentence."""
     axes.spines[["top", "right"]].set_visible(False)
     base = _base(values.Range.of(array))
     if base is None:
-        return cut.columns.note
+        return note
     ends = base, array.max() + (array.min() - base) / 2
     axes.set_xlim(ends) if lying else axes.set_ylim(ends)
-    return ", ".join(filter(None, (cut.columns.note, "bars do not start at zero")))
+    return ", ".join(filter(None, (note, "bars do not start at zero")))
 
 
 def _base(measured: values.Range) -> float | None:

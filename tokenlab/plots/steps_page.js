@@ -5,6 +5,8 @@
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
   const narrow = matchMedia("(max-width: 859px)");
   const framed = window !== window.parent;
+  const links = document.querySelectorAll(".outline a");
+  const made = stepsByLine();
   let current = -1;
   let shownSource = -1;
 
@@ -46,11 +48,9 @@
   }
 
   function markOutline() {
-    document.querySelectorAll(".outline a").forEach((link, i) => {
-      if (i !== current) return link.removeAttribute("aria-current");
-      link.setAttribute("aria-current", "step");
-      bring(link, link, document.querySelector(".outline nav"));
-    });
+    document.querySelector(".outline a[aria-current]")?.removeAttribute("aria-current");
+    links[current].setAttribute("aria-current", "step");
+    bring(links[current], links[current], document.querySelector(".outline nav"));
   }
 
   /** Scroll inside a box, never the page around it, until first and last are in sight. */
@@ -96,15 +96,22 @@
     if (marked.length) bring(marked[0], marked.at(-1), by("sources"), { room: 30, jump });
   }
 
+  /** For each source: which steps each of its lines made. Once, since a loop makes thousands. */
+  function stepsByLine() {
+    const sources = new Map();
+    steps.forEach(({ calls: [call] }, i) => {
+      if (!sources.has(call.source)) sources.set(call.source, new Map());
+      const lines = sources.get(call.source);
+      if (!lines.has(call.lit[0])) lines.set(call.lit[0], []);
+      lines.get(call.lit[0]).push(i);
+    });
+    return sources;
+  }
+
   /** Every line that made a step carries a button that goes there. */
   function markSteps(source, index) {
     source.querySelectorAll(".go").forEach((button) => button.remove());
-    const made = new Map();
-    steps.forEach((step, i) => {
-      const call = step.calls[0];
-      if (call.source === index) made.set(call.lit[0], [...(made.get(call.lit[0]) || []), i]);
-    });
-    for (const [line, numbers] of made) {
+    for (const [line, numbers] of made.get(index) || []) {
       const next = numbers.find((i) => i > current) ?? numbers[0];
       const target = numbers.includes(current) && numbers.length === 1 ? current : next;
       const label = numbers.includes(current) ? current + 1 : target + 1;
@@ -150,7 +157,8 @@
   const redraw = () => steps.length && drawStep(by("picture"), steps[current]);
   const isDark = () => palette(document.body).dark;
   const label = () => {
-    by("theme").setAttribute("aria-pressed", String(isDark()));
+    by("theme").textContent = isDark() ? "Light" : "Dark"; // what a click leads to
+    by("theme").setAttribute("aria-label", `Switch to ${isDark() ? "light" : "dark"} colours`);
   };
   by("theme").addEventListener("click", () => {
     const theme = isDark() ? "light" : "dark";
@@ -160,10 +168,14 @@
     } catch {
       /* a frame without storage */
     }
-    label();
-    redraw();
   });
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => (label(), redraw()));
+  // Drawn colours do not follow a style sheet: paint anew, also where the page around this frame
+  // changes the theme.
+  const repaint = () => (label(), redraw());
+  new MutationObserver(repaint).observe(document.documentElement, {
+    attributeFilter: ["data-theme"],
+  });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
   // On a phone the height changes whenever the address bar hides: there only the width counts.
   let [width, height] = [0, 0];
   new ResizeObserver(([{ contentRect: now }]) => {
@@ -180,10 +192,17 @@
   };
   narrow.addEventListener("change", fold);
   // On paper all steps stand one below the other, each with its picture.
+  let theme;
   addEventListener("beforeprint", () => {
+    theme = document.documentElement.dataset.theme;
+    document.documentElement.dataset.theme = "light"; // paper is white
     document
       .querySelectorAll(".static .picture")
       .forEach((box, i) => drawStep(box, steps[i], { still: true }));
+  });
+  addEventListener("afterprint", () => {
+    if (theme) document.documentElement.dataset.theme = theme;
+    else delete document.documentElement.dataset.theme;
   });
 
   fold();

@@ -6,7 +6,6 @@ anywhere, and large arrays are sampled, so that a page stays small enough to mai
 
 import base64
 import json
-import math
 from html import escape
 from importlib.resources import files
 from string import Template
@@ -16,6 +15,7 @@ import numpy as np
 
 from tokenlab.plots import steps_source as source
 from tokenlab.plots import steps_values as values
+from tokenlab.plots.steps_json import picture_of
 from tokenlab.steps import Step, Steps
 
 __all__ = ["render_fragment", "render_page"]
@@ -35,11 +35,11 @@ def render_page(steps: Steps, *, title: str = "") -> str:
     title : str
         The heading; without one, the name of the function that was recorded.
     """
-    sources: dict[source.Source, int] = {}
+    calls = source.Calls()
     needed = sum(min(CELLS_PER_STEP, a.size) for a in map(values.as_array, steps) if a is not None)
-    cells = int(CELLS_PER_STEP * min(1, CELLS / max(1, needed)))
+    cells = max(100, int(CELLS_PER_STEP * min(1, CELLS / max(1, needed))))
     data = [
-        _step_data(steps, item, name, sources, cells)
+        _step_data(steps, item, name, calls, cells)
         for item, name in zip(steps, steps.names, strict=True)
     ]
     name = _main_function(steps)
@@ -48,8 +48,8 @@ def render_page(steps: Steps, *, title: str = "") -> str:
         css=_resource("steps_page.css") + _resource("steps_picture.css"),
         script="\n".join([_photo(steps), *(_resource(f"steps_{part}.js") for part in SCRIPTS)]),
         outline=_outline(data),
-        sources="\n".join(_source_block(s, i) for s, i in sources.items()),
-        static="\n".join(_static_entry(i, step, list(sources)) for i, step in enumerate(data)),
+        sources="\n".join(_source_block(s, i) for s, i in calls.sources.items()),
+        static=_static(data, list(calls.sources)),
         data=_json(data),
     )
 
@@ -65,7 +65,8 @@ def render_fragment(steps: Steps) -> str:
         f'loading="lazy" width="100%" height="{FRAME_HEIGHT}" '
         'style="border:1px solid #8885;border-radius:8px;min-width:300px"></iframe>'
     )
-    cells = [_table_row(steps, i, item) for i, item in enumerate(steps)]
+    named = zip(steps.names, steps, strict=True)
+    cells = [_table_row(steps, i, *pair) for i, pair in enumerate(named, start=1)]
     head = "".join(
         f"<th>{h}</th>" for h in ("#", "name", "shape", "type", "values", "what it means")
     )
@@ -73,11 +74,11 @@ def render_fragment(steps: Steps) -> str:
     return f"<div>{frame}<details><summary>The steps as a table</summary>{table}</details></div>"
 
 
-def _table_row(steps: Steps, i: int, item: Step) -> str:
+def _table_row(steps: Steps, i: int, name: str, item: Step) -> str:
     array = values.as_array(item)
     cells = (
-        str(i + 1),
-        "\u2003" * steps.depth(item) + steps.names[i],
+        str(i),
+        "\u2003" * steps.depth(item) + name,
         values.shape_text(item, array),
         values.type_text(item, array),
         values.value_text(steps, item, array),
@@ -113,7 +114,7 @@ def _json(data: Any) -> str:
 
 
 def _step_data(
-    steps: Steps, item: Step, name: str, sources: dict[source.Source, int], cells: int
+    steps: Steps, item: Step, name: str, calls: source.Calls, cells: int
 ) -> dict[str, Any]:
     array = values.as_array(item)
     kind = values.kind_of(item, array)
@@ -126,114 +127,9 @@ def _step_data(
         "note": item.note,
         "eq": item.eq,
         "of": item.of,
-        "calls": _calls(item, sources),
-        "picture": _picture(steps, item, array, kind, cells),
+        "calls": calls.of(item),
+        "picture": picture_of(steps, item, array, kind, cells),
     }
-
-
-def _calls(item: Step, sources: dict[source.Source, int]) -> list[dict[str, Any]]:
-    """The functions that were running, innermost first, each with its lit statement."""
-    out: list[dict[str, Any]] = []
-    for (file, function, first), line in zip(item.calls, item.lines or (item.line,), strict=False):
-        if out and not source.is_shown(file):
-            continue
-        found = source.find_source(file, function, first, line)
-        made = source.making_lines(file, line) if not out else source.statement_lines(file, line)
-        out.append(
-            {
-                "function": function.replace(".<locals>", "") if function != "<module>" else "",
-                "file": source.short_path(file),
-                "source": sources.setdefault(found, len(sources)),
-                "lit": source.statement_lines(file, line),
-                "from": made[0],
-            }
-        )
-    return out
-
-
-def _picture(steps: Steps, item: Step, array: np.ndarray | None, kind: str, cells: int) -> Any:
-    if array is None or kind == "object":
-        return _object_fields(item.value)
-    if kind in ("empty", "number"):
-        return values.value_text(steps, item, array)
-    in_order = kind in ("positions", "text")  # read from the beginning, not every n-th
-    limit = (
-        {"rows": 100, "columns": 32}
-        if in_order and array.ndim > 1
-        else {"rows": 200, "columns": 400}
-    )
-    cut = values.cut(steps, item, array, slices=16, cells=max(500, cells), first=in_order, **limit)
-    picture = {
-        "slices": _axis(cut.slices),
-        "rows": _axis(cut.rows),
-        "columns": _axis(cut.columns),
-        "note": cut.note,
-        "data": _plain(cut.values),
-    }
-    if kind == "positions":
-        picture["labels"] = _used_labels(steps, item.of, cut.values)
-    elif kind == "mask":
-        picture["true"] = int(array.sum())
-        picture["false"] = array.size - picture["true"]
-    elif kind != "text":
-        measured = values.Range.of(array)
-        ends = (measured.low, measured.high) if measured.finite else (math.nan, math.nan)
-        picture["low"], picture["high"] = map(_number, ends)
-        picture["signed"] = measured.signed
-        picture["missing"] = measured.missing
-    if steps.lies_over_photo(item) and kind in ("matrix", "mask"):
-        picture["photo"] = True
-    return picture
-
-
-def _axis(axis: values.Axis) -> dict[str, Any]:
-    labels = axis.labels and [values.clip(label, 120) for label in axis.labels]
-    return {"name": axis.name, "size": axis.size, "step": axis.shown.step, "labels": labels}
-
-
-def _used_labels(steps: Steps, of: str, positions: np.ndarray) -> dict[str, str]:
-    """The labels of the positions that are shown, and of no other."""
-    names = steps.labels.get(of, ())
-    used = (p for p in np.unique(positions).tolist() if 0 <= p < len(names))
-    return {str(p): values.clip(values.visible(str(names[p])), 120) for p in used}
-
-
-def _plain(array: np.ndarray) -> Any:
-    """Nested lists of what JSON can hold."""
-    if array.dtype.kind == "b":
-        array = array.astype(np.uint8)
-    if array.dtype.kind in "iuf":
-        flat = [_number(v) for v in array.ravel().tolist()]
-    else:
-        flat = [values.clip(values.visible(str(v)), 120) for v in array.ravel().tolist()]
-    _, n_rows, n_columns = array.shape
-    rows = [flat[i : i + n_columns] for i in range(0, len(flat), n_columns)]
-    return [rows[i : i + n_rows] for i in range(0, len(rows), n_rows)]
-
-
-def _number(x: Any) -> Any:
-    """Four significant digits; null for NaN, text for infinities and for what JavaScript rounds."""
-    if isinstance(x, int):
-        return x if abs(x) < 2**53 else str(x)
-    if math.isnan(x):
-        return None
-    if math.isinf(x):
-        return "Infinity" if x > 0 else "-Infinity"
-    short = float(f"{x:.4g}")
-    return int(short) if short == int(short) and abs(short) < 1e15 else short
-
-
-def _object_fields(value: Any) -> list[list[str]]:
-    """Name and content of each field of a record; one nameless line for anything else."""
-    names = getattr(value, "_fields", None) or list(getattr(value, "__dataclass_fields__", ()))
-    pairs = value.items() if isinstance(value, dict) else [(n, getattr(value, n)) for n in names]
-    if not pairs:
-        return [["", values.clip(str(value) if isinstance(value, str) else repr(value), 2000)]]
-    fields = []
-    for name, field in list(pairs)[:50]:
-        shape = f"{field.dtype} {field.shape}" if hasattr(field, "dtype") and np.ndim(field) else ""
-        fields.append([str(name), shape or values.clip(repr(field), 200)])
-    return fields
 
 
 def _outline(data: list[dict[str, Any]]) -> str:
@@ -269,18 +165,38 @@ def _source_block(found: source.Source, i: int) -> str:
     return f'<div class="source" data-source="{i}" hidden>{inner}</div>'
 
 
-def _static_entry(i: int, step: dict[str, Any], sources: list[source.Source]) -> str:
-    """What is shown without JavaScript and on paper."""
+def _static(data: list[dict[str, Any]], sources: list[source.Source]) -> str:
+    """What is shown without JavaScript and on paper: the code of a statement once."""
+    first_at: dict[Any, int] = {}
+    out = []
+    for i, step in enumerate(data, start=1):
+        call = step["calls"][0]
+        first = first_at.setdefault((call["source"], *call["lit"]), i)
+        code = _code(call, sources) if first == i else ""
+        out.append(_static_entry(i, step, code, first))
+    return "\n".join(out)
+
+
+def _code(call: dict[str, Any], sources: list[source.Source]) -> str:
+    found = sources[call["source"]]
+    return "\n".join(
+        found.lines[max(0, call["from"] - found.first) : call["lit"][1] - found.first + 1]
+    )
+
+
+def _static_entry(i: int, step: dict[str, Any], code: str, first: int) -> str:
     call = step["calls"][0]
-    found, (first, last) = sources[call["source"]], call["lit"]
-    code = "\n".join(found.lines[max(0, call["from"] - found.first) : last - found.first + 1])
     facts = " · ".join(filter(None, (step["shape"], step["type"], step["values"])))
-    where = f"{call['file']}, line {first}"
+    where = f"{escape(call['file'])}, line {call['lit'][0]}"
+    if first < i:
+        where += f', as <a href="#step-{first}">step {first}</a>'
     parts = [
-        f'<section id="step-{i + 1}"><h2>{i + 1}. {escape(step["name"])}</h2>',
+        f'<section id="step-{i}"><h2>{i}. {escape(step["name"])}</h2>',
         f'<p class="facts">{escape(facts)}</p><div class="picture"></div>',
         f"<p>{escape(step['note'])}</p>" if step["note"] else "",
         f'<p class="eq">{escape(step["eq"])}</p>' if step["eq"] else "",
-        f'<p class="facts">{escape(where)}</p><pre>{escape(code)}</pre></section>',
+        f'<p class="facts">{where}</p>',
+        f"<pre>{escape(code)}</pre>" if code else "",
+        "</section>",
     ]
     return "".join(parts)

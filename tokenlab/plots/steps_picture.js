@@ -6,8 +6,9 @@ function describe(step) {
   const range = step.kind === "mask" ? step.values : `values ${step.values}`;
   const kind = { matrix: "Heat map", mask: "Mask", bars: "Bars" }[step.kind] || "Table";
   const under = step.picture.photo ? " over the photo" : "";
+  const bins = step.picture.bins ? `, ${step.picture.note}` : "";
   const keys = "Arrow keys move from cell to cell, Escape leaves.";
-  return `${kind} of ${step.name} ${step.shape}${under}, ${range}. ${keys}`;
+  return `${kind} of ${step.name} ${step.shape}${under}, ${range}${bins}. ${keys}`;
 }
 
 /** A table of cells with row and column labels; `fill(td, value)` makes each cell. */
@@ -122,7 +123,8 @@ function record(step) {
 
 /** What a cell holds, in words. */
 function sentence(step, data, r, c) {
-  const { rows, columns, labels } = step.picture;
+  const { rows, columns, labels, bins } = step.picture;
+  if (bins) return binInWords(step, c);
   const value = data[r][c];
   const content = step.kind === "mask" ? String(Boolean(value)) : format(value);
   const name = labels && value in labels ? ` “${labels[value]}”` : "";

@@ -7,13 +7,17 @@ import keyword
 import linecache
 import sysconfig
 import tokenize
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
+from typing import Any
+
+from tokenlab.stepping import parsed, python
+from tokenlab.steps import Step
 
 __all__ = [
+    "Calls",
     "Source",
     "find_source",
     "is_shown",
@@ -89,12 +93,8 @@ def _parsed(file: str) -> tuple[list[ast.AST], int]:
 
 @functools.lru_cache(maxsize=64)  # by text, not by name: a notebook may load a file again
 def _nodes(text: str) -> list[ast.AST]:
-    try:
-        with warnings.catch_warnings():  # about a stranger's code, and said when it was imported
-            warnings.simplefilter("ignore")
-            return list(ast.walk(ast.parse(text)))
-    except (SyntaxError, ValueError):  # a notebook cell with magics, or no Python at all
-        return []
+    tree = parsed(python(text))
+    return list(ast.walk(tree)) if tree else []
 
 
 def _functions(nodes: list[ast.AST]) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
@@ -163,11 +163,47 @@ def making_lines(file: str, line: int) -> tuple[int, int]:
 
 
 def _stepped_name(node: ast.AST, first: int, last: int) -> str | None:
-    """The variable that a `step("name", variable, ...)` on these lines passes, if it is one."""
-    if not (isinstance(node, ast.Call) and first <= node.lineno <= last and len(node.args) > 1):
+    """The variable that a `step(variable)` or `step("name", variable)` here passes, if any."""
+    if not (isinstance(node, ast.Call) and first <= node.lineno <= last and node.args):
         return None
     named = getattr(node.func, "id", getattr(node.func, "attr", "")) == "step"
-    return node.args[1].id if named and isinstance(node.args[1], ast.Name) else None
+    value = node.args[min(1, len(node.args) - 1)]  # the short form has no name in front
+    return value.id if named and isinstance(value, ast.Name) else None
+
+
+class Calls:
+    """The functions that were running at each step, with their sources: each looked up once."""
+
+    def __init__(self) -> None:
+        self.sources: dict[Source, int] = {}
+        self.known: dict[Any, list[dict[str, Any]]] = {}  # a loop comes to the same lines again
+
+    def of(self, item: Step) -> list[dict[str, Any]]:
+        """Innermost first, each with its lit statement."""
+        at = item.calls, item.lines or (item.line,)
+        if at not in self.known:
+            self.known[at] = self.find(*at)
+        return self.known[at]
+
+    def find(self, calls: tuple[tuple[str, str, int], ...], lines: tuple[int, ...]) -> list[dict]:
+        """Without those that explain nothing, but for the one that made the step."""
+        out: list[dict[str, Any]] = []
+        for (file, function, first), line in zip(calls, lines, strict=False):
+            if out and not is_shown(file):
+                continue
+            found = find_source(file, function, first, line)
+            lit = statement_lines(file, line)
+            made = lit if out else making_lines(file, line)
+            out.append(
+                {
+                    "function": function.replace(".<locals>", "") * (function != "<module>"),
+                    "file": short_path(file),
+                    "source": self.sources.setdefault(found, len(self.sources)),
+                    "lit": lit,
+                    "from": made[0],
+                }
+            )
+        return out
 
 
 def source_html(source: Source) -> str:

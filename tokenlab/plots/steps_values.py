@@ -2,6 +2,7 @@
 
 import math
 import numbers
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,7 +44,12 @@ def kind_of(item: Step, array: np.ndarray | None) -> str:
     if array.dtype.kind not in "iuf":
         return "text"
     # A single row, too, says more as bars than as a strip of colours.
-    return "bars" if array.size == array.shape[-1] else "matrix"
+    return "bars" if is_row(array) else "matrix"
+
+
+def is_row(array: np.ndarray) -> bool:
+    """A vector, or an array whose only long axis is the last."""
+    return array.ndim > 0 and array.size == array.shape[-1]
 
 
 @dataclass(frozen=True)
@@ -189,7 +195,9 @@ def axis_names(item: Step, ndim: int) -> list[str]:
     return list(item.axes) if len(item.axes) == ndim else [""] * ndim
 
 
-def axis_labels(steps: Steps, item: Step, name: str, size: int, shown: range) -> list[str] | None:
+def axis_labels(
+    steps: Steps, item: Step, name: str, size: int, shown: Sequence[int]
+) -> list[str] | None:
     """What the shown positions of an axis are called, if that is known for exactly this length.
 
     Either the recording was given labels, or an earlier step of this name holds them: the rows of
@@ -201,7 +209,7 @@ def axis_labels(steps: Steps, item: Step, name: str, size: int, shown: range) ->
     for other in steps.before(item, name):  # the nearest: a function may run more than once
         array = as_array(other)
         if array is not None and array.shape == (size,):
-            return position_labels(steps, other.of, array[shown.start : shown.stop : shown.step])
+            return position_labels(steps, other.of, array[list(shown)])
     return None
 
 
