@@ -32,8 +32,7 @@ from harness import Claim, Facts, Section, installed, main
 
 from tokenlab.data import load_lm_head
 from tokenlab.engine import use_engine
-from tokenlab.pruning import k_center, lof_ratio, max_sum, outlier_factor, tome
-from tokenlab.pruning.mergers import density_clusters
+from tokenlab.pruning import density_clusters, k_center, lof_ratio, max_sum, outlier_factor, tome
 
 OURS, REFERENCE = "tokenlab", "tokenlab, readable reference"
 TWO_LINES, NAIVE = "two lines, a product per step", "naive, differences per step"

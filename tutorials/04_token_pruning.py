@@ -186,8 +186,8 @@ selectors = {
     "HiPrune": lambda i, k: hiprune.reduce(received[i, 4], received[i, 5], grid=(16, 16), k=k),
     "TransPrune": lambda i, k: transprune.reduce(changed(i), k=k),
     "DivPrune": lambda i, k: divprune.reduce(states[i], k=k),
-    "ToDRE 1": lambda i, k: todre.reduce(states[i], k=k, version=1, pivot=looked_at[i]),
-    "ToDRE 2": lambda i, k: todre.reduce(states[i], k=k, version=2, pivot=looked_at[i]),
+    "ToDRE 1": lambda i, k: todre.reduce(states[i], k=k, variant="v1", pivot=looked_at[i]),
+    "ToDRE 2": lambda i, k: todre.reduce(states[i], k=k, variant="v2", pivot=looked_at[i]),
     "stride": lambda i, k: uniform.reduce(states[i], k=k, how="stride"),
     "random": lambda i, k: uniform.reduce(states[i], k=k, rng=i),
 }

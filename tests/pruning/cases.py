@@ -21,37 +21,37 @@ def _(asarray):
     return (asarray(random(4)), asarray(random(9, 4, seed=1))), {}
 
 
-@case("tokenlab.pruning.scores.knn_density")
+@case("tokenlab.pruning.density.knn_density")
 @case("tokenlab.pruning.divprune.loneliest")
 @case("tokenlab.pruning.mergers.mean_keys")
 def _(asarray):
     return (asarray(random(9, 4)),), {}
 
 
-@case("tokenlab.pruning.scores.outlier_factor")
-@case("tokenlab.pruning.scores.lof_ratio")
+@case("tokenlab.pruning.recoverable.outlier_factor")
+@case("tokenlab.pruning.recoverable.lof_ratio")
 def _(asarray):
     return (asarray(np.array([0.0, 5, 1, 1, 2, 10, 1], np.float32)), 3), {}
 
 
-@case("tokenlab.pruning.selectors.top_k")
+@case("tokenlab.pruning.selectors.topk")
 def _(asarray):
     return (asarray(random(9)), 4), {}
 
 
-@case("tokenlab.pruning.selectors.k_center")
-@case("tokenlab.pruning.selectors.max_sum")
-@case("tokenlab.pruning.mergers.density_clusters")
+@case("tokenlab.pruning.divprune.k_center")
+@case("tokenlab.pruning.todre.max_sum")
+@case("tokenlab.pruning.density.density_clusters")
 def _(asarray):
     return (asarray(random(9, 4)), 4), {}
 
 
-@case("tokenlab.pruning.selectors.neighbours4")
+@case("tokenlab.pruning.hiprune.neighbours4")
 def _(asarray):
     return (asarray(np.array([3, 5])),), {"grid": (3, 4), "variant": "official"}
 
 
-@case("tokenlab.pruning.selectors.neighbours4")
+@case("tokenlab.pruning.hiprune.neighbours4")
 def _(asarray):
     return (asarray(np.array([3, 5])),), {"grid": (3, 4)}
 
@@ -62,17 +62,17 @@ def _(asarray):
     return (asarray(np.array([0, 2])), groups), {"size": asarray(np.arange(1.0, 5))}
 
 
-@case("tokenlab.pruning.mergers.soft_assign")
+@case("tokenlab.pruning.token_transforming.soft_assign")
 def _(asarray):
     return (asarray(random(2, 9, 4)), asarray(np.array([5, 1])), 0.3), {"mode": "row"}
 
 
-@case("tokenlab.pruning.mergers.fuse")
+@case("tokenlab.pruning.evit.fuse")
 def _(asarray):
     return (asarray(np.array([5, 1])), asarray(shares_of(9))), {}
 
 
-@case("tokenlab.pruning.mergers.contextual")
+@case("tokenlab.pruning.visionzip.contextual")
 def _(asarray):
     others = asarray(np.array([0, 3, 4]))
     return (asarray(random(9, 4)), asarray(np.array([5, 1])), others), {}
@@ -118,7 +118,7 @@ def _(asarray):
 @case("tokenlab.pruning.todre.migration")
 @case("tokenlab.pruning.todre.image_is_done")
 def _(asarray):
-    return (asarray(shares_of(2, 9, 9)),), {"text": slice(6, 9), "visual": slice(1, 6)}
+    return (asarray(shares_of(2, 9, 9)),), {"text": slice(6, 9), "image": slice(1, 6)}
 
 
 @case("tokenlab.pruning.recoverable.reduce")

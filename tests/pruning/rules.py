@@ -86,7 +86,7 @@ RULES = {
     "recoverable": lambda t, k: recoverable.reduce(t.scores, t.deep, t.x, n_neighbors=3),
     "sparsevlm": lambda t, k: sparsevlm.reduce(t.attention, t.x, t.text, k=k),
     "todre": lambda t, k: todre.reduce(t.x, k=k, pivot=t.scores),
-    "todre v1": lambda t, k: todre.reduce(t.x, k=k, version=1, pivot=t.scores),
+    "todre v1": lambda t, k: todre.reduce(t.x, k=k, variant="v1", pivot=t.scores),
     "token_transforming": lambda t, k: token_transforming.reduce(t.x, t.scores, k=k),
     "token_transforming row": lambda t, k: token_transforming.reduce(
         t.x, t.scores, k=k, mode="row"

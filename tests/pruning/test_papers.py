@@ -189,7 +189,7 @@ class TestTransPrune:
         assert official.kept.tolist() == [2]
         with pytest.raises(InvalidInput, match="alpha"):
             transprune.reduce(variation, instruction, k=1, alpha=2)
-        with pytest.raises(ShapeError, match="same image tokens"):
+        with pytest.raises(ShapeError, match=r"n = 3, but .* n = 2; expected the same n"):
             transprune.reduce(variation, [0.5, 0.5], k=1)
         with pytest.raises(ShapeError, match="same"):
             transprune.transition_variation(self.t_in, self.t_out[:2])
@@ -205,8 +205,8 @@ class TestTransPrune:
 
 class TestToDRE:
     def test_both_versions(self):
-        assert todre.reduce(FOUR, k=3, version=1, pivot=0).kept.tolist() == [0, 2, 3]
-        assert todre.reduce(FOUR, k=3, version=2, pivot=0).kept.tolist() == [0, 1, 3]
+        assert todre.reduce(FOUR, k=3, variant="v1", pivot=0).kept.tolist() == [0, 2, 3]
+        assert todre.reduce(FOUR, k=3, variant="v2", pivot=0).kept.tolist() == [0, 1, 3]
         by_scores = todre.reduce(FOUR, k=3, pivot=[0.7, 0.1, 0.1, 0.1])
         assert by_scores.kept.tolist() == [0, 1, 3]
         assert todre.reduce(FOUR, k=3, pivot=np.int64(0)).kept.tolist() == [0, 1, 3]
@@ -217,21 +217,21 @@ class TestToDRE:
 
     def test_stage_two(self):
         rows = [[1.0, 0, 0, 0], [0.5, 0.5, 0, 0], [0.5, 0.1, 0.4, 0], [0.3, 0.06, 0.3, 0.34]]
-        of = {"text": slice(2, 4), "visual": slice(1, 2)}
-        assert todre.migration([rows], **of).text_to_visual == pytest.approx(0.08)
-        assert todre.migration([rows], **of).visual_to_text == 0
+        of = {"text": slice(2, 4), "image": slice(1, 2)}
+        assert todre.migration([rows], **of).text_to_image == pytest.approx(0.08)
+        assert todre.migration([rows], **of).image_to_text == 0
         assert todre.image_is_done([rows], **of)
-        assert not todre.image_is_done([rows], tau=0.08, **of)
+        assert not todre.image_is_done([rows], threshold=0.08, **of)
         both = np.full((1, 4, 4), 0.25)
         assert todre.migration(both, **of) == pytest.approx((0.25, 0.5))
 
     def test_what_it_refuses(self):
-        with pytest.raises(InvalidInput, match="version"):
-            todre.reduce(FOUR, k=2, version=3)
+        with pytest.raises(InvalidInput, match="variant"):
+            todre.reduce(FOUR, k=2, variant="v3")
         with pytest.raises(ShapeError, match="pivot has 3 scores"):
             todre.reduce(FOUR, k=2, pivot=[1.0, 2, 3])
         with pytest.raises(ShapeError, match="at least one token"):
-            todre.migration(np.full((1, 4, 4), 0.25), text=slice(0, 0), visual=slice(1, 2))
+            todre.migration(np.full((1, 4, 4), 0.25), text=slice(0, 0), image=slice(1, 2))
 
 
 class TestRecoverable:
@@ -411,7 +411,9 @@ def test_sparsevlm():
     assert (found.roles == 1).sum() == 12 // 10 + 1  # 30 % of 40 are recycled
     assert found.size.sum() == pytest.approx(22)
     assert sparsevlm.reduce(rows, x, words, k=10, recycle=0).transform is None
-    with pytest.raises(ShapeError, match="expected \\(h, n_text, n\\)"):
+    with pytest.raises(
+        ShapeError, match=r"attention is \(2, 4, 50\) = \(h, n_text, n\).*same n_text"
+    ):
         sparsevlm.reduce(rows[:, :4], x, words, k=10)
     for bad in (1.5, "all", np.nan):
         with pytest.raises(InvalidInput, match="recycle"):
@@ -421,15 +423,15 @@ def test_sparsevlm():
 def test_token_transforming():
     x = np.array([[1.0, 0], [0, 1], [1, 1]])
     scores = [0.5, 0.4, 0.1]
-    row = token_transforming.reduce(x, scores, k=2, tau=1.0, mode="row").matrix()
+    row = token_transforming.reduce(x, scores, k=2, temperature=1.0, mode="row").matrix()
     np.testing.assert_allclose(
         row, [[0.47304, 0.17402, 0.35294], [0.17402, 0.47304, 0.35294]], atol=5e-6
     )
-    row = token_transforming.reduce(x, scores, k=2, tau=0.1, mode="row").matrix()
+    row = token_transforming.reduce(x, scores, k=2, temperature=0.1, mode="row").matrix()
     np.testing.assert_allclose(row[0], [0.94922, 0.00004, 0.05074], atol=5e-6)
-    row = token_transforming.reduce(x, scores, k=2, tau=1e-3, mode="row").matrix()
+    row = token_transforming.reduce(x, scores, k=2, temperature=1e-3, mode="row").matrix()
     np.testing.assert_allclose(row, [[1, 0, 0], [0, 1, 0]], atol=1e-12)
-    far = token_transforming.reduce(x, scores, k=2, tau=1e6)
+    far = token_transforming.reduce(x, scores, k=2, temperature=1e6)
     np.testing.assert_allclose(far.matrix(), 1 / 3, atol=1e-5)
     heads = np.stack([x, x])
     np.testing.assert_allclose(
@@ -439,8 +441,8 @@ def test_token_transforming():
     sized = token_transforming.reduce(x, scores, k=2, size=[1.0, 2, 5])
     assert sized.size.sum() == pytest.approx(8)
     for bad in (0, -1.0, np.nan, None):
-        with pytest.raises(InvalidInput, match="tau"):
-            token_transforming.reduce(x, scores, k=2, tau=bad)
+        with pytest.raises(InvalidInput, match="temperature"):
+            token_transforming.reduce(x, scores, k=2, temperature=bad)
     with pytest.raises(ShapeError, match="CLS"):
         token_transforming.reduce(x, [0.5, 0.5], k=2)
 

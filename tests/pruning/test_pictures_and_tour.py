@@ -112,8 +112,8 @@ def test_random_is_first_so_that_others_can_be_compared_with_it():
 @pytest.mark.parametrize(
     ("rule", "mine"),
     [
-        ("k-center", lambda i, k: pruning_rules.keep_todre(i, k, 1)),
-        ("max-sum", lambda i, k: pruning_rules.keep_todre(i, k, 2)),
+        ("k-center", lambda i, k: pruning_rules.keep_todre(i, k, "v1")),
+        ("max-sum", lambda i, k: pruning_rules.keep_todre(i, k, "v2")),
         ("cls top", lambda i, k: evit.reduce(pruning_rules.cls_scores(i), k=k, fused=False)),
     ],
 )

@@ -60,7 +60,7 @@ def weighted_rows(x, rows, columns, weights, m):  # type: ignore[no-untyped-def]
 
 @njit
 def line_outliers(scores, k):  # type: ignore[no-untyped-def]
-    """Twin of `tokenlab.pruning.scores.line_outliers`: the neighbours of a point lie around it."""
+    """Twin of `tokenlab.pruning.recoverable.line_outliers`: the neighbours of a point lie around it."""
     n = len(scores)
     lower, reach = np.empty(n, np.int64), np.empty(n)
     farthest = np.empty(n)
@@ -96,7 +96,7 @@ def line_outliers(scores, k):  # type: ignore[no-untyped-def]
 
 @njit
 def nearest_sum(squares, k):  # type: ignore[no-untyped-def]
-    """Twin of `tokenlab.pruning.scores.nearest_sum`: a short list of the smallest values so far."""
+    """Twin of `tokenlab.pruning.density.nearest_sum`: a short list of the smallest values so far."""
     sums, smallest = np.empty(len(squares), squares.dtype), np.empty(k + 1, squares.dtype)
     for i in range(len(squares)):
         smallest[:] = np.inf
@@ -117,7 +117,7 @@ def nearest_sum(squares, k):  # type: ignore[no-untyped-def]
 
 @njit
 def least_before(values, rank):  # type: ignore[no-untyped-def]
-    """Twin of `tokenlab.pruning.scores.least_before`: one pass over each row."""
+    """Twin of `tokenlab.pruning.density.least_before`: one pass over each row."""
     least = np.empty(len(values), values.dtype)
     for i in range(len(values)):
         row, mine = values[i], rank[i]

@@ -30,12 +30,12 @@ SAFE = 1e12  # of rows so long, and of rows so short, products in float32 keep t
 
 
 def farthest_first(x: Any, k: int, first: int) -> Any:
-    """Twin of `tokenlab.pruning.selectors.farthest_first`."""
+    """Twin of `tokenlab.pruning.divprune.farthest_first`."""
     return _farthest(*_prepared(x, first), k)
 
 
 def least_similar(x: Any, k: int, first: int) -> Any:
-    """Twin of `tokenlab.pruning.selectors.least_similar`."""
+    """Twin of `tokenlab.pruning.todre.least_similar`."""
     return _least(*_prepared(x, first), k)
 
 

@@ -7,17 +7,18 @@ documents are indexed rather than into a forward pass.
 
 from typing import Any
 
-from tokenlab import checks
+from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp
 from tokenlab.pruning.mergers import group_means
 from tokenlab.pruning.reduction import Reduction, checked_size
-from tokenlab.pruning.selectors import budget
+from tokenlab.pruning.selectors import checked_budget
 from tokenlab.quantization import kmeans
 from tokenlab.steps import step
 
 __all__ = ["reduce"]
 
 
+@takes(x="n d", size="n")
 def reduce(
     x: Any, *, k: int | float, size: Any = None, rng: Any = None, rounding: str = "half_up"
 ) -> Reduction:
@@ -45,22 +46,24 @@ def reduce(
     >>> merged.kept.tolist(), merged.apply([[0.0], [0.2], [5.0], [5.4]]).round(2).tolist()
     ([0, 2], [[0.1], [5.2]])
     """
-    xp = get_xp(x) if size is None else get_xp(x, size)
-    x = checks.vectors(x, "x", "n", xp, at_least=1)
-    k, n = budget(k, len(x), rounding=rounding), len(x)
-    sizes = checked_size(size, n, x)
+    xp = get_xp(x)
+    n = len(x)
+    k = checked_budget(k, n, rounding)
+    sizes = checked_size(size, n, x)  # (n,)
     fitted = kmeans.fit(x, k, weights=None if size is None else sizes, rng=rng)
-    away = x - fitted.codebook[fitted.codes]
-    away = (away * away).sum(axis=1)
-    # By cluster, and the most central token of each first.
+    codes = step(fitted.codes)  # (n,) -> n_codes: the cluster of each token
+    away = x - fitted.codebook[codes]
+    away = step((away * away).sum(axis=1))  # (n,) squared distance from its centre
+    # By cluster, and the most central token of each first: two stable sorts, the last one counts.
     order = xp.argsort(away, kind="stable")
-    order = order[xp.argsort(fitted.codes[order], kind="stable")]
-    sorted_codes = fitted.codes[order]
-    first = xp.concatenate([xp.ones(1, dtype=bool), sorted_codes[1:] != sorted_codes[:-1]])
+    order = order[xp.argsort(codes[order], kind="stable")]
+    in_order = codes[order]
+    first = xp.concatenate([xp.ones(1, dtype=bool), in_order[1:] != in_order[:-1]])
     places = order[first]  # one token of each cluster that has any
-    row = xp.zeros(k, dtype=xp.int64)
-    row[fitted.codes[places]] = xp.argsort(xp.argsort(places))
-    kept = xp.sort(places).astype(xp.int64)
-    step("kept", kept, "the most central token of each cluster", axes=("k",), of="n")
-    merged = group_means(kept, row[fitted.codes], size=sizes)
+    row = xp.zeros(k, dtype=xp.int64)  # of each cluster, among the places in their order
+    row[codes[places]] = xp.argsort(xp.argsort(places))
+    kept = step(
+        xp.sort(places).astype(xp.int64)
+    )  # (k,) -> n: the most central token of each cluster
+    merged = group_means(kept, row[codes], size=sizes)
     return merged if size is not None else Reduction(kept, n, merged.transform, merged.size)

@@ -8,20 +8,11 @@ solved greedily. The first token is the one with the farthest nearest neighbour.
 | paper's symbol | name here | shape |
 |---|---|---|
 | visual tokens | `x` | `(n, d)` |
-| distance | $1 - \cos$ | |
+| selected tokens $C$ | `taken` | `(k,)` |
+| distance $d$ | $1 - \cos$ | |
 
 $$\text{first} = \arg\max_v \min_{u \neq v} d(v, u), \quad
 \text{next} = \arg\max_v \min_{c \in C} d(v, c) \qquad (1)$$
-
-Differs from the paper
-----------------------
-- Written from the equations, since the authors' code may not be used commercially.
-- Nothing is taken twice. Without that, exact duplicates could be.
-
-Cost
-----
-$n^2 d$ for the first token, $n k d$ for the others. The default start of `selectors.k_center` needs
-no comparison of all pairs.
 
 Example
 -------
@@ -30,17 +21,19 @@ Example
 
 from typing import Any
 
-from tokenlab import checks
+from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp
+from tokenlab.blocks import by_rows
+from tokenlab.engine import accelerated
 from tokenlab.numerics import unit
 from tokenlab.pruning.reduction import Reduction, selection
-from tokenlab.pruning.selectors import budget, k_center
-from tokenlab.retrieval.index import token_blocks
+from tokenlab.pruning.selectors import checked_budget, checked_start, least_typical, rounded
 from tokenlab.steps import step
 
-__all__ = ["loneliest", "reduce"]
+__all__ = ["k_center", "loneliest", "reduce"]
 
 
+@takes(x="n d")
 def reduce(x: Any, *, k: int | float, rounding: str = "half_up") -> Reduction:
     r"""Keep `k` tokens that are far from each other, (1).
 
@@ -61,13 +54,13 @@ def reduce(x: Any, *, k: int | float, rounding: str = "half_up") -> Reduction:
     >>> reduce([[1.0, 0.0], [0.9, 0.4], [-0.2, 1.0], [-0.9, 0.5]], k=2).kept.tolist()
     [0, 2]
     """
-    x = checks.vectors(x, "x", "n", get_xp(x), at_least=1)
-    k = budget(k, len(x), rounding=rounding)
-    reduction = selection(k_center(x, k, start=loneliest(x)), len(x))  # (1)
+    k = checked_budget(k, len(x), rounding)
+    reduction = selection(farthest_first(x, k, loneliest(x)), len(x))  # Eq. (1)
     step("kept", reduction.kept, "in the order of the image", axes=("k",), of="n")
     return reduction
 
 
+@takes(x="n d")
 def loneliest(x: Any) -> int:
     r"""The token whose most similar other one is least similar; of several the first.
 
@@ -81,12 +74,82 @@ def loneliest(x: Any) -> int:
     2
     """
     xp = get_xp(x)
-    directions = unit(checks.vectors(x, "x", "n", xp, at_least=1).astype(xp.float64))
-    closest = xp.empty(len(directions), dtype=xp.float32)
-    for rows in token_blocks(directions, len(directions)):
-        cosines = directions[rows] @ directions.T  # (n_block, n)
-        own = xp.arange(rows.start, rows.stop)
-        cosines[own - rows.start, own] = -2.0
-        closest[rows] = cosines.max(axis=1)
-    step("closest other", closest, "cosine with the most similar other token", axes=("n",))
-    return int(closest.argmin())
+    x = unit(x.astype(xp.float64))  # (n, d)
+    closest_other = step(
+        nearest_cosine(xp.arange(len(x)), x)
+    )  # (n,) [max u ≠ v of cos(v, u)] the nearest other token
+    return int(closest_other.argmin())  # Eq. (1), first
+
+
+@by_rows(lambda these, x: len(x))
+def nearest_cosine(these: Any, x: Any) -> Any:
+    """The largest cosine of each of these tokens with another one; in float32, so that equal tie."""
+    xp = get_xp(these, x)
+    cosines = x[these] @ x.T  # (n_these, n)
+    cosines[xp.arange(len(these)), these] = -2.0  # not with itself
+    return cosines.max(axis=1).astype(xp.float32)  # (n_these,)
+
+
+@takes(x="n d")
+def k_center(x: Any, k: int | float, *, start: int | None = None) -> Any:
+    r"""Greedy k-center: again and again the token that is farthest from all taken ones, (1).
+
+    The distance is $1 - \cos$. No token is farther from the taken ones than twice the angle that
+    the best choice of `k` would reach (Gonzalez, 1985).
+
+    Parameters
+    ----------
+    x : ndarray of shape (n, d)
+    k : int or float
+        See `budget`.
+    start : int, optional
+        The token taken first; by default the one least similar to the mean of all directions,
+        which needs no comparison of all pairs.
+
+    Returns
+    -------
+    ndarray of shape (k,)
+        int64, in the order in which they are taken: the first `j` are the result for `k = j`.
+
+    Examples
+    --------
+    >>> k_center([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [-1.0, 0.0]], 3, start=0).tolist()
+    [0, 3, 2]
+    """
+    return farthest_first(x, checked_budget(k, len(x)), checked_start(start, "start", len(x)))
+
+
+@accelerated("pruning.farthest_first", work=lambda x, k, first: x.size * k, pays_from=1e5)
+def farthest_first(x: Any, k: int, first: int) -> Any:
+    """Positions of `k` rows, each the farthest in direction from those before it."""
+    xp = get_xp(x)
+    x = unit(x.astype(xp.float64))  # (n, d), of length one: products are cosines
+    v = least_typical(x) if first < 0 else first
+    taken: list[int] = []
+    closest = xp.full(len(x), -xp.inf)  # (n,)
+    for _ in range(k):
+        taken.append(v)
+        cosine = rounded(x @ x[v])  # (n,)
+        closest = step(
+            xp.maximum(closest, cosine)
+        )  # (n,) [max c of cos(x, c)] with the nearest taken token: the least is next
+        closest[v] = xp.inf  # nothing is taken twice
+        v = int(closest.argmin())  # Eq. (1), next; of several the first
+    return step(
+        xp.asarray(taken, dtype=xp.int64)
+    )  # (k,) -> n: in the order in which they are taken
+
+
+NOTES = r"""
+Differs from the paper
+----------------------
+- Written from the equations, since the authors' code may not be used commercially.
+- Nothing is taken twice. Without that, exact duplicates could be.
+- Cosines are computed in float64 and compared as multiples of $2^{-24}$, so that what is equal but
+  for rounding ties, and the first token is taken.
+
+Cost
+----
+$n^2 d$ for the first token, $n k d$ for the others. The default start of `k_center` needs no
+comparison of all pairs.
+"""

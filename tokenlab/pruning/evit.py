@@ -14,15 +14,6 @@ a transformer that is then fine-tuned.
 
 $$x_{\text{fused}} = \sum_{j \text{ dropped}} a_j x_j \qquad (1)$$
 
-Differs from the paper
-----------------------
-- Kept tokens stay in the order of the image; the authors' come in the order of attention.
-- The weights of (1) are the raw attention, as there: they sum to the share of the dropped patches.
-
-Cost
-----
-Sorting $n$ scores and adding up the dropped rows. The attention has to be there.
-
 Example
 -------
     reduction = evit.reduce(attention, k=0.7)
@@ -31,13 +22,16 @@ Example
 
 from typing import Any
 
-from tokenlab.pruning.mergers import fuse
-from tokenlab.pruning.reduction import Reduction, selection
+from tokenlab.arguments import takes
+from tokenlab.arrays import get_xp
+from tokenlab.errors import InvalidInput, public_caller
+from tokenlab.pruning.mergers import distinct
+from tokenlab.pruning.reduction import Reduction, Sparse, selection
 from tokenlab.pruning.scores import checked_scores
-from tokenlab.pruning.selectors import budget, top_k
+from tokenlab.pruning.selectors import checked_budget, topk
 from tokenlab.steps import step
 
-__all__ = ["reduce"]
+__all__ = ["fuse", "reduce"]
 
 
 def reduce(scores: Any, *, k: int | float, fused: bool = True, rounding: str = "up") -> Reduction:
@@ -64,8 +58,65 @@ def reduce(scores: Any, *, k: int | float, fused: bool = True, rounding: str = "
     ([0, 1], [3.0])
     """
     scores = checked_scores(scores, "scores", reduce="cls_row")
-    step("scores", scores, "what CLS attends to", eq="a", axes=("n",))
-    kept = top_k(scores, budget(k, len(scores), rounding=rounding))
-    reduction = fuse(kept, scores) if fused else selection(kept, len(scores))  # (1)
+    scores = step(scores)  # (n,) [a] what CLS attends to
+    kept = topk(scores, checked_budget(k, len(scores), rounding))
+    reduction = _fused(kept, scores) if fused else selection(kept, len(scores))  # Eq. (1)
     step("kept", reduction.kept, "in the order of the image", axes=("k",), of="n")
     return reduction
+
+
+@takes(kept="k? int", scores="n")
+def fuse(kept: Any, scores: Any) -> Reduction:
+    r"""Keep some tokens and add one more: the sum of the others, weighted with their scores, (1).
+
+    Parameters
+    ----------
+    kept : ndarray of shape (k,)
+    scores : ndarray of shape (n,)
+        None below 0. They are not normalised, as in EViT: the row sums to the scores' sum.
+
+    Returns
+    -------
+    Reduction
+        Of `k + 1` tokens, the last one in no place, or of all when none is left over.
+
+    Examples
+    --------
+    >>> fuse([0, 1], [0.4, 0.3, 0.2, 0.1]).matrix()[2].tolist()
+    [0.0, 0.0, 0.2, 0.1]
+    """
+    return _fused(kept, scores)
+
+
+def _fused(kept: Any, scores: Any) -> Reduction:
+    """`fuse`, whose errors name the function that was called."""
+    xp = get_xp(kept, scores)
+    if bool((scores < 0).any()):
+        raise InvalidInput(
+            f"{public_caller()}: scores go down to {float(scores.min()):g}; expected none below 0."
+        )
+    n, k = len(scores), len(kept)
+    kept = distinct(kept, n)
+    dropped = xp.ones(n, dtype=bool)
+    dropped[kept] = False
+    dropped = xp.nonzero(dropped)[0].astype(xp.int64)  # (n_dropped,)
+    if len(dropped) == 0:
+        return Reduction(kept, n)
+    ones = xp.ones(k, dtype=scores.dtype)
+    rows = xp.concatenate([xp.arange(k), xp.full(len(dropped), k)])
+    columns = xp.concatenate([kept, dropped])
+    weights = xp.concatenate([ones, scores[dropped]])  # the last row is Eq. (1)
+    size = xp.concatenate([ones, xp.full(1, len(dropped), dtype=scores.dtype)])  # (k + 1,)
+    return Reduction(kept, n, Sparse(rows, columns, weights), size)
+
+
+NOTES = r"""
+Differs from the paper
+----------------------
+- Kept tokens stay in the order of the image; the authors' come in the order of attention.
+- The weights of (1) are the raw attention, as there: they sum to the share of the dropped patches.
+
+Cost
+----
+Sorting $n$ scores and adding up the dropped rows. The attention has to be there.
+"""

@@ -14,18 +14,6 @@ attention they receive in layer 2 and drops the lower half for all later layers.
 
 $$\phi_j = \text{mean over heads and queries } i \text{ of } A_{ij} \qquad (1)$$
 
-Differs from the paper
-----------------------
-- `variant="official"`: the released code takes the last row alone, what the next word looks at,
-  instead of the mean over queries.
-- Kept tokens keep their positions for rotary embeddings: `reduction.kept` are those positions
-  within the image.
-
-Cost
-----
-Sorting. But layer 2 has to return its attention, which a fused kernel does not; and a generated
-token costs nearly as much as before, see `flops.decode_multiply_adds`.
-
 Example
 -------
     reduction = fastv.reduce(attention, k=0.5, image=slice(35, 611))
@@ -33,11 +21,11 @@ Example
 
 from typing import Any
 
-from tokenlab.arrays import get_xp
+from tokenlab import checks
 from tokenlab.errors import ShapeError
 from tokenlab.pruning.reduction import Reduction, selection
-from tokenlab.pruning.scores import checked_attention, last_row
-from tokenlab.pruning.selectors import budget, checked_variant, top_k
+from tokenlab.pruning.scores import checked_attention
+from tokenlab.pruning.selectors import checked_budget, topk
 from tokenlab.steps import step
 
 __all__ = ["reduce"]
@@ -79,17 +67,34 @@ def reduce(
     >>> reduce(attention, k=1, variant="official").kept.tolist()
     [1]
     """
-    checked_variant(variant)
-    xp = get_xp(attention)
+    checks.choice(variant, "variant", ("paper", "official"))
     attention = checked_attention(attention)
+    queries = slice(None) if variant == "paper" else slice(-1, None)  # all, or what comes next
     columns = slice(None) if image is None else image
-    scores = attention.mean(axis=(0, 1)) if variant == "paper" else last_row(attention)  # (1)
-    scores = xp.ascontiguousarray(scores[columns])
+    received = attention[:, queries].mean(axis=(0, 1))  # (n,)
+    scores = step(
+        received[columns]
+    )  # (n_image,) [φ, Eq. (1)] attention received by each image token
     if len(scores) == 0:
         raise ShapeError(
             f"reduce: image is {image}, which selects none of n = {attention.shape[2]} columns."
         )
-    step("scores", scores, "attention received", eq="φ (1)", axes=("n",))
-    reduction = selection(top_k(scores, budget(k, len(scores), rounding=rounding)), len(scores))
+    k = checked_budget(k, len(scores), rounding)
+    reduction = selection(topk(scores, k), len(scores))
     step("kept", reduction.kept, "in their order", axes=("k",), of="n")
     return reduction
+
+
+NOTES = r"""
+Differs from the paper
+----------------------
+- `variant="official"`: the released code takes the last row alone, what the next word looks at,
+  instead of the mean over queries.
+- Kept tokens keep their positions for rotary embeddings: `reduction.kept` are those positions
+  within the image.
+
+Cost
+----
+Sorting. But layer 2 has to return its attention, which a fused kernel does not; and a generated
+token costs nearly as much as before, see `flops.decode_multiply_adds`.
+"""

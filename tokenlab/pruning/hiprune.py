@@ -25,43 +25,27 @@ $$\text{anchors} = \mathrm{top}_{n_{\text{anchor}}}(a^{\text{object}}), \quad
 $$\text{registers} = \text{the best of } a^{\text{deep}} \text{ among the others, to fill up } N'
 \qquad (3)$$
 
-The 5 in (1) are an anchor and its four neighbours. Defaults of the paper: $\alpha = 0.1$; layer 9
-of 24 is the object layer of CLIP-L, the last but one the deep layer.
-
-Differs from the paper
-----------------------
-- `variant="official"`: the released code adds and subtracts 1 and the width on raster positions. So
-  the left neighbour of a row's first patch is the last patch of the row above, and positions
-  outside of the image become the first or the last patch. The default stays on the grid.
-- When anchors and buffers are more than $N'$ (the released code then fails), the anchors stay, and
-  those buffers of the highest object score.
-- Which layer is the object layer depends on the model: look at the scores before trusting a number.
-  `scores="cls_row"` reads the CLS token's row instead of all rows.
-
-Cost
-----
-Sorting $n$ scores twice. The attention has to be there: a fused kernel does not return it, and
-computing it anew costs $n^2 d$.
-
 Example
 -------
     reduction = hiprune.reduce(attention[8], attention[22], grid=(24, 24), k=192)
     tokens = reduction.apply(features)
 """
 
-import numbers
 from typing import Any
 
+from tokenlab import checks
+from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp
-from tokenlab.errors import InvalidInput, ShapeError
-from tokenlab.pruning.reduction import Reduction, checked_grid, selection
+from tokenlab.errors import ShapeError
+from tokenlab.pruning.reduction import Reduction, checked_grid
 from tokenlab.pruning.scores import checked_scores
-from tokenlab.pruning.selectors import budget, checked_variant, neighbours4
+from tokenlab.pruning.selectors import checked_budget
 from tokenlab.steps import step
 
-__all__ = ["reduce"]
+__all__ = ["neighbours4", "reduce"]
 
 ROLES = ("anchor", "buffer", "register")
+ANCHOR, BUFFER, REGISTER = range(3)
 GROUP = 5  # an anchor and its four neighbours
 
 
@@ -119,32 +103,96 @@ def reduce(
     xp = get_xp(object_scores, deep_scores)
     seen = checked_scores(object_scores, "object_scores", reduce=scores)
     deep = checked_scores(deep_scores, "deep_scores", reduce=scores)
-    if len(seen) != len(deep):
+    n = len(seen)
+    if n != len(deep):
         raise ShapeError(
-            f"reduce: object_scores has n = {len(seen)} tokens, deep_scores {len(deep)}; both must "
-            "be of one image."
+            f"reduce: object_scores has n = {n} tokens, deep_scores {len(deep)}; both must be of "
+            "one image."
         )
-    grid = checked_grid(grid, len(seen))
-    k = budget(k, len(seen), rounding=rounding)
-    checked_variant(variant)
-    n_anchors = _anchor_count(k, alpha)  # (1)
+    grid = checked_grid(grid, n)
+    k = checked_budget(k, n, rounding)
+    checks.choice(variant, "variant", ("paper", "official"))
     step("object scores", seen, "what the object layer looks at", axes=("n",))
     step("deep scores", deep, "what the deep layer looks at", axes=("n",))
-    anchors = xp.argsort(-seen, kind="stable")[:n_anchors]
-    role = xp.full(len(seen), 2)
-    role[neighbours4(anchors, grid, variant=variant)] = 1
-    role[anchors] = 0  # (2)
+
+    n_anchors = round(k * checks.share(alpha, "alpha") / GROUP)  # Eq. (1); a half goes to the even
+    anchors = step(
+        xp.argsort(-seen, kind="stable")[:n_anchors]
+    )  # (n_anchors,) -> n: [top of a_object] the object
+    role = xp.full(n, REGISTER)  # (n,)
+    role[neighbours4(anchors, grid, variant=variant)] = BUFFER
+    role[anchors] = ANCHOR  # Eq. (2)
     step("role", role, "0 anchor, 1 buffer, 2 register if it is kept", axes=("n",))
-    # Anchors come first, then buffers, then the others, each by the scores of their layer.
-    order = xp.lexsort(xp.stack([-xp.where(role < 2, seen, deep), role.astype(seen.dtype)]))
-    kept = xp.sort(order[:k]).astype(xp.int64)  # (3)
-    step("kept", kept, "in the order of the image", axes=("k",), of="n")
-    return selection(kept, len(seen), roles=role[kept], role_names=ROLES)
+    # One sort: anchors first, then buffers, then the others, each by the scores of their layer.
+    score = xp.where(role == REGISTER, deep, seen)
+    order = xp.lexsort(
+        xp.stack([-score, role.astype(score.dtype)])
+    )  # (n,), the last key counts first
+    kept = step(
+        xp.sort(order[:k]).astype(xp.int64)
+    )  # (k,) -> n: [Eq. (3)] in the order of the image
+    return Reduction(kept, n, roles=role[kept], role_names=ROLES)
 
 
-def _anchor_count(k: int, alpha: float) -> int:
-    """Equation (1)."""
-    number = isinstance(alpha, numbers.Real) and not isinstance(alpha, bool)
-    if not number or not 0 <= alpha <= 1:
-        raise InvalidInput(f"reduce: alpha is {alpha!r}; expected a number from 0 to 1.")
-    return round(k * float(alpha) / GROUP)  # a half goes to the even number, as in the code
+@takes(positions="k? int")
+def neighbours4(positions: Any, grid: tuple[int, int], *, variant: str = "paper") -> Any:
+    r"""The tokens above, below, left and right of some on the grid, ascending, each once.
+
+    Parameters
+    ----------
+    positions : ndarray of shape (k,)
+        Integers, row by row.
+    grid : (height, width)
+    variant : {"paper", "official"}
+        `"paper"` stays on the grid. `"official"` is the arithmetic of HiPrune's code on positions:
+        left of a row's first patch is the last of the row above, and beyond the ends lie the first
+        and the last patch.
+
+    Returns
+    -------
+    ndarray of shape (n_neighbours,)
+        int64; a position that is a neighbour of another one is among them.
+
+    Examples
+    --------
+    >>> neighbours4([3], (4, 4)).tolist(), neighbours4([3], (4, 4), variant="official").tolist()
+    ([2, 7], [0, 2, 4, 7])
+    """
+    xp = get_xp(positions)
+    checks.choice(variant, "variant", ("paper", "official"))
+    height, width = checked_grid(grid)
+    n = height * width
+    checks.within(positions, "positions", n, "n")
+    if variant == "official":
+        moves = [positions - 1, positions + 1, positions - width, positions + width]
+        return xp.unique(xp.clip(xp.concatenate(moves), 0, n - 1))
+    column = positions % width
+    moves = [
+        (positions - 1)[column > 0],
+        (positions + 1)[column < width - 1],
+        (positions - width)[positions >= width],
+        (positions + width)[positions < n - width],
+    ]
+    return xp.unique(xp.concatenate(moves))
+
+
+NOTES = r"""
+The 5 in (1) are an anchor and its four neighbours. Defaults of the paper: $\alpha = 0.1$; layer 9
+of 24 is the object layer of CLIP-L, the last but one the deep layer.
+
+Differs from the paper
+----------------------
+- `variant="official"`: the released code adds and subtracts 1 and the width on raster positions. So
+  the left neighbour of a row's first patch is the last patch of the row above, and positions
+  outside of the image become the first or the last patch. The default stays on the grid.
+- When anchors and buffers are more than $N'$ (the released code then fails), the anchors stay, and
+  those buffers of the highest object score.
+- A half in (1) goes to the even number, as in the released code.
+- Which layer is the object layer depends on the model: look at the scores before trusting a number.
+  `scores="cls_row"` reads the CLS token's row instead of all rows.
+
+Cost
+----
+Sorting $n$ scores twice. The attention has to be there: a fused kernel does not return it, and
+computing it anew costs $n^2 d$.
+"""

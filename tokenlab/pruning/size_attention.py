@@ -10,9 +10,8 @@ is the attention before merging when the merged tokens were identical.
 
 from typing import Any
 
-from tokenlab import checks
+from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp
-from tokenlab.errors import ShapeError, public_caller
 from tokenlab.numerics import softmax
 from tokenlab.pruning.reduction import checked_size
 from tokenlab.steps import step
@@ -20,6 +19,7 @@ from tokenlab.steps import step
 __all__ = ["size_aware_attention", "size_bias"]
 
 
+@takes(size="n")
 def size_bias(size: Any) -> Any:
     r"""What to add to the logits of each key: $\log s$.
 
@@ -37,11 +37,10 @@ def size_bias(size: Any) -> Any:
     >>> size_bias([1.0, 2.0]).round(4).tolist()
     [0.0, 0.6931]
     """
-    xp = get_xp(size)
-    size = checks.shaped(checks.floats(size, "size", xp), "size", ("n",))
-    return xp.log(checked_size(size, len(size), size))
+    return get_xp(size).log(checked_size(size, len(size), size))
 
 
+@takes(q="... n_q d", k="... n d", v="... n d_v", size="n")
 def size_aware_attention(q: Any, k: Any, v: Any, size: Any = None) -> Any:
     r"""Softmax attention in which key `j` counts `size[j]` times.
 
@@ -62,18 +61,8 @@ def size_aware_attention(q: Any, k: Any, v: Any, size: Any = None) -> Any:
     >>> size_aware_attention([[1.0]], [[0.0], [0.0]], [[0.0], [3.0]], [1.0, 2.0]).round(6).tolist()
     [[2.0]]
     """
-    xp = get_xp(q, k, v) if size is None else get_xp(q, k, v, size)
-    q, k, v = (
-        checks.finite(checks.floats(a, name, xp), name, xp)
-        for a, name in ((q, "q"), (k, "k"), (v, "v"))
-    )
-    if min(q.ndim, k.ndim, v.ndim) < 2 or q.shape[-1] != k.shape[-1] or k.shape[-2] != v.shape[-2]:
-        raise ShapeError(
-            f"{public_caller()}: q is {q.shape}, k is {k.shape}, v is {v.shape}; expected "
-            "(..., n_q, d), (..., n, d) and (..., n, d_v)."
-        )
     logits = q @ k.swapaxes(-1, -2) / q.dtype.type(q.shape[-1]) ** 0.5  # (..., n_q, n)
     if size is not None:
         logits = logits + size_bias(checked_size(size, k.shape[-2], logits))
-    shares = step("shares", softmax(logits), "each row sums to one", axes=("n_q", "n"))
+    shares = step(softmax(logits))  # (n_q, n) each row sums to one
     return shares @ v  # (..., n_q, d_v)

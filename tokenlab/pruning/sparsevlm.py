@@ -9,7 +9,7 @@ dropped, but the best part of it is recycled: clustered by density, one mean for
 | paper's symbol | name here | shape |
 |---|---|---|
 | attention from text to image | `attention` | `(h, n_text, n)` |
-| $H_v$, $H_q$ | `visual`, `text` | `(n, d)`, `(n_text, d)` |
+| $H_v$, $H_q$ | `image`, `text` | `(n, d)`, `(n_text, d)` |
 | raters | `raters(...)` | |
 | recycled share $\tau$ | `recycle` | |
 
@@ -17,33 +17,21 @@ $$r_i = \text{mean over } v \text{ of } \mathrm{softmax}_{\text{text}}(H_v H_q^\
 \text{raters} = \{i : r_i \geq \mathrm{mean}(r)\} \qquad (1)$$
 $$\text{score}_j = \text{mean over heads and raters of } A_{ij} \qquad (2)$$
 
-Differs from the paper
-----------------------
-- How many tokens each layer drops: the paper ties it to the rank of the attention, the code uses
-  fixed lists. Here it is `k`, whatever you take it from.
-- Recycled tokens are $\lfloor \tau \cdot \text{dropped} \rfloor$, in a tenth as many clusters plus
-  one, as in the first code; version 2.0 does not merge any more (`recycle=0`).
-- In (1) a word exactly at the mean rates, too, so that there always is one.
-
-Cost
-----
-$n\, n_{\text{text}} d$ for the raters, once; the recycled tokens among themselves.
-
 Example
 -------
-    reduction = sparsevlm.reduce(attention[:, text, image], visual, words, k=300)
+    reduction = sparsevlm.reduce(attention[:, text, image], features, words, k=300)
 """
 
-import numbers
 from typing import Any
 
 from tokenlab import checks
+from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp
-from tokenlab.errors import InvalidInput, ShapeError
 from tokenlab.numerics import softmax, topk
-from tokenlab.pruning.mergers import density_clusters, group_means
+from tokenlab.pruning.density import density_clusters
+from tokenlab.pruning.mergers import group_means
 from tokenlab.pruning.reduction import Reduction, rounded_down, selection
-from tokenlab.pruning.selectors import budget
+from tokenlab.pruning.selectors import checked_budget
 from tokenlab.steps import step
 
 __all__ = ["raters", "reduce"]
@@ -51,9 +39,10 @@ __all__ = ["raters", "reduce"]
 ROLES = ("rated", "recycled")
 
 
+@takes(attention="h n_text n", image="n d", text="n_text d")
 def reduce(
     attention: Any,
-    visual: Any,
+    image: Any,
     text: Any,
     *,
     k: int | float,
@@ -67,7 +56,7 @@ def reduce(
     attention : ndarray of shape (h, n_text, n)
         Rows of the text and columns of the image from the whole softmax attention; the rows need
         not sum to one.
-    visual : ndarray of shape (n, d)
+    image : ndarray of shape (n, d)
     text : ndarray of shape (n_text, d)
         Embeddings before the first layer.
     k : int or float
@@ -85,61 +74,57 @@ def reduce(
     Examples
     --------
     >>> attention = [[[0.1, 0.6, 0.1, 0.2], [0.7, 0.1, 0.1, 0.1]]]
-    >>> visual, text = [[1.0, 0.0]] * 4, [[1.0, 0.0], [0.0, 1.0]]
-    >>> raters(visual, text).tolist()
+    >>> image, text = [[1.0, 0.0]] * 4, [[1.0, 0.0], [0.0, 1.0]]
+    >>> raters(image, text).tolist()
     [0]
-    >>> reduce(attention, visual, text, k=2).kept.tolist()
+    >>> reduce(attention, image, text, k=2).kept.tolist()
     [1, 3]
     """
-    xp = get_xp(attention, visual, text)
-    judges = raters(visual, text)
-    attention = checks.shaped(
-        checks.floats(attention, "attention", xp), "attention", ("h", "n_text", "n")
-    )
-    checks.finite(attention, "attention", xp)
-    visual = checks.floats(visual, "visual", xp)
-    n = len(visual)
-    if attention.shape[1:] != (len(text), n) or len(attention) == 0:
-        raise ShapeError(
-            f"reduce: attention is {attention.shape}; expected (h, n_text, n) = "
-            f"(h, {len(text)}, {n})."
-        )
-    if not isinstance(recycle, numbers.Real) or not 0 <= recycle <= 1:
-        raise InvalidInput(f"reduce: recycle is {recycle!r}; expected a share from 0 to 1.")
-    scores = attention[:, judges].mean(axis=(0, 1))  # (2)
-    step("scores", scores, "what the raters attend to", eq="(2)", axes=("n",))
-    ranked = topk(scores, n).ids
-    k = budget(k, n, rounding=rounding)
-    recycled = ranked[k : k + rounded_down(recycle * (n - k))]
+    n = len(image)
+    k = checked_budget(k, n, rounding)
+    recycle = checks.share(recycle, "recycle")
+    judges = step(
+        raters(image, text)
+    )  # (n_raters,) -> n_text: the words that have to do with the image
+    scores = step(
+        attention[:, judges].mean(axis=(0, 1))
+    )  # (n,) [Eq. (2)] what the raters attend to
+    ranked = topk(scores, n).ids  # (n,), best first
+    rated = ranked[:k]
+    recycled = ranked[k : k + rounded_down(recycle * (n - k))]  # the best of the others
+    step("recycled", recycled, "dropped, but the best of it", axes=("n_recycled",), of="n")
     if len(recycled) == 0:
-        reduction = selection(ranked[:k], n, roles=xp.zeros(k, dtype=xp.int64), role_names=ROLES)
+        role = get_xp(image).zeros(k, dtype=int)
+        reduction = selection(rated, n, roles=role, role_names=ROLES)
     else:
-        reduction = _with_clusters(visual, ranked[:k], xp.sort(recycled))
+        reduction = _with_clusters(image, rated, get_xp(image).sort(recycled))
     step("kept", reduction.kept, "in the order of the image", axes=("k",), of="n")
     return reduction
 
 
-def _with_clusters(visual: Any, rated: Any, recycled: Any) -> Reduction:
+def _with_clusters(image: Any, rated: Any, recycled: Any) -> Reduction:
     """Rated tokens as they are, recycled ones as means of their clusters."""
-    xp, n = get_xp(visual), len(visual)
-    centres, cluster = density_clusters(visual[recycled], len(recycled) // 10 + 1)
+    xp = get_xp(image)
+    n = len(image)
+    centres, cluster = density_clusters(image[recycled], len(recycled) // 10 + 1)
     centres = recycled[centres]
-    kept = xp.sort(xp.concatenate([rated, centres]))
-    groups = xp.full(n, -1, dtype=xp.int64)
+    kept = xp.sort(xp.concatenate([rated, centres]))  # (k + n_clusters,)
+    groups = xp.full(n, -1, dtype=xp.int64)  # (n,), -1 is dropped
     groups[rated] = xp.searchsorted(kept, rated)
     groups[recycled] = xp.searchsorted(kept, centres)[cluster]
     role = xp.zeros(n, dtype=xp.int64)
     role[centres] = 1
-    merged = group_means(kept, groups, size=xp.ones(n, dtype=visual.dtype))
+    merged = group_means(kept, groups, size=xp.ones(n, dtype=image.dtype))
     return Reduction(kept, n, merged.transform, merged.size, roles=role[kept], role_names=ROLES)
 
 
-def raters(visual: Any, text: Any) -> Any:
+@takes(image="n d", text="n_text d")
+def raters(image: Any, text: Any) -> Any:
     r"""The words that have to do with the image, (1).
 
     Parameters
     ----------
-    visual : ndarray of shape (n, d)
+    image : ndarray of shape (n, d)
     text : ndarray of shape (n_text, d)
 
     Returns
@@ -152,14 +137,26 @@ def raters(visual: Any, text: Any) -> Any:
     >>> raters([[1.0, 0.0], [1.0, 0.2]], [[3.0, 0.0], [0.0, 1.0], [2.9, 0.0]]).tolist()
     [0, 2]
     """
-    xp = get_xp(visual, text)
-    visual = checks.vectors(visual, "visual", "n", xp, at_least=1)
-    text = checks.vectors(text, "text", "n_text", xp, at_least=1)
-    checks.same_width(visual, "visual", "n", text, "text", "n_text")
-    relevance = softmax(visual @ text.T, axis=1).mean(axis=0)  # (1)
-    step(
-        "relevance", relevance, "what each word has to do with the image", eq="r", axes=("n_text",)
-    )
+    xp = get_xp(image, text)
+    share = softmax(image @ text.T, axis=1)  # (n, n_text)
+    relevance = step(
+        share.mean(axis=0)
+    )  # (n_text,) [r, Eq. (1)] what each word has to do with the image
     # Rounding may put the mean of equal numbers above all of them.
     least = xp.minimum(relevance.mean(), relevance.max())
-    return xp.nonzero(relevance >= least)[0].astype(xp.int64)
+    return xp.nonzero(relevance >= least)[0].astype(xp.int64)  # Eq. (1)
+
+
+NOTES = r"""
+Differs from the paper
+----------------------
+- How many tokens each layer drops: the paper ties it to the rank of the attention, the code uses
+  fixed lists. Here it is `k`, whatever you take it from.
+- Recycled tokens are $\lfloor \tau \cdot \text{dropped} \rfloor$, in a tenth as many clusters plus
+  one, as in the first code; version 2.0 does not merge any more (`recycle=0`).
+- In (1) a word exactly at the mean rates, too, so that there always is one.
+
+Cost
+----
+$n\, n_{\text{text}} d$ for the raters, once; the recycled tokens among themselves.
+"""

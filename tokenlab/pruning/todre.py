@@ -14,61 +14,51 @@ tokens at once.
 | visual tokens | `x` | `(n, d)` |
 | pivot $c_1$ | `pivot` | |
 | kept set $C$ | `kept` | `(k,)` |
-| $\tau$ | `tau` | |
+| $\tau$ | `threshold` | |
 
 Stage 1, version 1 (k-center) and version 2 (max-sum):
 
 $$v^\ast = \arg\max_v \min_{c \in C} \,[1 - \cos(x_v, x_c)] \qquad (\text{v1})$$
 $$v^\ast = \arg\min_v \sum_{c \in C} \cos(x_v, x_c) \qquad (\text{v2})$$
 
-Stage 2, with attention $A$ averaged over heads, text rows $T$ and visual columns $V$:
+Stage 2, with attention $A$ averaged over heads, text rows $T$ and image columns $V$:
 
 $$a_{tv} = \frac{\sum_{i \in T, j \in V} A_{ij}}{\sum_{i \in T, j} A_{ij}}, \qquad
 \text{remove } V \text{ when } a_{tv} < \tau \text{ and } a_{vt} < \tau \qquad (\text{stage 2})$$
 
-Differs from the paper
-----------------------
-- How version 1 starts was not to be read; it starts here as version 2 does.
-- Without a CLS token the pivot is the token least like the mean. The paper's ablation finds no
-  difference worth having between such choices.
-- (v2) can take near-duplicates of an antipodal pair; (v1) never does before it must.
-
-Cost
-----
-$n k d$ multiply-adds for each version, and no $n \times n$ matrix. Stage 2 only sums attention.
-
 Example
 -------
     reduction = todre.reduce(features, k=0.1, pivot=cls_row(attention))
-    if todre.image_is_done(attention, text=slice(611, 640), visual=slice(35, 611)): ...
+    if todre.image_is_done(attention, text=slice(611, 640), image=slice(35, 611)): ...
 """
 
 import numbers
 from typing import Any, NamedTuple
 
 from tokenlab import checks
+from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp
-from tokenlab.errors import InvalidInput, ShapeError
+from tokenlab.engine import accelerated
+from tokenlab.errors import ShapeError, public_caller
+from tokenlab.numerics import unit
+from tokenlab.pruning.divprune import farthest_first
 from tokenlab.pruning.reduction import Reduction, selection
 from tokenlab.pruning.scores import checked_attention, checked_scores
-from tokenlab.pruning.selectors import budget, k_center, max_sum
+from tokenlab.pruning.selectors import checked_budget, checked_start, least_typical, rounded
 from tokenlab.steps import step
 
-__all__ = ["Migration", "image_is_done", "migration", "reduce"]
+__all__ = ["Migration", "image_is_done", "max_sum", "migration", "reduce"]
 
 
-class Migration(NamedTuple):
-    """How much text and image attend to each other: shares of all their attention."""
-
-    text_to_visual: float
-    visual_to_text: float
+# Stage 1: tokens that are unlike each other.
 
 
+@takes(x="n d")
 def reduce(
     x: Any,
     *,
     k: int | float,
-    version: int = 2,
+    variant: str = "v2",
     pivot: Any = None,
     rounding: str = "half_up",
 ) -> Reduction:
@@ -77,11 +67,11 @@ def reduce(
     Parameters
     ----------
     x : ndarray of shape (n, d)
-        Visual tokens as the language model gets them.
+        Image tokens as the language model gets them.
     k : int or float
         The budget, see `selectors.budget`.
-    version : {2, 1}
-        Of the paper: max-sum, or k-center.
+    variant : {"v2", "v1"}
+        Version of the paper: max-sum, or k-center.
     pivot : int or ndarray of shape (n,) or (h, n + 1, n + 1), optional
         The first token, or the CLS attention, whose largest entry is the first token, or the
         attention that it is read from.
@@ -95,38 +85,103 @@ def reduce(
     Examples
     --------
     >>> x = [[1.0, 0.0], [0.9, 0.4], [-0.2, 1.0], [-0.9, 0.5]]
-    >>> reduce(x, k=3, version=1, pivot=0).kept.tolist()
+    >>> reduce(x, k=3, variant="v1", pivot=0).kept.tolist()
     [0, 2, 3]
-    >>> reduce(x, k=3, version=2, pivot=0).kept.tolist()
+    >>> reduce(x, k=3, variant="v2", pivot=0).kept.tolist()
     [0, 1, 3]
     """
-    if version not in (1, 2):
-        raise InvalidInput(f"reduce: version is {version!r}; expected 1 (k-center) or 2 (max-sum).")
-    x = checks.vectors(x, "x", "n", get_xp(x), at_least=1)
-    k = budget(k, len(x), rounding=rounding)
-    if pivot is not None and not isinstance(pivot, numbers.Integral):
-        get_xp(x, pivot)
-        scores = checked_scores(pivot, "pivot", reduce="cls_row")
-        if len(scores) != len(x):
-            raise ShapeError(
-                f"reduce: pivot has {len(scores)} scores, x has n = {len(x)} tokens. Leave the CLS "
-                "token's own score out."
-            )
-        pivot = int(step("pivot scores", scores, "CLS attention", axes=("n",)).argmax())
-    choose = k_center if version == 1 else max_sum  # (v1), (v2)
-    reduction = selection(choose(x, k, start=pivot), len(x))
+    k = checked_budget(k, len(x), rounding)
+    first = _first(pivot, x)
+    choose = {"v1": farthest_first, "v2": least_similar}[
+        checks.choice(variant, "variant", ("v2", "v1"))
+    ]
+    reduction = selection(choose(x, k, first), len(x))  # Eq. (v1), Eq. (v2)
     step("kept", reduction.kept, "in the order of the image", axes=("k",), of="n")
     return reduction
 
 
-def migration(attention: Any, *, text: slice, visual: slice) -> Migration:
+@takes(x="n d")
+def max_sum(x: Any, k: int | float, *, start: int | None = None) -> Any:
+    r"""Greedy max-sum: again and again the token whose cosines with the taken ones sum lowest, (v2).
+
+    Unlike k-center (v1) it may take two tokens that are nearly the same, when both are far from
+    most of the others.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n, d)
+    k : int or float
+        See `budget`.
+    start : int, optional
+        The token taken first; by default the one least similar to the mean of all directions.
+
+    Returns
+    -------
+    ndarray of shape (k,)
+        int64, in the order in which they are taken.
+
+    Examples
+    --------
+    >>> max_sum([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [-1.0, 0.0]], 3, start=0).tolist()
+    [0, 3, 1]
+    """
+    return least_similar(x, checked_budget(k, len(x)), checked_start(start, "start", len(x)))
+
+
+@accelerated("pruning.least_similar", work=lambda x, k, first: x.size * k, pays_from=1e5)
+def least_similar(x: Any, k: int, first: int) -> Any:
+    """Positions of `k` rows, each with the smallest sum of cosines with those before it."""
+    xp = get_xp(x)
+    x = unit(x.astype(xp.float64))  # (n, d), of length one: products are cosines
+    v = least_typical(x) if first < 0 else first
+    taken: list[int] = []
+    total = xp.zeros(x.shape[1])
+    for _ in range(k):
+        taken.append(v)
+        total = total + x[v]  # (d,): the sum of cosines is one product with the sum of rows
+        similarity = step(
+            rounded(x @ total)
+        )  # (n,) [Σ cos(x, c)] with all taken tokens: the least is next
+        similarity[taken] = xp.inf  # nothing is taken twice
+        v = int(similarity.argmin())  # Eq. (v2); of several the first
+    return step(
+        xp.asarray(taken, dtype=xp.int64)
+    )  # (k,) -> n: in the order in which they are taken
+
+
+def _first(pivot: Any, x: Any) -> int:
+    """The pivot, or the token of the largest score; -1 leaves it to the tokens."""
+    if pivot is None or isinstance(pivot, numbers.Integral):
+        return checked_start(pivot, "pivot", len(x))
+    get_xp(x, pivot)
+    scores = checked_scores(pivot, "pivot", reduce="cls_row")
+    if len(scores) != len(x):
+        raise ShapeError(
+            f"reduce: pivot has {len(scores)} scores, x has n = {len(x)} tokens. Leave the CLS "
+            "token's own score out."
+        )
+    step("pivot scores", scores, "CLS attention: the largest is the pivot", eq="c_1", axes=("n",))
+    return int(scores.argmax())
+
+
+# Stage 2: when the text is done with the image.
+
+
+class Migration(NamedTuple):
+    """How much text and image attend to each other: shares of all their attention."""
+
+    text_to_image: float
+    image_to_text: float
+
+
+def migration(attention: Any, *, text: slice, image: slice) -> Migration:
     r"""How much attention still crosses between text and image, $a_{tv}$ and $a_{vt}$.
 
     Parameters
     ----------
     attention : ndarray of shape (h, n, n)
         Of the whole sequence. Under a causal mask with the text after the image, $a_{vt}$ is 0.
-    text, visual : slice
+    text, image : slice
 
     Returns
     -------
@@ -135,37 +190,55 @@ def migration(attention: Any, *, text: slice, visual: slice) -> Migration:
     Examples
     --------
     >>> rows = [[1.0, 0, 0, 0], [0.5, 0.5, 0, 0], [0.5, 0.1, 0.4, 0], [0.3, 0.06, 0.3, 0.34]]
-    >>> found = migration([rows], text=slice(2, 4), visual=slice(1, 2))
-    >>> round(found.text_to_visual, 6), found.visual_to_text
+    >>> found = migration([rows], text=slice(2, 4), image=slice(1, 2))
+    >>> round(found.text_to_image, 6), found.image_to_text
     (0.08, 0.0)
     """
-    mean = checked_attention(attention).mean(axis=0)  # (n, n)
-
-    def share(rows: slice, columns: slice) -> float:
-        part = mean[rows]
-        if 0 in part[:, columns].shape:
-            raise ShapeError("migration: text and visual must each hold at least one token.")
-        return float(part[:, columns].sum() / part.sum())
-
-    return Migration(share(text, visual), share(visual, text))
+    return _crossing(attention, text, image)
 
 
-def image_is_done(attention: Any, *, text: slice, visual: slice, tau: float = 0.1) -> bool:
-    r"""Stage 2: True when all visual tokens can go, from the layer after this one on.
+def image_is_done(attention: Any, *, text: slice, image: slice, threshold: float = 0.1) -> bool:
+    r"""Stage 2: True when all image tokens can go, from the layer after this one on.
 
     The paper asks once, after 7/8 of the layers.
 
     Parameters
     ----------
     attention : ndarray of shape (h, n, n)
-    text, visual : slice
-    tau : float
+    text, image : slice
+    threshold : float
 
     Examples
     --------
     >>> rows = [[1.0, 0, 0, 0], [0.5, 0.5, 0, 0], [0.5, 0.1, 0.4, 0], [0.3, 0.06, 0.3, 0.34]]
-    >>> image_is_done([rows], text=slice(2, 4), visual=slice(1, 2))
+    >>> image_is_done([rows], text=slice(2, 4), image=slice(1, 2))
     True
     """
-    tau = checks.positive(tau, "tau")
-    return max(migration(attention, text=text, visual=visual)) < tau
+    threshold = checks.positive(threshold, "threshold")
+    return max(_crossing(attention, text, image)) < threshold  # Eq. (stage 2)
+
+
+def _crossing(attention: Any, text: slice, image: slice) -> Migration:
+    mean = checked_attention(attention).mean(axis=0)  # (n, n)
+    mean = step(mean)  # (n, n) [A] attention averaged over heads
+    if 0 in (*mean[text].shape, *mean[image].shape, *mean[:, text].shape, *mean[:, image].shape):
+        raise ShapeError(f"{public_caller()}: text and image must each hold at least one token.")
+    text_to_image = mean[text, image].sum() / mean[text].sum()
+    image_to_text = mean[image, text].sum() / mean[image].sum()
+    return Migration(float(text_to_image), float(image_to_text))
+
+
+NOTES = r"""
+Differs from the paper
+----------------------
+- How version 1 starts was not to be read; it starts here as version 2 does.
+- Without a CLS token the pivot is the token least like the mean. The paper's ablation finds no
+  difference worth having between such choices.
+- (v2) can take near-duplicates of an antipodal pair; (v1) never does before it must.
+- Cosines are computed in float64 and compared as multiples of $2^{-24}$, so that what is equal but
+  for rounding ties, and the first token is taken.
+
+Cost
+----
+$n k d$ multiply-adds for each version, and no $n \times n$ matrix. Stage 2 only sums attention.
+"""

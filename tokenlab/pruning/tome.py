@@ -20,20 +20,6 @@ $$b(a) = \arg\max_{b \in \mathbb{B}} \cos(k_a, k_b), \quad
 $$x_b \leftarrow \frac{s_b x_b + \sum_{a \to b} s_a x_a}{s_b + \sum_{a \to b} s_a} \qquad (2)$$
 $$A = \mathrm{softmax}\!\left(\frac{Q K^\top}{\sqrt d} + \log s\right) \qquad (3)$$
 
-Differs from the paper
-----------------------
-- Written from the equations, since the authors' code may not be used commercially. (3) is
-  `size_attention.size_aware_attention`.
-- The result is in the order of the image; the authors' is first the rest of $\mathbb{A}$, then
-  $\mathbb{B}$.
-- An `r` that cannot be is refused. It is easily asked for, and easily cut down unnoticed.
-- Which tokens are even depends on `protect`: positions count from the first token, protected ones
-  with them, as in the authors' layout with the CLS token in front.
-
-Cost
-----
-$n^2 d / 4$ multiply-adds for the cosines, and $r$ rows to add.
-
 Example
 -------
     reduction = tome.reduce(keys, r=16, size=size, protect=1)
@@ -44,6 +30,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tokenlab import checks
+from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp
 from tokenlab.blocks import by_rows
 from tokenlab.engine import accelerated
@@ -56,6 +43,7 @@ from tokenlab.steps import step
 __all__ = ["layer_counts", "reduce"]
 
 
+@takes(keys="n d | h n d", size="n")
 def reduce(keys: Any, r: int, *, size: Any = None, protect: int = 0) -> Reduction:
     r"""Merge the `r` most similar pairs, (1) and (2).
 
@@ -86,32 +74,34 @@ def reduce(keys: Any, r: int, *, size: Any = None, protect: int = 0) -> Reductio
     >>> merged.matrix().tolist(), merged.size.tolist()
     ([[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 0.5, 0.5]], [1.0, 1.0, 2.0])
     """
-    xp = get_xp(keys) if size is None else get_xp(keys, size)
-    keys, protect = mean_keys(keys), checks.count(protect, "protect", at_least=0)
-    n, r = len(keys), checks.count(r, "r", at_least=0)
+    xp = get_xp(keys)
+    keys = mean_keys(keys)  # (n, d)
+    n = len(keys)
+    protect = checks.count(protect, "protect", at_least=0)
+    r = checks.count(r, "r", at_least=0)
     most = max(0, n - protect) // 2
     if r > most:
         raise InvalidInput(
             f"reduce: r is {r}, but of n = {n} tokens, {protect} of them protected, at most "
             f"{most} can merge into others in one step. Pass r={most}, or merge in several layers."
         )
-    given = checked_size(size, n, keys)
-    place = xp.arange(n, dtype=xp.int64)
-    groups = place.copy()
+    given = checked_size(size, n, keys)  # (n,)
+    place = xp.arange(n)
+    groups = place.copy()  # each token by itself
     if r:
+        # The sets A and B: even and odd positions behind the protected tokens.
+        even = place[protect + protect % 2 :: 2]
+        odd = place[protect + 1 - protect % 2 :: 2]
         x = directions(keys)
-        even, odd = slice(-(-protect // 2) * 2, n, 2), slice(protect // 2 * 2 + 1, n, 2)
-        cosine, nearest = best_partner(x[even], x[odd])  # (1)
-        step("cosine", cosine, "with the most similar token of B", eq="(1)", axes=("n_a",))
-        merging = step("merging", topk(cosine, r).ids, "the best pairs", axes=("r",), of="n_a")
-        groups[place[even][merging]] = place[odd][nearest[merging]]
+        cosine, nearest = best_partner(x[even], x[odd])  # (n_a,), Eq. (1)
+        merging = step(topk(cosine, r).ids)  # (r,) -> n_a: the pairs of largest cosine
+        groups[even[merging]] = odd[nearest[merging]]
     stays = groups == place
-    row = xp.cumsum(stays) - 1
-    kept = place[stays]
-    transform, total = means(row[groups], given, len(kept))  # (2)
-    step("kept", kept, "where the tokens that are left stand", axes=("k",), of="n")
-    step("size", total, "how many tokens each stands for", eq="s", axes=("k",))
-    return Reduction(kept, n, transform, total, None if size is None else given)
+    kept = step(place[stays])  # (k,) -> n: where the tokens that are left stand
+    row = xp.cumsum(stays) - 1  # of each token that stays, among those
+    transform, size_out = means(row[groups], given, len(kept))  # Eq. (2)
+    step("size", size_out, "how many tokens each stands for", eq="s", axes=("k",))
+    return Reduction(kept, n, transform, size_out, None if size is None else given)
 
 
 @accelerated("pruning.directions", work=lambda keys: keys.size, pays_from=1e4)
@@ -123,8 +113,9 @@ def directions(keys: Any) -> Any:
 @by_rows(lambda a, b: len(b))
 def best_partner(a: Any, b: Any) -> tuple[Any, Any]:
     """The largest cosine of each row of `a` with the rows of `b`, and whose it is; ties: first."""
-    cosines = step("cosines", a @ b.T, "A against B", axes=("n_a", "n_b"))
-    return cosines.max(axis=1), cosines.argmax(axis=1)
+    cosines = step(a @ b.T)  # (n_a, n_b) [cos(k_a, k_b)] A against B
+    cosine = step(cosines.max(axis=1))  # (n_a,) with the most similar token of B
+    return cosine, step(cosines.argmax(axis=1))  # (n_a,) -> n_b: the most similar token of B
 
 
 def layer_counts(
@@ -152,6 +143,7 @@ def layer_counts(
     [16, 11, 5, 0]
     """
     layers = checks.count(layers, "layers")
+    protect = checks.count(protect, "protect", at_least=0)
     if isinstance(r, int):
         if not -1 <= inflect <= 1:
             raise InvalidInput(f"layer_counts: inflect is {inflect!r}; expected -1 to 1.")
@@ -170,3 +162,20 @@ def layer_counts(
         counts.append((n, n - merged))
         n -= merged
     return counts
+
+
+NOTES = r"""
+Differs from the paper
+----------------------
+- Written from the equations, since the authors' code may not be used commercially. (3) is
+  `size_attention.size_aware_attention`.
+- The result is in the order of the image; the authors' is first the rest of $\mathbb{A}$, then
+  $\mathbb{B}$.
+- An `r` that cannot be is refused. It is easily asked for, and easily cut down unnoticed.
+- Which tokens are even depends on `protect`: positions count from the first token, protected ones
+  with them, as in the authors' layout with the CLS token in front.
+
+Cost
+----
+$n^2 d / 4$ multiply-adds for the cosines, and $r$ rows to add.
+"""

@@ -22,21 +22,6 @@ $$\mathrm{TTV} = \mathrm{softmax}_{\text{tokens}}(1 - |c|)\, m \qquad (2)$$
 $$\text{score} = \alpha \sum_{\text{layers}} (\mathrm{TTV}_{\text{attention}} +
 \mathrm{TTV}_{\text{MLP}}) + (1 - \alpha)\, \mathrm{IGA} \qquad (3)$$
 
-The sum in (3) is the caller's: add up `transition_variation` of both modules of the layers 7 to 12
-of 32, up to the one that prunes, for the tokens that are still there. The paper prunes after layers
-7, 9 and 12 to 87.5, 62.5 and 12.5 % of the image tokens.
-
-Differs from the paper
-----------------------
-- `variant="official"` is the released code: $1 - c$ instead of $1 - |c|$ in (2), so that a token
-  that turns round scores highest; the softmax over the whole sequence, not over image tokens alone;
-  and both terms of (3) divided by their sums. All three can change the ranking.
-- A token whose input has length 0 gets $m = 0$ and goes first; the paper does not say.
-
-Cost
-----
-$O(nd)$ per module for TTV. IGA needs the attention rows of the instruction, $n_{text}\, n\, d$.
-
 Example
 -------
     variation = sum(transition_variation(a, b) for a, b in modules)
@@ -44,21 +29,22 @@ Example
     reduction = transprune.reduce(variation, instruction, k=504)
 """
 
-import numbers
 from typing import Any
 
 from tokenlab import checks
+from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp
-from tokenlab.errors import InvalidInput, ShapeError
+from tokenlab.errors import ShapeError
 from tokenlab.numerics import softmax, unit
 from tokenlab.pruning.reduction import Reduction, selection
-from tokenlab.pruning.scores import checked_attention, checked_scores
-from tokenlab.pruning.selectors import budget, checked_variant, top_k
+from tokenlab.pruning.scores import checked_attention
+from tokenlab.pruning.selectors import checked_budget, topk
 from tokenlab.steps import step
 
 __all__ = ["instruction_attention", "reduce", "transition_variation"]
 
 
+@takes(t_in="n d", t_out="n d")
 def transition_variation(
     t_in: Any, t_out: Any, *, variant: str = "paper", image: slice | None = None
 ) -> Any:
@@ -88,26 +74,25 @@ def transition_variation(
     [0.09003, 0.24473, 0.33262]
     """
     xp = get_xp(t_in, t_out)
-    checked_variant(variant)
-    t_in = checks.vectors(t_in, "t_in", "n", xp, at_least=1)
-    t_out = checks.vectors(t_out, "t_out", "n", xp, at_least=1)
-    if t_in.shape != t_out.shape:
-        raise ShapeError(
-            f"transition_variation: t_in is {t_in.shape}, t_out is {t_out.shape}; expected the "
-            "same (n, d)."
-        )
-    if image is not None and variant == "paper":
-        t_in, t_out, image = t_in[image], t_out[image], None
-    before, after = (xp.sqrt((t * t).sum(axis=1)) for t in (t_in, t_out))
-    there = xp.where(before > 0, before, 1)
-    magnitude = xp.where(before > 0, after / there, 0)  # (1)
-    cosine = (unit(t_in) * unit(t_out)).sum(axis=1)  # (1)
-    step("magnitude", magnitude, "how much longer the output is", eq="m (1)", axes=("n",))
-    step("cosine", cosine, "how much of its direction is the input's", eq="c (1)", axes=("n",))
-    turn = 1 - xp.abs(cosine) if variant == "paper" else 1 - cosine
-    variation = softmax(turn) * magnitude  # (2)
-    variation = variation if image is None else variation[image]
-    return step("variation", variation, "change in both", eq="TTV (2)", axes=("n",))
+    checks.choice(variant, "variant", ("paper", "official"))
+    paper = variant == "paper"
+    if image is not None and paper:  # the softmax runs over image tokens alone
+        t_in = t_in[image]
+        t_out = t_out[image]
+    before = xp.sqrt((t_in * t_in).sum(axis=1))  # (n,)
+    after = xp.sqrt((t_out * t_out).sum(axis=1))
+    ratio = after / xp.where(before > 0, before, 1)
+    magnitude = step(
+        xp.where(before > 0, ratio, 0)
+    )  # (n,) [m, Eq. (1)] how much longer the output is
+    cosine = step(
+        (unit(t_in) * unit(t_out)).sum(axis=1)
+    )  # (n,) [c, Eq. (1)] how much of its direction is the input's
+    turn = step(1 - xp.abs(cosine) if paper else 1 - cosine)  # (n,) [1 - |c|] how far it turns
+    variation = softmax(turn) * magnitude  # Eq. (2)
+    if image is not None and not paper:
+        variation = variation[image]
+    return step(variation)  # (n,) [TTV, Eq. (2)] change in both
 
 
 def instruction_attention(attention: Any, *, text: slice, image: slice) -> Any:
@@ -136,10 +121,11 @@ def instruction_attention(attention: Any, *, text: slice, image: slice) -> Any:
             f"instruction_attention: text and image cut attention down to {part.shape}; expected "
             "at least one row and one column."
         )
-    found = part.mean(axis=(0, 1))
-    return step("instruction", found, "what the text looks at", eq="IGA", axes=("n",))
+    instruction = step(part.mean(axis=(0, 1)))  # (n_image,) [IGA] what the text looks at
+    return instruction
 
 
+@takes(variation="n", instruction="n")
 def reduce(
     variation: Any,
     instruction: Any = None,
@@ -177,24 +163,34 @@ def reduce(
     >>> reduce([0.2, 0.6, 0.1], k=1).kept.tolist()
     [1]
     """
-    scores = checked_scores(variation, "variation")
-    checked_variant(variant)
-    k = budget(k, len(scores), rounding=rounding)
-    number = isinstance(alpha, numbers.Real) and not isinstance(alpha, bool)
-    if not number or not 0 <= alpha <= 1:
-        raise InvalidInput(f"reduce: alpha is {alpha!r}; expected a number from 0 to 1.")
+    checks.choice(variant, "variant", ("paper", "official"))
+    alpha = checks.share(alpha, "alpha")
+    k = checked_budget(k, len(variation), rounding)
+    score = variation
     if instruction is not None:
-        get_xp(variation, instruction)
-        other = checked_scores(instruction, "instruction")
-        if other.shape != scores.shape:
-            raise ShapeError(
-                f"reduce: variation has n = {len(scores)} tokens, instruction {len(other)}; both "
-                "must be of the same image tokens."
-            )
-        if variant == "official":
-            scores, other = scores / (scores.sum() + 1e-8), other / (other.sum() + 1e-8)
-        scores = alpha * scores + (1 - alpha) * other  # (3)
-    step("score", scores, "change and attention", eq="(3)", axes=("n",))
-    reduction = selection(top_k(scores, k), len(scores))
+        if variant == "official":  # both as shares of their sums
+            variation = variation / (variation.sum() + 1e-8)
+            instruction = instruction / (instruction.sum() + 1e-8)
+        score = alpha * variation + (1 - alpha) * instruction
+    score = step(score)  # (n,) [Eq. (3)] change and attention
+    reduction = selection(topk(score, k), len(score))
     step("kept", reduction.kept, "in their order", axes=("k",), of="n")
     return reduction
+
+
+NOTES = r"""
+The sum in (3) is the caller's: add up `transition_variation` of both modules of the layers 7 to 12
+of 32, up to the one that prunes, for the tokens that are still there. The paper prunes after layers
+7, 9 and 12 to 87.5, 62.5 and 12.5 % of the image tokens.
+
+Differs from the paper
+----------------------
+- `variant="official"` is the released code: $1 - c$ instead of $1 - |c|$ in (2), so that a token
+  that turns round scores highest; the softmax over the whole sequence, not over image tokens alone;
+  and both terms of (3) divided by their sums. All three can change the ranking.
+- A token whose input has length 0 gets $m = 0$ and goes first; the paper does not say.
+
+Cost
+----
+$O(nd)$ per module for TTV. IGA needs the attention rows of the instruction, $n_{text}\, n\, d$.
+"""

@@ -9,15 +9,16 @@ from typing import Any
 import numpy as np
 
 from tokenlab import checks
+from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp
-from tokenlab.errors import InvalidInput
 from tokenlab.pruning.reduction import Reduction
-from tokenlab.pruning.selectors import budget, random_k, stride
+from tokenlab.pruning.selectors import checked_budget
 from tokenlab.steps import step
 
-__all__ = ["reduce"]
+__all__ = ["random_k", "reduce", "stride"]
 
 
+@takes(x="n d")
 def reduce(
     x: Any, *, k: int | float, how: str = "random", rng: Any = None, rounding: str = "half_up"
 ) -> Reduction:
@@ -46,11 +47,36 @@ def reduce(
     >>> reduce([[1.0]] * 8, k=3, how="stride").kept.tolist()
     [1, 4, 6]
     """
-    if how not in ("random", "stride"):
-        raise InvalidInput(f'reduce: how is {how!r}; expected "random" or "stride".')
-    xp = get_xp(x)
-    n = len(checks.vectors(x, "x", "n", xp, at_least=1))
-    k = budget(k, n, rounding=rounding)
-    kept: np.ndarray = random_k(n, k, rng=rng) if how == "random" else stride(n, k)
-    kept = step("kept", xp.asarray(kept), f"by {how}", axes=("k",), of="n")
+    checks.choice(how, "how", ("random", "stride"))
+    n = len(x)
+    k = checked_budget(k, n, rounding)
+    kept = random_k(n, k, rng=rng) if how == "random" else stride(n, k)
+    kept = step("kept", get_xp(x).asarray(kept), f"by {how}", axes=("k",), of="n")
     return Reduction(kept, n)
+
+
+def random_k(n: int, k: int | float, *, rng: Any = None) -> Any:
+    """Any `k` of `n` tokens with equal chance, ascending; the floor for every comparison.
+
+    Examples
+    --------
+    >>> random_k(8, 3, rng=0).tolist()
+    [4, 5, 7]
+    """
+    n = checks.count(n, "n")
+    picked = np.random.default_rng(rng).choice(n, checked_budget(k, n), replace=False)
+    return np.sort(picked).astype(np.int64)
+
+
+def stride(n: int, k: int | float) -> Any:
+    """`k` of `n` tokens at even distances, ascending.
+
+    Examples
+    --------
+    >>> stride(8, 3).tolist()
+    [1, 4, 6]
+    """
+    n = checks.count(n, "n")
+    k = checked_budget(k, n)
+    # The middle of each of k equal stretches, rounded down, without leaving the integers.
+    return (2 * np.arange(k, dtype=np.int64) + 1) * n // (2 * k)

@@ -171,7 +171,7 @@ def hiprune_steps(photo: int, k: int = 64) -> Steps:
 
 def todre_steps(photo: int, k: int = 64) -> Steps:
     """The recording of ToDRE's first version, a greedy choice, for the first few tokens."""
-    return _recorded(photo, lambda: keep_todre(photo, min(_share(k), 8 / 256), 1))
+    return _recorded(photo, lambda: keep_todre(photo, min(_share(k), 8 / 256), "v1"))
 
 
 def tome_steps(photo: int, k: int = 64) -> Steps:

@@ -58,8 +58,8 @@ def rules() -> list[Rule]:
         Rule("HiPrune", keep_hiprune),
         Rule("TransPrune, TTV", keep_transprune, cost=transprune_cost),
         Rule("DivPrune", keep_divprune, cost=divprune_cost),
-        Rule("ToDRE 1, k-center", lambda i, k: keep_todre(i, k, 1), cost=compared("k_center")),
-        Rule("ToDRE 2, max-sum", lambda i, k: keep_todre(i, k, 2), cost=compared("max_sum")),
+        Rule("ToDRE 1, k-center", lambda i, k: keep_todre(i, k, "v1"), cost=compared("k_center")),
+        Rule("ToDRE 2, max-sum", lambda i, k: keep_todre(i, k, "v2"), cost=compared("max_sum")),
         Rule("VisionZip", keep_visionzip, cost=visionzip_cost),
         Rule("ToMe", keep_tome, cost=tome_cost),
         Rule("k-means", lambda i, k: clusters.reduce(hidden(i), k=k, rng=0), cost=k_means_cost),
@@ -123,8 +123,8 @@ def keep_hiprune(i: int, k: float) -> Reduction:
     return hiprune.reduce(column_scores(i, BLOCK - 1), column_scores(i), grid=(16, 16), k=k)
 
 
-def keep_todre(i: int, k: float, version: int) -> Reduction:
-    return todre.reduce(hidden(i), k=k, version=version, pivot=cls_scores(i))
+def keep_todre(i: int, k: float, variant: str) -> Reduction:
+    return todre.reduce(hidden(i), k=k, variant=variant, pivot=cls_scores(i))
 
 
 def keep_visionzip(i: int, k: float) -> Reduction:

@@ -31,8 +31,7 @@ from tokenlab.pruning import (
     todre,
     visionzip,
 )
-from tokenlab.pruning.divprune import loneliest
-from tokenlab.pruning.selectors import k_center
+from tokenlab.pruning.divprune import k_center, loneliest
 from tokenlab.tour import pruning_rules as rules
 
 if TYPE_CHECKING:
@@ -113,7 +112,7 @@ def todre_figure(fig: Figure) -> None:
         closest[picks] = 2
         picks.append(int(closest.argmin()))
         nearest.append(1 - closest.min())
-    wanted = todre.reduce(states, k=QUARTER, version=1, pivot=start)
+    wanted = todre.reduce(states, k=QUARTER, variant="v1", pivot=start)
     np.testing.assert_array_equal(np.sort(picks), wanted.kept)
     left, ax = beside(fig)
     left.imshow(image(COFFEE))
