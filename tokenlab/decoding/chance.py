@@ -1,0 +1,285 @@
+r"""All that is drawn: every sampler of this family asks for chance here, and nowhere else.
+
+So one stand-in for the generator can follow every branch of a program: `exact(fn)` runs `fn(rng)`
+once for each way its choices can fall and returns the whole distribution of what it returns. Tests
+prove with it, assignments grade with it.
+
+    def pair(rng):
+        first = choose(np.log([0.5, 0.5]), rng)
+        return first, flip(0.25, rng)
+    exact(pair).probability((1, True))        # 0.125, not a sample
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tokenlab import checks
+from tokenlab.arrays import to_numpy
+from tokenlab.errors import InvalidInput, public_caller
+
+__all__ = ["Outcomes", "choose", "exact", "flip", "generator", "geometric", "without_replacement"]
+
+TINY = 1e-12  # branches of less probability are not followed, only counted
+
+
+class Outcomes(NamedTuple):
+    """The whole distribution of what a function returns."""
+
+    values: tuple[Any, ...]
+    probabilities: np.ndarray  # (n,)
+    lost: float  # the probability of branches that were too unlikely to follow
+
+    def probability(self, value: Any) -> float:
+        """Of one value; 0 for what is never returned."""
+        wanted = frozen(value)
+        found = [p for v, p in zip(self.values, self.probabilities, strict=True) if v == wanted]
+        return float(sum(found))
+
+    def expect(self, f: Callable[[Any], Any]) -> Any:
+        """The mean of `f(value)`."""
+        parts = zip(self.values, self.probabilities, strict=True)
+        return sum(np.asarray(f(value)) * p for value, p in parts)
+
+
+class Script:
+    """Stands in for a generator: follows written choices, and notes what else was possible."""
+
+    def __init__(self, written: tuple[int, ...]):
+        self.written, self.made = written, 0
+        self.probability = 1.0
+        self.branches: list[tuple[tuple[int, ...], float]] = []  # still to be run
+        self.lost = 0.0
+
+    def decide(self, p: np.ndarray) -> int:
+        """The next choice among probabilities: as written, or the first possible one."""
+        if self.made < len(self.written):
+            choice = self.written[self.made]
+        else:
+            possible = np.flatnonzero(p > 0).tolist()
+            choice = possible[0]
+            for other in possible[1:]:
+                weight = self.probability * float(p[other])
+                if weight > TINY:
+                    self.branches.append(((*self.written, other), weight))
+                else:
+                    self.lost += weight
+            self.written = (*self.written, choice)
+        self.made += 1
+        self.probability *= float(p[choice])
+        return choice
+
+
+def exact(fn: Callable[[Any], Any], *, max_runs: int = 1_000_000) -> Outcomes:
+    """Run `fn(rng)` along every branch of its choices; all of them must pass this module.
+
+    Parameters
+    ----------
+    fn : callable
+        A function of `rng` alone. What it returns becomes hashable: arrays become tuples.
+    max_runs : int
+        More branches than that are an error.
+
+    Returns
+    -------
+    Outcomes
+        `values`, `probabilities` (equal values are one), and `lost`.
+
+    Examples
+    --------
+    >>> exact(lambda rng: flip(0.25, rng) + flip(0.5, rng)).values
+    (0, 1, 2)
+    """
+    max_runs = checks.count(max_runs, "max_runs")
+    found: dict[Any, float] = {}
+    waiting: list[tuple[int, ...]] = [()]
+    runs, lost = 0, 0.0
+    while waiting:
+        script = Script(waiting.pop())
+        runs += 1
+        if runs > max_runs:
+            raise InvalidInput(
+                f"exact: fn has more than max_runs = {max_runs} branches; a smaller example, or "
+                "a bound on what is drawn, has fewer."
+            )
+        value = frozen(fn(script))
+        waiting += [written for written, _ in script.branches]
+        lost += script.lost
+        if script.probability > TINY:
+            found[value] = found.get(value, 0.0) + script.probability
+        else:
+            lost += script.probability
+    values = ordered(found)
+    return Outcomes(tuple(values), np.array([found[value] for value in values]), lost)
+
+
+def ordered(values: Any) -> list[Any]:
+    """Sorted where they can be, else in the order in which they were found."""
+    try:
+        return sorted(values)
+    except TypeError:
+        return list(values)
+
+
+def frozen(value: Any) -> Any:
+    """A value as something that can be compared and counted: arrays and lists become tuples."""
+    if isinstance(value, dict):
+        return tuple((key, frozen(item)) for key, item in value.items())
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*map(frozen, value))
+    if isinstance(value, list | tuple):
+        return tuple(map(frozen, value))
+    if hasattr(value, "tolist"):
+        return frozen(value.tolist())
+    return value
+
+
+def generator(rng: Any = None) -> Any:
+    """A generator from a seed, a generator, or None (a new one each time).
+
+    Examples
+    --------
+    >>> generator(7).integers(10) == generator(7).integers(10)
+    np.True_
+    """
+    if isinstance(rng, np.random.Generator | Script):
+        return rng
+    if rng is None:
+        return np.random.default_rng()
+    if isinstance(rng, bool | np.bool_) or not isinstance(rng, int | np.integer) or rng < 0:
+        raise InvalidInput(
+            f"{public_caller()}: rng is {rng!r}; expected a numpy.random.Generator, a seed of at "
+            "least 0, or None."
+        )
+    return np.random.default_rng(int(rng))
+
+
+def weights_of(log_p: Any, name: str = "log_p") -> np.ndarray:
+    """Probabilities from logarithms that need not be normalised, `(vocab,)`."""
+    logs = checks.shaped(checks.floats(to_numpy(log_p), name, np), name, ("vocab",))
+    top = logs.max() if logs.size else -math.inf
+    if np.isnan(logs).any() or top == math.inf or top == -math.inf:
+        raise InvalidInput(
+            f"{public_caller()}: {name} has NaN or +inf, or no mass at all; expected natural "
+            "logarithms of weights, of which at least one is finite. -inf is a weight of 0."
+        )
+    # The largest is taken off, so that weights of e^-9000 do not underflow.
+    weights = np.exp(logs.astype(np.float64) - top)
+    return weights / weights.sum()
+
+
+def choose(log_p: Any, rng: Any = None) -> int:
+    """Draw one index; `log_p (vocab,)` is normalised, and an index of `-inf` is never drawn.
+
+    Examples
+    --------
+    >>> choose([0.0, -np.inf], 0)
+    0
+    """
+    p, rng = weights_of(log_p), generator(rng)
+    if isinstance(rng, Script):
+        return rng.decide(p)
+    ends = p.cumsum()
+    return int(ends.searchsorted(rng.random() * ends[-1], side="right"))
+
+
+def flip(p: float, rng: Any = None) -> bool:
+    """True with probability `p`.
+
+    Examples
+    --------
+    >>> flip(1.0, 0), flip(0.0, 0)
+    (True, False)
+    """
+    if isinstance(p, str | bool) or not 0 <= p <= 1 + 1e-9:  # a ratio may round above 1
+        raise InvalidInput(f"flip: p is {p!r}; expected a probability from 0 to 1.")
+    rng = generator(rng)
+    if isinstance(rng, Script):
+        return bool(rng.decide(np.array([max(1 - p, 0.0), min(p, 1.0)])))
+    return bool(rng.random() < p)
+
+
+def geometric(p: float, rng: Any = None, *, limit: int | None = None) -> int:
+    """The number of tries up to the first success of probability `p`, at most `limit`.
+
+    Examples
+    --------
+    >>> geometric(1.0, 0)
+    1
+    """
+    if isinstance(p, str | bool) or not 0 < p <= 1 + 1e-9:
+        raise InvalidInput(f"geometric: p is {p!r}; expected a probability above 0, at most 1.")
+    rng = generator(rng)
+    if not isinstance(rng, Script):
+        tries = int(rng.geometric(min(p, 1.0)))
+        return tries if limit is None else min(tries, limit)
+    tries = 1
+    while tries != limit and rng.probability > TINY and not flip(p, rng):
+        tries += 1
+    return tries
+
+
+class Pool:
+    """Weights that are drawn from and taken out, without a sort.
+
+    One running sum serves until half of the mass is gone; what was taken out since is skipped.
+    """
+
+    def __init__(self, p: np.ndarray, rng: Any):
+        self.p, self.rng = p.copy(), rng
+        self._renew()
+
+    def _renew(self) -> None:
+        total = self.p.sum()
+        if 0 < total < 1e-200:  # subnormal sums lose their digits
+            self.p /= total
+        self.ends, self.gone = self.p.cumsum(), 0.0
+
+    @property
+    def empty(self) -> bool:
+        """Nothing of any weight is left."""
+        if self.gone > 0:
+            self._renew()
+        return not self.ends.size or self.ends[-1] == 0
+
+    def draw(self) -> int:
+        """One index by weight; it stays in."""
+        if isinstance(self.rng, Script):
+            return self.rng.decide(self.p / self.p.sum())
+        while True:
+            place = self.rng.random() * self.ends[-1]
+            choice = int(self.ends.searchsorted(place, side="right"))
+            if choice < len(self.p) and self.p[choice] > 0:  # else taken out since the last sum
+                return choice
+
+    def remove(self, choice: int) -> None:
+        """Take one index out."""
+        self.gone += self.p[choice]
+        self.p[choice] = 0.0
+        if self.gone > 0.5 * self.ends[-1]:
+            self._renew()
+
+
+def without_replacement(log_p: Any, rng: Any = None) -> Iterator[int]:
+    """Indices in the order in which drawing without replacement yields them, one at a time.
+
+    Nothing is sorted, so the first few cost little; indices of weight 0 never come.
+
+    Examples
+    --------
+    >>> sorted(without_replacement(np.log([0.5, 0.25, 0.25]), 0))
+    [0, 1, 2]
+    """
+    pool = Pool(weights_of(log_p), generator(rng))  # arguments are looked at now, not later
+    return drained(pool)
+
+
+def drained(pool: Pool) -> Iterator[int]:
+    """Draw and take out, until nothing is left."""
+    left = int(np.count_nonzero(pool.p))
+    for _ in range(left):
+        choice = pool.draw()
+        yield choice
+        pool.remove(choice)

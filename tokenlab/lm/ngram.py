@@ -1,0 +1,207 @@
+r"""Counts of words after words, smoothed: interpolated Kneser-Ney.
+
+$$p_m(w \mid h) = \frac{\max(c(hw) - D, 0)}{\sum_{w'} c(hw')}
++ \frac{D\,N(h)}{\sum_{w'} c(hw')}\; p_{m-1}(w \mid h')$$
+
+with $h$ the last $m - 1$ tokens, $h'$ the same without the first, $N(h)$ the number of words seen
+after $h$. At the highest level $c$ counts texts; at lower ones it counts the distinct left
+neighbours of $hw$: a word that follows many things is likely after something new. Below the
+unigrams stands the uniform distribution. A history never seen passes to its shorter one.
+
+    lm = NGramLM.fit([ids_of_one_text, ids_of_another], order=3, vocab=256)
+    lm.log_probs(context)                   # (vocab,), all finite
+    lm.log_probs_middle([3, 5], [7, 2])     # a token between two known ones
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tokenlab import checks
+from tokenlab.errors import InvalidInput
+from tokenlab.lm.protocol import ids_of
+
+__all__ = ["NGramLM"]
+
+
+class Level(NamedTuple):
+    """All m-grams of the texts, sorted; a gram is (row of its first m - 1 tokens, last token)."""
+
+    keys: np.ndarray  # (n_grams,), history * vocab + word
+    counts: np.ndarray  # (n_grams,), occurrences, or distinct left neighbours below the top
+    starts: np.ndarray  # (n_histories + 1,), the grams of history r: starts[r] to starts[r + 1]
+    totals: np.ndarray  # (n_histories,), the sum of their counts
+    kinds: np.ndarray  # (n_histories,), how many words were counted at all: N(h)
+
+
+class NGramLM:
+    """An interpolated Kneser-Ney model; `NGramLM.fit` makes one.
+
+    Examples
+    --------
+    >>> lm = NGramLM.fit([0, 1, 0, 1, 0, 2], order=2, vocab=3)
+    >>> np.exp(lm.log_probs([0])).round(3).tolist()
+    [0.167, 0.583, 0.25]
+    """
+
+    def __init__(self, vocab: int, levels: Sequence[Level], discount: float):
+        self.vocab, self.levels, self.discount = vocab, tuple(levels), discount
+
+    @property
+    def order(self) -> int:
+        """How many tokens a count is of: a history has at most `order - 1`."""
+        return len(self.levels)
+
+    @classmethod
+    def fit(cls, ids: Any, order: int, vocab: int, *, discount: float = 0.75) -> "NGramLM":
+        """Count a text, or a list of texts over whose ends nothing is counted.
+
+        Parameters
+        ----------
+        ids : sequence of int, or a list of such sequences
+        order : int
+            At least 1.
+        vocab : int
+            Ids are below it.
+        discount : float
+            $D$, taken off every count; from 0 to 1.
+
+        Raises
+        ------
+        InvalidInput
+            Nothing to count, an id beyond the vocabulary, a discount outside.
+        """
+        order, vocab = checks.count(order, "order"), checks.count(vocab, "vocab")
+        if isinstance(discount, bool | str) or not 0 <= discount <= 1:
+            raise InvalidInput(
+                f"NGramLM.fit: discount is {discount!r}; expected a number from 0 to 1."
+            )
+        tokens, place_in = joined(ids, vocab)
+        return cls(vocab, counted(tokens, place_in, order, vocab), float(discount))
+
+    def log_probs(self, context: Any) -> np.ndarray:
+        """The next token's log-probabilities, `(vocab,)`, summing to one."""
+        context = ids_of(context[max(len(context) - self.order + 1, 0) :], "context", self.vocab)
+        p = np.full(self.vocab, 1 / self.vocab)
+        for m in range(len(context) + 1):  # histories of 0, 1, ... tokens
+            row = self._row(context[len(context) - m :])
+            if row < 0:
+                break  # never seen, nor is a longer one
+            level = self.levels[m]
+            total = level.totals[row]
+            if total == 0:
+                continue  # only at the end of texts: nothing followed it
+            grams = slice(level.starts[row], level.starts[row + 1])
+            counts, words = level.counts[grams], level.keys[grams] - row * self.vocab
+            p *= self.discount * level.kinds[row] / total
+            p[words] += np.maximum(counts - self.discount, 0) / total
+        return np.log(np.maximum(p, np.finfo(float).tiny))  # discount 0 leaves words at 0
+
+    def _row(self, history: np.ndarray) -> int:
+        """The row of a history among the grams of its length; -1 if it was never seen."""
+        row = 0
+        for level, token in zip(self.levels, history.tolist(), strict=False):
+            key = row * self.vocab + token
+            row = int(level.keys.searchsorted(key))
+            if row == len(level.keys) or level.keys[row] != key:
+                return -1
+        return row
+
+    def log_probs_middle(self, left: Any, right: Any) -> np.ndarray:
+        r"""A token between two known sides: $p(w \mid l, r) \propto p(w \mid l)\,p(r \mid l, w)$.
+
+        Parameters
+        ----------
+        left, right : sequence of int
+            What stands before and after; of `right` the first `order - 1` tokens count.
+
+        Returns
+        -------
+        ndarray of shape (vocab,)
+        """
+        total = self.log_probs(left).copy()
+        left = ids_of(left, "left", self.vocab)
+        right = ids_of(right, "right", self.vocab)[: self.order - 1]
+        # Each candidate with what follows: after `order - 1` tokens it is out of sight.
+        histories = np.tile(left[max(len(left) - self.order + 1, 0) :], (self.vocab, 1))
+        histories = np.column_stack([histories, np.arange(self.vocab)])  # (vocab, n)
+        for token in right:
+            total += np.log(self._probs(histories, int(token)))
+            histories = np.column_stack([histories, np.full(self.vocab, token)])
+        total -= total.max()
+        return total - np.log(np.exp(total).sum())
+
+    def _probs(self, histories: np.ndarray, word: int) -> np.ndarray:
+        """The probability of one word after each of many histories of one length, `(n,)`."""
+        p = np.full(len(histories), 1 / self.vocab)
+        length = histories.shape[1]
+        for m in range(min(length, self.order - 1) + 1):
+            rows = np.zeros(len(histories), dtype=np.int64)
+            for level, tokens in zip(
+                self.levels, histories[:, length - m :].T, strict=False
+            ):  # (n,) tokens, one place after the other
+                rows = found(level.keys, rows, rows * self.vocab + tokens)
+            level = self.levels[m]
+            gram = found(level.keys, rows, rows * self.vocab + word)
+            total = np.where(rows < 0, 0, level.totals[rows])
+            count = np.where(gram < 0, 0, level.counts[gram])
+            seen = total > 0
+            share = self.discount * level.kinds[rows[seen]] / total[seen]
+            p[seen] = np.maximum(count[seen] - self.discount, 0) / total[seen] + share * p[seen]
+        return np.maximum(p, np.finfo(float).tiny)
+
+
+def found(keys: np.ndarray, rows: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Where keys stand; -1 for those that do not, or whose history was already missing."""
+    at = np.minimum(keys.searchsorted(wanted), len(keys) - 1)
+    return np.where((rows >= 0) & (keys[at] == wanted), at, -1)
+
+
+def joined(ids: Any, vocab: int) -> tuple[np.ndarray, np.ndarray]:
+    """All texts one after the other, and how many tokens of its text are left at each place."""
+    nested = isinstance(ids, list | tuple) and len(ids) > 0 and np.ndim(ids[0]) == 1
+    nested = nested or (isinstance(ids, list | tuple) and any(isinstance(x, bytes) for x in ids))
+    texts = [ids_of(text, "ids", vocab) for text in (ids if nested else [ids])]
+    if not sum(map(len, texts)):
+        raise InvalidInput("NGramLM.fit: ids is empty; expected at least one token to count.")
+    left = [np.arange(len(text), 0, -1) for text in texts]
+    return np.concatenate(texts), np.concatenate(left)
+
+
+def counted(tokens: np.ndarray, left: np.ndarray, order: int, vocab: int) -> list[Level]:
+    """The grams of every length, from 1 to `order`, each a continuation of one of the last."""
+    place, rows = np.arange(len(tokens)), np.zeros(len(tokens), dtype=np.int64)
+    found_keys, seen_at, n_histories = [], [], [1]
+    for m in range(1, order + 1):
+        inside = left[place] >= m  # a gram does not reach over the end of its text
+        place, rows = place[inside], rows[inside]
+        keys, first, rows, counts = np.unique(
+            rows * vocab + tokens[place + m - 1],
+            return_index=True,
+            return_inverse=True,
+            return_counts=True,
+        )  # rows: (n_places,), the row of the gram that begins there
+        found_keys.append(keys)
+        seen_at.append((place, rows.ravel(), place[first]))
+        n_histories.append(len(keys))
+    counts_of = [counts]  # the longest: occurrences
+    for m in range(order - 1, 0, -1):
+        # Each distinct longer gram is one left neighbour of the gram that begins a place later.
+        row_at = np.full(len(tokens) + 1, -1)
+        row_at[seen_at[m - 1][0]] = seen_at[m - 1][1]
+        shorter = row_at[seen_at[m][2] + 1]
+        counts_of.append(np.bincount(shorter, minlength=len(found_keys[m - 1])))
+    return [
+        level_of(keys, counts, n, vocab)
+        for keys, counts, n in zip(found_keys, reversed(counts_of), n_histories[:-1], strict=True)
+    ]
+
+
+def level_of(keys: np.ndarray, counts: np.ndarray, n_histories: int, vocab: int) -> Level:
+    """Grams with what their histories need: where their own begin, their sum, their number."""
+    starts = keys.searchsorted(np.arange(n_histories + 1) * vocab)
+    history = keys // vocab
+    totals = np.bincount(history, weights=counts, minlength=n_histories)
+    kinds = np.bincount(history, weights=counts > 0, minlength=n_histories)
+    return Level(keys, counts, starts, totals, kinds)
