@@ -31,7 +31,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tokenlab import checks
-from tokenlab.arrays import to_numpy
+from tokenlab.arguments import takes
+from tokenlab.arrays import get_xp
 from tokenlab.decoding.chance import choose, generator
 from tokenlab.decoding.speculative import judged
 from tokenlab.errors import InvalidInput
@@ -96,7 +97,8 @@ def ranks(
     return rank
 
 
-def two_stream_mask(rank: Any) -> np.ndarray:
+@takes(rank="length int")
+def two_stream_mask(rank: Any) -> Any:
     """Who sees whom in one transformer of twice the length: contents, then queries.
 
     Content i stands for a token at its place and sees contents of rank at most its own; query i
@@ -115,9 +117,8 @@ def two_stream_mask(rank: Any) -> np.ndarray:
     >>> two_stream_mask([0, 1]).astype(int).tolist()
     [[1, 0, 0, 0], [1, 1, 0, 0], [0, 0, 0, 0], [1, 0, 0, 0]]
     """
-    rank = checks.shaped(checks.integers(to_numpy(rank), "rank", np), "rank", ("length",))
-    n = len(rank)
-    mask = np.zeros((2 * n, 2 * n), dtype=bool)
+    xp, n = get_xp(rank), len(rank)
+    mask = xp.zeros((2 * n, 2 * n), dtype=bool)
     mask[:n, :n] = rank[:, None] >= rank
     mask[n:, :n] = rank[:, None] > rank
     return mask

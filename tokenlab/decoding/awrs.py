@@ -33,12 +33,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tokenlab import checks
+from tokenlab.arguments import takes
 from tokenlab.arrays import to_numpy
 from tokenlab.decoding import chance
 from tokenlab.decoding.chance import Pool, generator, weights_of, without_replacement
 from tokenlab.decoding.constrained import asked
 from tokenlab.decoding.smc import Particles, run
-from tokenlab.errors import InvalidInput, ShapeError
+from tokenlab.errors import InvalidInput
 from tokenlab.lm.protocol import ids_of
 from tokenlab.steps import step
 
@@ -59,7 +60,7 @@ class Draw(NamedTuple):
 
 def log_total(log_p: Any) -> float:
     """The logarithm of the sum of the weights: 0 for a distribution."""
-    logs = to_numpy(log_p).astype(np.float64) if hasattr(log_p, "dtype") else np.asarray(log_p)
+    logs = to_numpy(log_p).astype(np.float64)
     return float(logs.max() + np.log(np.exp(logs - logs.max()).sum()))
 
 
@@ -68,6 +69,7 @@ def logged(x: float) -> float:
     return float(np.log(x)) if x > 0 else -np.inf
 
 
+@takes(log_p="vocab inf")
 def recursive(
     log_p: Any,
     order: Iterable[int],
@@ -99,7 +101,7 @@ def recursive(
     >>> drawn.token, round(float(np.exp(drawn.log_weight)), 3), drawn.calls
     (1, 0.3, 3)
     """
-    accept, p, scale = asked(accept), weights_of(log_p), log_total(log_p)
+    accept, p, scale = asked(accept), to_numpy(weights_of(log_p)), log_total(log_p)
     limit = len(p) if max_rejects is None else checks.count(max_rejects, "max_rejects")
     order, tried, verdicts = iter(order), [], []
     left = p.copy()  # what is not rejected yet
@@ -122,6 +124,7 @@ def recursive(
     return Draw(x, logged(weight) + scale, len(tried), tuple(tried), tuple(verdicts))
 
 
+@takes(log_p="vocab inf")
 def geometric(
     log_p: Any,
     accept: Callable[[int], bool],
@@ -152,7 +155,7 @@ def geometric(
     accept, scale, rng = asked(accept), log_total(log_p), generator(rng)
     wanted = checks.count(max_accepts, "max_accepts", at_least=2)
     limit = np.inf if max_rejects is None else checks.count(max_rejects, "max_rejects")
-    pool = Pool(weights_of(log_p), rng)
+    pool = Pool(to_numpy(weights_of(log_p)), rng)
     known: dict[int, bool] = {}
     drawn: list[int] = []
     n_rejected, gone = 0, 0.0
@@ -179,6 +182,7 @@ def geometric(
     return Draw(drawn[0], logged(weight) + scale, len(tried), tried, verdicts)
 
 
+@takes(log_p="vocab inf")
 def adaptive(
     log_p: Any,
     accept: Callable[[int], bool],
@@ -211,6 +215,7 @@ def adaptive(
     return Draw(-1, -np.inf, len(tried), tuple(tried), (False,) * len(tried))
 
 
+@takes(log_p="vocab inf", proposal="vocab inf")
 def draw(
     log_p: Any,
     accept: Callable[[int], bool],
@@ -256,11 +261,9 @@ def draw(
     checks.choice(estimator, "estimator", ESTIMATORS)
     wanted = checks.count(max_accepts, "max_accepts", at_least=2)
     asked(accept)
-    p, source, ratio = weights_of(log_p), log_p, None
+    p, source, ratio = to_numpy(weights_of(log_p)), log_p, None
     if proposal is not None:
-        q = weights_of(proposal, "proposal")
-        if q.shape != p.shape:
-            raise ShapeError(f"draw: proposal is {q.shape}, but log_p is {p.shape}.")
+        q = to_numpy(weights_of(proposal, "proposal"))
         if (p[q == 0] > 0).any():
             raise InvalidInput(
                 "draw: proposal gives 0 to tokens that log_p allows; they would never be drawn."

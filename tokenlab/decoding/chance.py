@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tokenlab import checks
-from tokenlab.arrays import to_numpy
+from tokenlab.arguments import takes
+from tokenlab.arrays import get_xp, to_numpy
 from tokenlab.errors import InvalidInput, public_caller
 
 __all__ = ["Outcomes", "choose", "exact", "flip", "generator", "geometric", "without_replacement"]
@@ -156,29 +157,37 @@ def generator(rng: Any = None) -> Any:
     return np.random.default_rng(int(rng))
 
 
-def weights_of(log_p: Any, name: str = "log_p") -> np.ndarray:
-    """Probabilities from logarithms that need not be normalised, `(vocab,)`."""
-    logs = checks.shaped(checks.floats(to_numpy(log_p), name, np), name, ("vocab",))
-    top = logs.max() if logs.size else -math.inf
-    if np.isnan(logs).any() or top == math.inf or top == -math.inf:
+def weights_of(log_p: Any, name: str = "log_p") -> Any:
+    """Float64 probabilities from logarithms that need not be normalised, `(vocab,)`."""
+    xp = get_xp(log_p)
+    logs = checks.shaped(checks.floats(log_p, name, xp), name, ("vocab",)).astype(xp.float64)
+    top = float(logs.max()) if logs.size else -math.inf
+    if bool(xp.isnan(logs).any()) or not math.isfinite(top):
         raise InvalidInput(
             f"{public_caller()}: {name} has NaN or +inf, or no mass at all; expected natural "
             "logarithms of weights, of which at least one is finite. -inf is a weight of 0."
         )
     # The largest is taken off, so that weights of e^-9000 do not underflow.
-    weights = np.exp(logs.astype(np.float64) - top)
+    weights = xp.exp(logs - top)
     return weights / weights.sum()
 
 
+@takes(log_p="vocab inf")
 def choose(log_p: Any, rng: Any = None) -> int:
-    """Draw one index; `log_p (vocab,)` is normalised, and an index of `-inf` is never drawn.
+    """Draw one index; an index of `-inf` is never drawn.
+
+    Parameters
+    ----------
+    log_p : ndarray of shape (vocab,)
+        Natural logarithms of weights, normalised here.
+    rng : Generator, int or None
 
     Examples
     --------
     >>> choose([0.0, -np.inf], 0)
     0
     """
-    p, rng = weights_of(log_p), generator(rng)
+    p, rng = to_numpy(weights_of(log_p)), generator(rng)
     if isinstance(rng, Script):
         return rng.decide(p)
     ends = p.cumsum()
@@ -262,17 +271,26 @@ class Pool:
             self._renew()
 
 
+@takes(log_p="vocab inf")
 def without_replacement(log_p: Any, rng: Any = None) -> Iterator[int]:
     """Indices in the order in which drawing without replacement yields them, one at a time.
 
     Nothing is sorted, so the first few cost little; indices of weight 0 never come.
+
+    Parameters
+    ----------
+    log_p : natural logarithms of weights, `(vocab,)`
+        Normalised here.
+    rng : Generator, int or None
 
     Examples
     --------
     >>> sorted(without_replacement(np.log([0.5, 0.25, 0.25]), 0))
     [0, 1, 2]
     """
-    pool = Pool(weights_of(log_p), generator(rng))  # arguments are looked at now, not later
+    pool = Pool(
+        to_numpy(weights_of(log_p)), generator(rng)
+    )  # arguments are looked at now, not later
     return drained(pool)
 
 

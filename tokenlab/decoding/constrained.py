@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tokenlab import checks
-from tokenlab.arrays import to_numpy
+from tokenlab.arguments import takes
+from tokenlab.arrays import get_xp, to_numpy
 from tokenlab.decoding.chance import choose, generator, weights_of
 from tokenlab.errors import DTypeError, InvalidInput, public_caller
 from tokenlab.lm.protocol import ids_of
@@ -73,6 +74,7 @@ def asked(accept: Any, name: str = "accept") -> Callable[..., bool]:
     return accept
 
 
+@takes(log_p="vocab inf")
 def mask(log_p: Any, accept: Callable[[int], bool]) -> Masked:
     """Ask about every token that has any weight, and renormalise.
 
@@ -88,16 +90,17 @@ def mask(log_p: Any, accept: Callable[[int], bool]) -> Masked:
     >>> np.exp(masked.log_p).round(3).tolist(), round(float(np.exp(masked.log_z)), 3)
     ([0.0, 0.5, 0.5], 0.5)
     """
-    accept, p = asked(accept), weights_of(log_p)
-    logs = to_numpy(log_p).astype(np.float64) if hasattr(log_p, "dtype") else np.asarray(log_p)
-    possible = np.flatnonzero(p > 0)
+    accept, xp = asked(accept), get_xp(log_p)
+    weights_of(log_p)  # raises for what is no distribution
+    possible = np.flatnonzero(to_numpy(log_p) > -np.inf)
     allowed = np.array([bool(accept(int(token))) for token in possible], dtype=bool)
-    kept = np.full(len(p), -np.inf)
-    kept[possible[allowed]] = logs[possible[allowed]]
+    kept = xp.full(len(log_p), -xp.inf)  # (vocab,) float64
+    rows = xp.asarray(possible[allowed])
+    kept[rows] = log_p[rows]
     if not allowed.any():
         return Masked(kept, -np.inf, len(possible))
     top = kept.max()
-    log_z = float(top + np.log(np.exp(kept - top).sum()))
+    log_z = float(top + xp.log(xp.exp(kept - top).sum()))
     return Masked(kept - log_z, log_z, len(possible))
 
 

@@ -181,7 +181,7 @@ class DFA:
 
     Parameters
     ----------
-    table : array_like of shape (n_states, vocab), int
+    table : array of shape (n_states, vocab), int
         The state after each token; -1 is dead, and so is each state from which no accepting one
         can be reached.
     accepting : sequence of int

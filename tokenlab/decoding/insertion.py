@@ -33,6 +33,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tokenlab import checks
+from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp, to_numpy
 from tokenlab.decoding.chance import choose, flip, generator, without_replacement
 from tokenlab.decoding.sampling import filtered
@@ -127,6 +128,7 @@ def corrupt(ids: Any, vocab: int, n: int | None = None, rng: Any = None) -> Corr
     return Corrupted(ids[~dropped], dropped, target(ids, dropped, vocab))
 
 
+@takes(logits="n_slots vocab", target="n_slots vocab")
 def loss(logits: Any, target: Any, stop_logit: Any, stop_weight: float = 1.0) -> Any:
     """Cross entropy of the joint softmax over slots and tokens, and that of stopping.
 
@@ -148,8 +150,9 @@ def loss(logits: Any, target: Any, stop_logit: Any, stop_weight: float = 1.0) ->
     >>> round(float(loss(np.zeros((1, 2)), [[1.0, 0.0]], -50.0)), 4)
     0.6931
     """
-    xp = get_xp(logits, target, stop_logit)
-    logits, target = xp.asarray(logits), xp.asarray(target)
+    plain = isinstance(stop_logit, int | float)
+    xp = get_xp(logits, target, *([] if plain else [stop_logit]))
+    stop_logit = xp.asarray(stop_logit)
     top = logits.max()
     log_p = logits - top - xp.log(xp.exp(logits - top).sum())  # one softmax over all
     tokens = -(target * log_p).sum()

@@ -24,13 +24,15 @@ Example
     generate(small, large, context, 100, router)         # Routed(tokens, by_large, ...)
 """
 
+import math
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from tokenlab import checks
-from tokenlab.arrays import to_numpy
+from tokenlab.arguments import takes
+from tokenlab.arrays import get_xp, to_numpy
 from tokenlab.errors import InvalidInput, ShapeError, public_caller
 from tokenlab.lm.protocol import ids_of
 
@@ -168,19 +170,21 @@ def branch(large: Any, text: tuple[int, ...], ends: Collection[int], most: int) 
     return text
 
 
-def probabilities(log_p: Any) -> np.ndarray:
+def probabilities(log_p: Any) -> Any:
     """Normalised probabilities, `(..., vocab)`."""
-    logs = checks.floats(to_numpy(log_p), "log_p", np).astype(np.float64)
-    top = logs.max(axis=-1, keepdims=True) if logs.size else logs
-    if np.isnan(logs).any() or not np.isfinite(top).all() or logs.ndim == 0:
+    xp = get_xp(log_p)
+    logs = log_p.astype(xp.float64)
+    top = logs.max(axis=-1, keepdims=True)
+    if bool(xp.isnan(logs).any()) or not bool(xp.isfinite(top).all()):
         raise InvalidInput(
             f"{public_caller()}: log_p has NaN or +inf, or a row without mass; expected natural "
             "logarithms."
         )
-    p = np.exp(logs - top)
+    p = xp.exp(logs - top)
     return p / p.sum(axis=-1, keepdims=True)
 
 
+@takes(log_p="... vocab inf")
 def entropy(log_p: Any) -> Any:
     """The entropy of a distribution, or of each row, in nats.
 
@@ -193,11 +197,12 @@ def entropy(log_p: Any) -> Any:
     >>> round(float(entropy([-0.6931, -0.6931])), 3)
     0.693
     """
-    p = probabilities(log_p)
-    return -(p * np.log(np.where(p > 0, p, 1.0))).sum(axis=-1) + 0.0
+    xp, p = get_xp(log_p), probabilities(log_p)
+    return abs((p * xp.log(xp.where(p > 0, p, 1.0))).sum(axis=-1))
 
 
-def features(log_p: Any, k: int = 10) -> np.ndarray:
+@takes(log_p="... vocab inf")
+def features(log_p: Any, k: int = 10) -> Any:
     """What the small model's distribution says of its own token: entropy, lead, k best logs.
 
     Parameters
@@ -216,27 +221,28 @@ def features(log_p: Any, k: int = 10) -> np.ndarray:
     >>> features([0.0, -float("inf")], 3).tolist()
     [0.0, 30.0, 0.0, -30.0, -30.0]
     """
-    p, k = probabilities(log_p), checks.count(k, "k")
-    logs = np.log(np.maximum(-np.sort(-p, axis=-1), np.exp(-LOWEST)))  # the best first
+    xp, p, k = get_xp(log_p), probabilities(log_p), checks.count(k, "k")
+    logs = xp.log(xp.maximum(-xp.sort(-p, axis=-1), math.exp(-LOWEST)))  # the best first
     width = max(k, 2) - logs.shape[-1]
     if width > 0:
         pad = [(0, 0)] * (logs.ndim - 1) + [(0, width)]
-        logs = np.pad(logs, pad, constant_values=-LOWEST)
-    lead = np.minimum(logs[..., 0] - logs[..., 1], LOWEST)
-    columns = [np.asarray(entropy(log_p))[..., None], lead[..., None], logs[..., :k]]
-    return np.concatenate(columns, axis=-1)
+        logs = xp.pad(logs, pad, constant_values=-LOWEST)
+    lead = xp.minimum(logs[..., 0] - logs[..., 1], LOWEST)
+    columns = [entropy(log_p)[..., None], lead[..., None], logs[..., :k]]
+    return xp.concatenate(columns, axis=-1)
 
 
-def digamma(x: np.ndarray) -> np.ndarray:
+def digamma(x: Any) -> Any:
     """The slope of the logarithm of the gamma function, for positive numbers."""
-    x, shift = x.astype(np.float64), np.zeros_like(x, dtype=np.float64)
+    shift = 0 * x
     for _ in range(8):  # psi(x) = psi(x + 1) - 1 / x, until the series is exact
         shift, x = shift - 1 / x, x + 1
     s = 1 / (x * x)
     series = s * (1 / 12 - s * (1 / 120 - s * (1 / 252 - s * (1 / 240 - s / 132))))
-    return np.log(x) - 0.5 / x - series + shift
+    return get_xp(x).log(x) - 0.5 / x - series + shift
 
 
+@takes(logits="... vocab")
 def logu(logits: Any, k: int = 10) -> Uncertainty:
     """Uncertainty from the k largest logits, read as evidence of a Dirichlet distribution.
 
@@ -256,14 +262,13 @@ def logu(logits: Any, k: int = 10) -> Uncertainty:
     >>> [round(float(u), 4) for u in logu([10.0, 5.0, 1.0], 3)]
     [0.7741, 0.1579]
     """
-    x = checks.finite(checks.floats(to_numpy(logits), "logits", np), "logits", np)
-    k = checks.count(k, "k")
-    if x.ndim == 0 or k > x.shape[-1]:
-        raise ShapeError(f"logu: k is {k}, but logits is {x.shape}; expected k <= vocab.")
-    x = np.sort(x.astype(np.float64), axis=-1)[..., -k:]
-    if (x <= 0).any():
+    xp, k = get_xp(logits), checks.count(k, "k")
+    if k > logits.shape[-1]:
+        raise ShapeError(f"logu: k is {k}, but logits is {logits.shape}; expected k <= vocab.")
+    x = xp.sort(logits.astype(xp.float64), axis=-1)[..., -k:]
+    if bool((x <= 0).any()):
         raise InvalidInput(
-            f"logu: one of the {k} largest logits is {x.min():.6g}; evidence must be positive."
+            f"logu: one of the {k} largest logits is {float(x.min()):.6g}; evidence must be positive."
         )
     total = x.sum(axis=-1, keepdims=True)
     aleatoric = -(x / total * (digamma(x + 1) - digamma(total + 1))).sum(axis=-1)
@@ -304,6 +309,7 @@ def pick_threshold(scores: Any, labels: Any, min_recall: float = 0.95) -> float:
 
 def checked_scores(scores: Any, labels: Any) -> tuple[np.ndarray, np.ndarray]:
     """Finite scores, and labels of both kinds."""
+    get_xp(scores, labels)  # one library
     scores = checks.shaped(checks.floats(to_numpy(scores), "scores", np), "scores", ("n",))
     return checks.finite(scores, "scores", np), checked_labels(labels, len(scores))
 

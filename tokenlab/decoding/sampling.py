@@ -15,11 +15,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tokenlab import checks
-from tokenlab.arrays import to_numpy
+from tokenlab.arguments import takes
+from tokenlab.arrays import get_xp, to_numpy
 from tokenlab.decoding.chance import choose, generator, weights_of
 from tokenlab.errors import InvalidInput, public_caller
 from tokenlab.lm.protocol import ids_of
 from tokenlab.lm.table import logarithm
+from tokenlab.numerics import topk
 
 __all__ = ["Generation", "filtered", "generate"]
 
@@ -32,6 +34,7 @@ class Generation(NamedTuple):
     forwards: int  # how often the model was asked
 
 
+@takes(log_p="vocab inf")
 def filtered(
     log_p: Any,
     *,
@@ -39,7 +42,7 @@ def filtered(
     top_k: int | None = None,
     top_p: float | None = None,
     min_p: float | None = None,
-) -> np.ndarray:
+) -> Any:
     """A distribution without its unlikely tokens, normalised.
 
     Parameters
@@ -70,24 +73,24 @@ def filtered(
     >>> np.exp(filtered(np.log([0.25, 0.5, 0.25]), top_p=0.5)).tolist()
     [0.0, 1.0, 0.0]
     """
-    logs = np.asarray(to_numpy(log_p))
-    weights_of(logs)  # raises for what is no distribution
+    xp = get_xp(log_p)
+    weights_of(log_p)  # raises for what is no distribution
     number("temperature", temperature, 0, math.inf)
-    rounding = 8 * float(np.finfo(logs.dtype).eps) if logs.dtype.kind == "f" else 1e-15
-    logs = heated(logs.astype(np.float64), float(temperature))
+    rounding = 8 * float(xp.finfo(log_p.dtype).eps)  # "reached exactly" after rounding
+    logs = heated(log_p.astype(xp.float64), float(temperature))
     if top_k is not None:
         k = checks.count(top_k, "top_k")
-        logs[best_first(logs)[k:]] = -np.inf
+        logs[best_first(logs)[k:]] = -xp.inf
     if top_p is not None and number("top_p", top_p, 0, 1, above=True) < 1:
         order = best_first(logs)
         p = weights_of(logs)[order]
         before = p.cumsum() - p  # what the larger ones hold: a token goes if that is enough
         enough = before >= top_p - rounding
         enough[0] = False
-        logs[order[enough]] = -np.inf
+        logs[order[enough]] = -xp.inf
     if min_p is not None:
         p = weights_of(logs)
-        logs[p < number("min_p", min_p, 0, 1) * p.max()] = -np.inf
+        logs[p < number("min_p", min_p, 0, 1) * p.max()] = -xp.inf
     return logarithm(weights_of(logs))
 
 
@@ -102,20 +105,21 @@ def number(name: str, x: Any, low: float, high: float, *, above: bool = False) -
     return float(x)
 
 
-def heated(logs: np.ndarray, temperature: float) -> np.ndarray:
+def heated(logs: Any, temperature: float) -> Any:
     """Logarithms over the temperature; at 0 the first of the best alone."""
+    xp = get_xp(logs)
     if temperature == 0:
-        best = np.full_like(logs, -np.inf)
+        best = xp.full_like(logs, -xp.inf)
         best[logs.argmax()] = 0.0
         return best
     shifted = logs - logs.max()  # the best is 0 and stays 0, whatever it is divided by
     with np.errstate(over="ignore", invalid="ignore"):
-        return np.where(np.isneginf(logs), -np.inf, shifted / temperature)
+        return xp.where(logs == -xp.inf, logs, shifted / temperature)
 
 
-def best_first(logs: np.ndarray) -> np.ndarray:
+def best_first(logs: Any) -> Any:
     """Ids by falling weight, of equals the lower one first."""
-    return np.argsort(-logs, kind="stable")
+    return topk(logs, len(logs)).ids
 
 
 def generate(

@@ -14,9 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tokenlab import checks
-from tokenlab.arrays import to_numpy
+from tokenlab.arguments import takes
+from tokenlab.arrays import get_xp, to_numpy
 from tokenlab.decoding.chance import choose, generator, weights_of
 from tokenlab.errors import InvalidInput
+from tokenlab.lm.table import logarithm
 
 __all__ = ["Particles", "effective_sample_size", "resample", "run"]
 
@@ -43,6 +45,7 @@ class Particles(NamedTuple):
         return shares
 
 
+@takes(log_weights="n inf")
 def effective_sample_size(log_weights: Any) -> float:
     r"""$(\sum w)^2 / \sum w^2$: how many equal weights would be as good; 0 without any weight.
 
@@ -56,16 +59,14 @@ def effective_sample_size(log_weights: Any) -> float:
     >>> effective_sample_size([0.0, 0.0, -np.inf])
     2.0
     """
-    logs = checks.shaped(
-        checks.floats(to_numpy(log_weights), "log_weights", np), "log_weights", ("n",)
-    )
-    if logs.size and (logs == -np.inf).all():
+    if bool((log_weights == -np.inf).all()):
         return 0.0
-    w = weights_of(logs, "log_weights")
+    w = weights_of(log_weights, "log_weights")
     return float(1 / (w @ w))
 
 
-def resample(log_weights: Any, *, method: str = "multinomial", rng: Any = None) -> np.ndarray:
+@takes(log_weights="n inf")
+def resample(log_weights: Any, *, method: str = "multinomial", rng: Any = None) -> Any:
     """Draw n particles anew in proportion to their weights; whose copies they are, ascending.
 
     Parameters
@@ -86,18 +87,22 @@ def resample(log_weights: Any, *, method: str = "multinomial", rng: Any = None) 
     [0, 1]
     """
     checks.choice(method, "method", METHODS)
-    w, rng = weights_of(log_weights, "log_weights"), generator(rng)
+    w, rng = to_numpy(weights_of(log_weights, "log_weights")), generator(rng)
+    return get_xp(log_weights).asarray(copies_of(w, method, rng))
+
+
+def copies_of(w: np.ndarray, method: str, rng: Any) -> np.ndarray:
+    """Whose copy each new particle is, from weights that sum to one."""
     n = len(w)
     if method == "multinomial":
-        return np.sort([choose(log_weights, rng) for _ in range(n)])
+        return np.sort([choose(logarithm(w), rng) for _ in range(n)])
     if method == "residual":
         copies = np.floor(n * w + 1e-12).astype(np.int64)
         rest = n - int(copies.sum())
         drawn: list[int] = []
         if rest:
-            left = np.maximum(n * w - copies, 0)
-            with np.errstate(divide="ignore"):
-                drawn = [choose(np.log(left), rng) for _ in range(rest)]
+            left = logarithm(np.maximum(n * w - copies, 0))
+            drawn = [choose(left, rng) for _ in range(rest)]
         return np.sort(np.concatenate([np.repeat(np.arange(n), copies), drawn]).astype(np.int64))
     # Points in equal slices of the mass; each takes the particle in whose part it falls.
     within = rng.random() if method == "systematic" else rng.random(n)

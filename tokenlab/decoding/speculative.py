@@ -27,7 +27,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tokenlab import checks
-from tokenlab.arrays import to_numpy
+from tokenlab.arguments import takes
+from tokenlab.arrays import get_xp, to_numpy
 from tokenlab.decoding.chance import choose, flip, generator, weights_of
 from tokenlab.decoding.sampling import filtered
 from tokenlab.errors import InvalidInput, ShapeError, public_caller
@@ -63,7 +64,8 @@ class Speculation(NamedTuple):
     drafted: np.ndarray  # (n_forwards,) int64: tokens that were proposed
 
 
-def residual(log_p: Any, log_q: Any) -> np.ndarray:
+@takes(log_p="vocab inf", log_q="vocab inf")
+def residual(log_p: Any, log_q: Any) -> Any:
     r"""What the target has more than the draft: $(p - q)_+$, normalised; of equals $p$ itself.
 
     Parameters
@@ -82,11 +84,13 @@ def residual(log_p: Any, log_q: Any) -> np.ndarray:
     [0.833, 0.0, 0.167]
     """
     p, q = weights_of(log_p), weights_of(log_q, "log_q")
-    same_vocabulary(len(p), len(q))
-    more = np.maximum(p - q, 0)  # Sec. 2.3, (vocab,)
-    return logarithm(more / more.sum() if more.sum() > 1e-15 else p)
+    xp = get_xp(p, q)
+    more = xp.maximum(p - q, 0)  # Sec. 2.3, (vocab,)
+    total = float(more.sum())
+    return logarithm(more / total if total > 1e-15 else p)
 
 
+@takes(log_p="vocab inf", log_q="vocab inf")
 def acceptance(log_p: Any, log_q: Any) -> float:
     r"""$\alpha = \sum_x \min(p, q)$: how often a drafted token stays.
 
@@ -101,8 +105,7 @@ def acceptance(log_p: Any, log_q: Any) -> float:
     0.4
     """
     p, q = weights_of(log_p), weights_of(log_q, "log_q")
-    same_vocabulary(len(p), len(q))
-    return float(np.minimum(p, q).sum())  # Cor. 3.6
+    return float(get_xp(p, q).minimum(p, q).sum())  # Cor. 3.6
 
 
 def same_vocabulary(target: int, draft: int) -> None:
@@ -127,6 +130,7 @@ def expected_tokens(alpha: float, k: int) -> float:
     return float(sum(alpha**i for i in range(checks.count(k, "k", at_least=0) + 1)))  # Eq. (1)
 
 
+@takes(log_q="m? vocab inf", log_p="rows vocab inf")
 def verify(draft: Any, log_q: Any, log_p: Any, rng: Any = None) -> Verified:
     """Keep drafted tokens as long as chance allows, then add one of the model's own.
 
@@ -155,14 +159,14 @@ def verify(draft: Any, log_q: Any, log_p: Any, rng: Any = None) -> Verified:
     >>> verify([0], one, one * 2).tokens.tolist()
     [0, 0]
     """
-    log_q, log_p = np.atleast_2d(to_numpy(log_q)), np.atleast_2d(to_numpy(log_p))
     ids = ids_of(draft, "draft", log_p.shape[1])
     if len(log_p) != len(ids) + 1 or (len(ids) and len(log_q) != len(ids)):
         raise ShapeError(
             f"verify: draft has {len(ids)} tokens, log_q {len(log_q)} rows and log_p {len(log_p)}; "
             "expected a row of log_q for each, and one row of log_p more."
         )
-    return judged(ids, log_q, log_p, generator(rng))
+    verified = judged(ids, log_q, log_p, generator(rng))
+    return verified._replace(tokens=get_xp(log_p).asarray(verified.tokens))
 
 
 def judged(draft: np.ndarray, log_q: np.ndarray, log_p: np.ndarray, rng: Any) -> Verified:
@@ -176,7 +180,7 @@ def judged(draft: np.ndarray, log_q: np.ndarray, log_p: np.ndarray, rng: Any) ->
                 f"{public_caller()}: draft[{i}] is {token}, to which log_q gives 0; it cannot have "
                 "been drawn from it."
             )
-        if not flip(min(1.0, p[token] / q[token]), rng):
+        if not flip(min(1.0, float(p[token] / q[token])), rng):
             return Verified(np.array([*kept, choose(residual(log_p[i], log_q[i]), rng)]), len(kept))
         kept.append(token)
     if len(log_p) > len(draft):

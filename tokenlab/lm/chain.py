@@ -29,9 +29,9 @@ class ChainLM:
 
     Parameters
     ----------
-    start : array_like of shape (vocab,)
+    start : array of shape (vocab,), or list
         Probabilities of the first token.
-    transition : array_like of shape (vocab, vocab)
+    transition : array of shape (vocab, vocab)
         Row i: those of the token after an i.
     length : int
         How many places a text has; `log_probs` itself has no end.

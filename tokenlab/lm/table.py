@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from tokenlab import checks
-from tokenlab.arrays import to_numpy
+from tokenlab.arrays import get_xp, to_numpy
 from tokenlab.errors import InvalidInput, ShapeError
 from tokenlab.lm.protocol import ids_of, paths
 
@@ -29,7 +29,8 @@ class TableLM:
 
     Parameters
     ----------
-    joint : array_like of shape (vocab,) * length
+    joint : array of shape (vocab,) * length, or nested lists
+        Kept as NumPy: a table is small.
         Probabilities that sum to one within 1e-6.
 
     Raises
@@ -135,7 +136,7 @@ class TableLM:
         return rows
 
 
-def logarithm(p: np.ndarray) -> np.ndarray:
+def logarithm(p: Any) -> Any:
     """The natural logarithm, -inf for 0, without a warning."""
     with np.errstate(divide="ignore"):
-        return np.log(p)
+        return get_xp(p).log(p)

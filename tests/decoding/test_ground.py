@@ -1,16 +1,17 @@
-import json
-import numpy as np, pytest
+import numpy as np
+import pytest
+
 from tokenlab.decoding import (
     awrs,
-    chance,
-    smc,
-    speculative,
-    token_recycling as tr,
     constrained,
     sampling,
+    speculative,
+)
+from tokenlab.decoding import (
+    token_recycling as tr,
 )
 from tokenlab.decoding.chance import exact
-from tokenlab.lm import TableLM, ChainLM, from_function, Counted, NGramLM
+from tokenlab.lm import Counted, TableLM, from_function
 
 P = np.array([0.4, 0.3, 0.15, 0.1, 0.05])
 C = (0, 1, 0, 1, 0)
@@ -20,7 +21,11 @@ L = np.log(P)
 def test_recursive():
     o = exact(lambda r: awrs.draw(L, lambda t: C[t], estimator="recursive", rng=r))
     w = [
-        sum(p * np.exp(v.log_weight) for v, p in zip(o.values, o.probabilities) if v.token == t)
+        sum(
+            p * np.exp(v.log_weight)
+            for v, p in zip(o.values, o.probabilities, strict=False)
+            if v.token == t
+        )
         for t in range(5)
     ]
     np.testing.assert_allclose(w, [0, 0.3, 0, 0.1, 0], atol=1e-12)
@@ -28,11 +33,15 @@ def test_recursive():
     assert o.expect(lambda v: np.exp(2 * v.log_weight)) - 0.16 == pytest.approx(0.05303, abs=1e-5)
 
 
-@pytest.mark.parametrize("K,cap", [(2, 2), (2, 5), (3, 2), (3, 4), (5, 3)])
+@pytest.mark.parametrize(("K", "cap"), [(2, 2), (2, 5), (3, 2), (3, 4), (5, 3)])
 def test_geo(K, cap):
     o = exact(lambda r: awrs.geometric(L, lambda t: C[t], K, cap, rng=r))
     w = [
-        sum(p * np.exp(v.log_weight) for v, p in zip(o.values, o.probabilities) if v.token == t)
+        sum(
+            p * np.exp(v.log_weight)
+            for v, p in zip(o.values, o.probabilities, strict=False)
+            if v.token == t
+        )
         for t in range(5)
     ]
     np.testing.assert_allclose(w, [0, 0.3, 0, 0.1, 0], atol=1e-9)
@@ -44,18 +53,25 @@ def test_golden():
         [4, 1, 0, 3, 2, 5],
         lambda t: [1, 0, 0, 0, 1, 0][t],
     )
-    assert d.token == 4 and np.exp(d.log_weight) == pytest.approx(0.244) and d.calls == 2
+    assert d.token == 4
+    assert np.exp(d.log_weight) == pytest.approx(0.244)
+    assert d.calls == 2
     d = awrs.recursive(
         np.log([0.226, 0.258, 0.419, 0.097]), [1, 3, 0, 2], lambda t: [1, 0, 1, 1][t], 2
     )
-    assert d.token == 3 and np.exp(d.log_weight) == pytest.approx(0.742) and d.calls == 2
+    assert d.token == 3
+    assert np.exp(d.log_weight) == pytest.approx(0.742)
+    assert d.calls == 2
     d = awrs.recursive(np.log([1 - 3e-13, 1e-13, 2e-13]), [0, 2, 1], lambda t: t == 1)
     assert np.exp(d.log_weight) == pytest.approx(1e-13, rel=1e-6)
 
 
 def test_smc():
     lm = TableLM(np.array([[0.9 * 0.99, 0.9 * 0.01], [0.05, 0.05]]))
-    ok = lambda prefix, t: (prefix, t) != ((0,), 0)
+
+    def ok(prefix, t):
+        return (prefix, t) != ((0,), 0)
+
     post = constrained.posterior(lm, ok, max_tokens=2)
     np.testing.assert_allclose(
         list(post.probabilities.values()), [0.0826, 0.4587, 0.4587], atol=1e-4
@@ -67,10 +83,10 @@ def test_smc():
                     awrs.generate(
                         lm,
                         ok,
-                        n_particles=n,
+                        n_particles=n,  # noqa: B023
                         max_tokens=2,
                         ess_threshold=1.0,
-                        estimator=e,
+                        estimator=e,  # noqa: B023
                         max_rejects=3,
                         rng=r,
                     ).log_z
@@ -80,14 +96,19 @@ def test_smc():
 
 
 def test_spec():
-    p = np.log([0.6, 0.2, 0.2])
+    np.log([0.6, 0.2, 0.2])
     big = TableLM(np.random.default_rng(0).dirichlet(np.ones(27)).reshape(3, 3, 3))
     small = TableLM(np.random.default_rng(1).dirichlet(np.ones(27)).reshape(3, 3, 3))
     for temp in (0, 1):
         o = exact(
             lambda r: (
                 speculative.generate(
-                    big, speculative.draft_model(small, temp), (), 3, k=2, rng=r
+                    big,
+                    speculative.draft_model(small, temp),
+                    (),
+                    3,
+                    k=2,
+                    rng=r,  # noqa: B023
                 ).tokens
             )
         )
@@ -106,25 +127,25 @@ def test_tr():
 
     lm = Counted(from_function(f, 6))
     s = tr.generate(lm, [0], 12, tr.Recycler(6, 2, [(0,), (1,), (0, 0), (0, 1), (0, 0, 0)]))
-    assert s.emitted.tolist() == [1, 1, 2, 4, 4] and s.tokens.tolist() == [1, 2, 3] * 4
-    assert len(tr.TREE_222) == 80 and lm.forwards == 5
+    assert s.emitted.tolist() == [1, 1, 2, 4, 4]
+    assert s.tokens.tolist() == [1, 2, 3] * 4
+    assert len(tr.TREE_222) == 80
+    assert lm.forwards == 5
     t = tr.build_tree(tr.TREE_222)
     assert np.bincount(t.depths).tolist() == [0, 8, 21, 25, 15, 8, 3]
 
 
 def test_pat():
-    from tokenlab.decoding import pattern, JSON
+    from tokenlab.decoding import JSON, pattern
 
     B = [bytes([i]) for i in range(256)]
     c = pattern("[\u00e0-\u00ff]", B, eos=256)
-    assert (
-        c((), 0xC3)
-        and c((0xC3,), 0xA9)
-        and not c((0xC3,), 0x80)
-        and not c((0xC3,), 256)
-        and not c((), 0xFF)
-        and c((0xC3, 0xA9), 256)
-    )
+    assert c((), 0xC3)
+    assert c((0xC3,), 0xA9)
+    assert not c((0xC3,), 0x80)
+    assert not c((0xC3,), 256)
+    assert not c((), 0xFF)
+    assert c((0xC3, 0xA9), 256)
     j = pattern(JSON, B, eos=256)
 
     def accepts(t):
@@ -145,21 +166,29 @@ def test_pat():
     ]:
         assert accepts(good), good
     x = pattern("x*", ["x", "y"], eos=2)
-    assert x((), 2) and x((), 0) and not x((), 1)
+    assert x((), 2)
+    assert x((), 0)
+    assert not x((), 1)
 
 
 def test_filtered():
-    f = lambda p, **k: np.exp(sampling.filtered(np.log(p), **k)).round(6).tolist()
+    def f(p, **k):
+        return np.exp(sampling.filtered(np.log(p), **k)).round(6).tolist()
+
     assert f([0.25, 0.5, 0.25], top_p=0.5) == [0, 1, 0]
     assert f(np.array([0.25, 0.5, 0.25], np.float32), top_p=0.5) == [0, 1, 0]
-    assert f([0.4, 0.4, 0.2], top_k=1) == [1, 0, 0] and f([0.4, 0.4, 0.2], top_k=9) == [
+    assert f([0.4, 0.4, 0.2], top_k=1) == [1, 0, 0]
+    assert f([0.4, 0.4, 0.2], top_k=9) == [
         0.4,
         0.4,
         0.2,
     ]
     for t in (0, 1e-20, 5e-324):
         assert f([0.2, 0.5, 0.3], temperature=t) == [0, 1, 0]
-    assert f([0.2, 0.8, 1e-300], temperature=np.inf)[2] > 0.3 and np.exp(
-        sampling.filtered([0.0, 1, -np.inf], temperature=np.inf)
-    ).tolist() == [0.5, 0.5, 0]
+    assert f([0.2, 0.8, 1e-300], temperature=np.inf)[2] > 0.3
+    assert np.exp(sampling.filtered([0.0, 1, -np.inf], temperature=np.inf)).tolist() == [
+        0.5,
+        0.5,
+        0,
+    ]
     assert sampling.filtered([2.0, 1.0, 0.0], temperature=0.25, top_p=0.9).tolist()[1] == -np.inf
