@@ -28,12 +28,13 @@ def is_package(module):
 
 
 def public():
-    """`(dotted name, object)` of everything in the `__all__` of a module (not of a package)."""
+    """`(dotted name, object)` of everything in the `__all__` of the module that defines it."""
     return [
         (f"{module.__name__}.{name}", getattr(module, name))
         for module in modules()
         if not is_package(module)
         for name in getattr(module, "__all__", ())
+        if getattr(getattr(module, name), "__module__", module.__name__) == module.__name__
     ]
 
 

@@ -10,7 +10,7 @@ def odd(token):
     return token % 2 == 1
 
 
-for name in ("chance.choose", "sampling.filtered", "r2r.entropy", "r2r.features"):
+for name in ("chance.choose", "sampling.filtered", "uncertainty.entropy", "uncertainty.features"):
 
     @case(f"tokenlab.decoding.{name}")
     def _(asarray, name=name):
@@ -23,12 +23,12 @@ def _(asarray):
     return (asarray(LOGS),), {"temperature": 0.5, "top_k": 5, "top_p": 0.9, "min_p": 0.01}
 
 
-@case("tokenlab.decoding.r2r.logu")
+@case("tokenlab.decoding.uncertainty.logu")
 def _(asarray):
     return (asarray(abs(random(3, 7))), 4), {}
 
 
-@case("tokenlab.decoding.r2r.pick_threshold")
+@case("tokenlab.decoding.router.pick_threshold")
 def _(asarray):
     return (asarray(random(9)), asarray(np.arange(9) % 2)), {}
 

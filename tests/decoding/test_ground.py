@@ -1,3 +1,4 @@
+# ruff: noqa: B023
 import numpy as np
 import pytest
 
@@ -83,10 +84,10 @@ def test_smc():
                     awrs.generate(
                         lm,
                         ok,
-                        n_particles=n,  # noqa: B023
+                        n_particles=n,
                         max_tokens=2,
                         ess_threshold=1.0,
-                        estimator=e,  # noqa: B023
+                        estimator=e,
                         max_rejects=3,
                         rng=r,
                     ).log_z
@@ -108,7 +109,7 @@ def test_spec():
                     (),
                     3,
                     k=2,
-                    rng=r,  # noqa: B023
+                    rng=r,
                 ).tokens
             )
         )

@@ -27,18 +27,17 @@ Example
     model.log_prob(b"The quick")
 """
 
-import bisect
-import contextlib
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from tokenlab import checks
-from tokenlab.arrays import to_numpy
 from tokenlab.decoding.chance import weights_of
-from tokenlab.errors import InvalidInput, ShapeError, public_caller
+from tokenlab.decoding.encodings import MergePairs, beginnings, encoded, joined
+from tokenlab.decoding.ensemble import EnsembleLM
+from tokenlab.errors import InvalidInput, ShapeError
 from tokenlab.lm.protocol import ids_of
 from tokenlab.lm.table import logarithm
 
@@ -67,33 +66,6 @@ def as_bytes(text: Any) -> bytes:
     if isinstance(text, bytes | bytearray):
         return bytes(text)
     return bytes(ids_of(text, "text", 256).tolist())
-
-
-def joined(tokenizer: Any, tokens: Sequence[int]) -> bytes:
-    """The bytes of a sequence of tokens."""
-    return b"".join(tokenizer.tokens[token] for token in tokens)
-
-
-def encoded(tokenizer: Any, text: bytes) -> tuple[int, ...]:
-    """The ids of a text, as a tuple of ints."""
-    return tuple(int(token) for token in tokenizer.encode(text))
-
-
-def beginnings(tokenizer: Any) -> Any:
-    """A look-up of the tokens that begin with given bytes, ids ascending."""
-    listed = sorted((bytes(token), i) for i, token in enumerate(tokenizer.tokens) if token)
-    spelled = [token for token, _ in listed]
-
-    def below(prefix: bytes) -> list[int]:
-        first = bisect.bisect_left(spelled, prefix)
-        ids = []
-        for token, i in listed[first:]:
-            if not token.startswith(prefix):
-                break
-            ids.append(i)
-        return sorted(ids)
-
-    return below
 
 
 def cover(tokenizer: Any, text: Any) -> list[Cover]:
@@ -163,73 +135,6 @@ def valid_next(tokenizer: Any, tokens: Any, *, window: int | None = None) -> np.
             for i, token in enumerate(tokenizer.tokens)
         ]
     )
-
-
-class MergePairs:
-    """Whether byte-pair encoding would keep two neighbours apart, for all right ones at once.
-
-    Two tokens stand side by side unless some merge across their border comes before the merges
-    that made them. The borders are found by undoing the later of the two last merges, again and
-    again, until both sides are bytes.
-    """
-
-    def __init__(self, tokenizer: Any):
-        spelled = {bytes(token): i for i, token in enumerate(tokenizer.tokens)}
-        merges = np.asarray(tokenizer.merges, dtype=np.int64).reshape(-1, 2)
-        self.vocab = vocab = len(tokenizer.tokens)
-        self.rank = np.full(vocab, -1)  # of the merge that makes a token; -1 for a byte
-        self.parts = np.zeros((vocab, 2), dtype=np.int64)
-        for r in range(len(merges) - 1, -1, -1):  # of two merges to one token the first counts
-            left, right = merges[r].tolist()
-            made = spelled[tokenizer.tokens[left] + tokenizer.tokens[right]]
-            self.rank[made], self.parts[made] = r, (left, right)
-        keys = merges[:, 0] * vocab + merges[:, 1]
-        self.order = np.argsort(keys, kind="stable")
-        self.keys = keys[self.order]
-        self.itself = np.array(
-            [
-                bool(token) and encoded(tokenizer, bytes(token)) == (i,)
-                for i, token in enumerate(tokenizer.tokens)
-            ]
-        )
-
-    @classmethod
-    def of(cls, tokenizer: Any) -> "MergePairs":
-        """That of a tokenizer, made once."""
-        known = getattr(tokenizer, "_merge_pairs", None)
-        if known is None:
-            known = cls(tokenizer)
-            with contextlib.suppress(AttributeError):  # a frozen tokenizer: made anew each time
-                tokenizer._merge_pairs = known
-        return known
-
-    def ranks_of(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        """The rank of the merge of each pair; a large number where there is none."""
-        wanted = a * self.vocab + b
-        at = np.minimum(self.keys.searchsorted(wanted), max(len(self.keys) - 1, 0))
-        if not len(self.keys):
-            return np.full(len(wanted), np.iinfo(np.int64).max)
-        return np.where(self.keys[at] == wanted, self.order[at], np.iinfo(np.int64).max)
-
-    def valid_after(self, token: int) -> np.ndarray:
-        """Which tokens can stand behind one, `(vocab,)`."""
-        valid = self.itself.copy()
-        rows = np.flatnonzero(valid)
-        a, b = np.full(len(rows), token), rows.copy()
-        limit = np.full(len(rows), np.iinfo(np.int64).max)
-        while len(rows):
-            merged = self.ranks_of(a, b) < limit  # would have been merged before
-            valid[rows[merged]] = False
-            going = ~merged & ((self.rank[a] >= 0) | (self.rank[b] >= 0))
-            rows, a, b, limit = rows[going], a[going], b[going], limit[going]
-            undo_left = self.rank[a] > self.rank[b]
-            # Of equal merges the left one comes first: one across the border of b beats b's own.
-            limit = np.where(undo_left, self.rank[a], self.rank[b] + 1)
-            a, b = (
-                np.where(undo_left, self.parts[a, 1], a),
-                np.where(undo_left, b, self.parts[b, 0]),
-            )
-        return valid
 
 
 class ByteLM:
@@ -399,17 +304,7 @@ def naive_next_byte(model: ByteLM, text: Any) -> np.ndarray:
 def healed_next_byte(model: ByteLM, text: Any) -> np.ndarray:
     """Token healing: drop the last token, and take only tokens that begin with its bytes.
 
-    Where that is the token itself, the answer is the naive one.
-
-    Parameters
-    ----------
-    model : ByteLM
-    text : bytes
-
-    Returns
-    -------
-    ndarray of shape (257,)
-        Logarithms.
+    Where that is the token itself, the answer is the naive one; arguments and result are as there.
     """
     text = as_bytes(text)
     tokens = encoded(model.tokenizer, text)
@@ -425,59 +320,6 @@ def healed_next_byte(model: ByteLM, text: Any) -> np.ndarray:
         else:
             weights += p[token] * np.exp(naive_next_byte(model, text))
     return logarithm(weights / weights.sum())
-
-
-class EnsembleLM:
-    """Several models over one vocabulary as one.
-
-    Parameters
-    ----------
-    members : sequence of models
-        `ByteLM`s of different tokenizers, for example.
-    weights : sequence of float, optional
-        Sum to one; equal by default.
-    how : str
-        `"mean"` of the probabilities, or `"product"`, their weighted geometric mean.
-
-    Examples
-    --------
-    >>> from tokenlab.lm import from_function
-    >>> pair = [from_function(lambda c, z=z: [0.0, z], 2) for z in (0.0, -np.inf)]
-    >>> np.exp(EnsembleLM(pair).log_probs(())).round(2).tolist()
-    [0.75, 0.25]
-    """
-
-    def __init__(self, members: Sequence[Any], weights: Any = None, how: str = "mean"):
-        self.members = list(members)
-        sizes = {member.vocab for member in self.members}
-        if len(sizes) != 1:
-            raise ShapeError(
-                f"EnsembleLM: members have vocabularies of {sorted(sizes)}; expected one of all."
-            )
-        n = len(self.members)
-        shares = np.full(n, 1 / n) if weights is None else np.asarray(to_numpy(weights), float)
-        if shares.shape != (n,) or not (shares >= 0).all() or abs(shares.sum() - 1) > 1e-6:
-            raise InvalidInput(
-                f"EnsembleLM: weights is {shares.tolist()}; expected {n} shares that sum to one."
-            )
-        self.vocab, self.weights = sizes.pop(), shares
-        self.how = checks.choice(how, "how", ("mean", "product"))
-
-    def log_probs(self, context: Any) -> np.ndarray:
-        """The next symbol's log-probabilities."""
-        rows = np.stack([to_numpy(member.log_probs(context)) for member in self.members])
-        if self.how == "mean":
-            return logarithm(self.weights @ np.exp(rows))
-        with np.errstate(invalid="ignore"):  # 0 * -inf: a member without weight does not count
-            logs = np.where(self.weights[:, None] > 0, self.weights[:, None] * rows, 0.0).sum(
-                axis=0
-            )
-        if not (logs > -np.inf).any():
-            raise InvalidInput(
-                f"{public_caller()}: the members of context {list(context)[-8:]} allow nothing in "
-                "common; their product has no mass."
-            )
-        return logarithm(weights_of(logs))
 
 
 NOTES = r"""

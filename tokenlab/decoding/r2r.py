@@ -24,15 +24,15 @@ Example
     generate(small, large, context, 100, router)         # Routed(tokens, by_large, ...)
 """
 
-import math
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from tokenlab import checks
-from tokenlab.arguments import takes
-from tokenlab.arrays import get_xp, to_numpy
+from tokenlab.arrays import to_numpy
+from tokenlab.decoding.router import Router, pick_threshold
+from tokenlab.decoding.uncertainty import Uncertainty, entropy, features, logu
 from tokenlab.errors import InvalidInput, ShapeError, public_caller
 from tokenlab.lm.protocol import ids_of
 
@@ -50,8 +50,6 @@ __all__ = [
     "pick_threshold",
     "same_ending",
 ]
-
-LOWEST = 30.0  # logarithms beyond e^-30 say nothing more
 
 
 class Labels(NamedTuple):
@@ -76,13 +74,6 @@ class Routed(NamedTuple):
     def share(self) -> float:
         """The share of tokens that the large model wrote."""
         return float(self.by_large.mean()) if len(self.by_large) else 0.0
-
-
-class Uncertainty(NamedTuple):
-    """What `logu` returns."""
-
-    aleatoric: Any  # of the tokens: several are likely
-    epistemic: Any  # of the model: little evidence for any
 
 
 def best(lm: Any, text: Sequence[int]) -> int:
@@ -168,253 +159,6 @@ def branch(large: Any, text: tuple[int, ...], ends: Collection[int], most: int) 
             break
         text = (*text, best(large, text))
     return text
-
-
-def probabilities(log_p: Any) -> Any:
-    """Normalised probabilities, `(..., vocab)`."""
-    xp = get_xp(log_p)
-    logs = log_p.astype(xp.float64)
-    top = logs.max(axis=-1, keepdims=True)
-    if bool(xp.isnan(logs).any()) or not bool(xp.isfinite(top).all()):
-        raise InvalidInput(
-            f"{public_caller()}: log_p has NaN or +inf, or a row without mass; expected natural "
-            "logarithms."
-        )
-    p = xp.exp(logs - top)
-    return p / p.sum(axis=-1, keepdims=True)
-
-
-@takes(log_p="... vocab inf")
-def entropy(log_p: Any) -> Any:
-    """The entropy of a distribution, or of each row, in nats.
-
-    Parameters
-    ----------
-    log_p : ndarray of shape (..., vocab)
-
-    Examples
-    --------
-    >>> round(float(entropy([-0.6931, -0.6931])), 3)
-    0.693
-    """
-    xp, p = get_xp(log_p), probabilities(log_p)
-    return abs((p * xp.log(xp.where(p > 0, p, 1.0))).sum(axis=-1))
-
-
-@takes(log_p="... vocab inf")
-def features(log_p: Any, k: int = 10) -> Any:
-    """What the small model's distribution says of its own token: entropy, lead, k best logs.
-
-    Parameters
-    ----------
-    log_p : ndarray of shape (..., vocab)
-    k : int
-        Padded with -30 where the vocabulary is smaller.
-
-    Returns
-    -------
-    ndarray of shape (..., k + 2)
-        All finite: logarithms are clipped at -30, and the lead of the best at 30.
-
-    Examples
-    --------
-    >>> features([0.0, -float("inf")], 3).tolist()
-    [0.0, 30.0, 0.0, -30.0, -30.0]
-    """
-    xp, p, k = get_xp(log_p), probabilities(log_p), checks.count(k, "k")
-    logs = xp.log(xp.maximum(-xp.sort(-p, axis=-1), math.exp(-LOWEST)))  # the best first
-    width = max(k, 2) - logs.shape[-1]
-    if width > 0:
-        pad = [(0, 0)] * (logs.ndim - 1) + [(0, width)]
-        logs = xp.pad(logs, pad, constant_values=-LOWEST)
-    lead = xp.minimum(logs[..., 0] - logs[..., 1], LOWEST)
-    columns = [entropy(log_p)[..., None], lead[..., None], logs[..., :k]]
-    return xp.concatenate(columns, axis=-1)
-
-
-def digamma(x: Any) -> Any:
-    """The slope of the logarithm of the gamma function, for positive numbers."""
-    shift = 0 * x
-    for _ in range(8):  # psi(x) = psi(x + 1) - 1 / x, until the series is exact
-        shift, x = shift - 1 / x, x + 1
-    s = 1 / (x * x)
-    series = s * (1 / 12 - s * (1 / 120 - s * (1 / 252 - s * (1 / 240 - s / 132))))
-    return get_xp(x).log(x) - 0.5 / x - series + shift
-
-
-@takes(logits="... vocab")
-def logu(logits: Any, k: int = 10) -> Uncertainty:
-    """Uncertainty from the k largest logits, read as evidence of a Dirichlet distribution.
-
-    Parameters
-    ----------
-    logits : ndarray of shape (..., vocab)
-        The k largest must be positive.
-    k : int
-
-    Returns
-    -------
-    Uncertainty
-        `aleatoric`, `epistemic`
-
-    Examples
-    --------
-    >>> [round(float(u), 4) for u in logu([10.0, 5.0, 1.0], 3)]
-    [0.7741, 0.1579]
-    """
-    xp, k = get_xp(logits), checks.count(k, "k")
-    if k > logits.shape[-1]:
-        raise ShapeError(f"logu: k is {k}, but logits is {logits.shape}; expected k <= vocab.")
-    x = xp.sort(logits.astype(xp.float64), axis=-1)[..., -k:]
-    if bool((x <= 0).any()):
-        raise InvalidInput(
-            f"logu: one of the {k} largest logits is {float(x.min()):.6g}; evidence must be positive."
-        )
-    total = x.sum(axis=-1, keepdims=True)
-    aleatoric = -(x / total * (digamma(x + 1) - digamma(total + 1))).sum(axis=-1)
-    return Uncertainty(aleatoric, k / (total[..., 0] + k))
-
-
-def pick_threshold(scores: Any, labels: Any, min_recall: float = 0.95) -> float:
-    """The threshold that sends least to the large model and still finds enough.
-
-    Among 100 values from .01 to .99: the smallest share of scores at or above it with at least
-    `min_recall` of the positives; of equal shares the lower threshold. When none finds enough, the
-    first of highest recall.
-
-    Parameters
-    ----------
-    scores : ndarray of shape (n,)
-    labels : ndarray of shape (n,), bool
-    min_recall : float
-
-    Examples
-    --------
-    >>> round(pick_threshold([0.1, 0.2, 0.8, 0.9], [0, 0, 1, 1]), 4)
-    0.208
-    """
-    scores, labels = checked_scores(scores, labels)
-    if isinstance(min_recall, bool | str) or not 0 < min_recall <= 1:
-        raise InvalidInput(
-            f"pick_threshold: min_recall is {min_recall!r}; expected a number above 0, at most 1."
-        )
-    grid = np.linspace(0.01, 0.99, 100)
-    sent = scores >= grid[:, None]  # (100, n)
-    recall = (sent & labels).sum(axis=1) / labels.sum()
-    share = sent.mean(axis=1)
-    if not (recall >= min_recall).any():
-        return float(grid[recall.argmax()])
-    return float(grid[np.where(recall >= min_recall, share, np.inf).argmin()])
-
-
-def checked_scores(scores: Any, labels: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Finite scores, and labels of both kinds."""
-    get_xp(scores, labels)  # one library
-    scores = checks.shaped(checks.floats(to_numpy(scores), "scores", np), "scores", ("n",))
-    return checks.finite(scores, "scores", np), checked_labels(labels, len(scores))
-
-
-def checked_labels(labels: Any, n: int) -> np.ndarray:
-    """Labels of 0 and 1, or booleans, as booleans; both kinds must be there."""
-    labels = np.asarray(to_numpy(labels))
-    if labels.shape != (n,) or not np.isin(labels, (0, 1)).all():
-        raise InvalidInput(
-            f"{public_caller()}: labels is {labels.shape}; expected ({n},) values of 0 and 1."
-        )
-    if labels.all() or not labels.any():
-        raise InvalidInput(
-            f"{public_caller()}: labels are all {int(labels.all())}; expected both kinds, there is "
-            "nothing to tell apart."
-        )
-    return labels.astype(bool)
-
-
-class Router:
-    """Logistic regression on `features`, with the class weight of the paper.
-
-    Parameters
-    ----------
-    ridge : float
-        Times half the squared coefficients; the intercept is free.
-    recall_factor : float
-        Makes positives heavier than balance.
-    min_recall : float
-        For the threshold, see `pick_threshold`.
-
-    Examples
-    --------
-    >>> router = Router().fit([[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1])
-    >>> (router.predict_proba([[0.0], [3.0]]) > 0.5).tolist()
-    [False, True]
-    """
-
-    coef_: np.ndarray  # (n_features,), of standardised columns
-    intercept_: float
-    pos_weight_: float
-    threshold_: float
-
-    def __init__(self, ridge: float = 1e-3, recall_factor: float = 1.0, min_recall: float = 0.95):
-        if isinstance(ridge, bool | str) or not 0 <= ridge < np.inf:
-            raise InvalidInput(f"Router: ridge is {ridge!r}; expected a number of at least 0.")
-        self.ridge, self.min_recall = float(ridge), min_recall
-        self.recall_factor = checks.positive(recall_factor, "recall_factor")
-
-    def fit(self, x: Any, labels: Any) -> "Router":
-        """Newton's method on the weighted loss, to its minimum.
-
-        Parameters
-        ----------
-        x : ndarray of shape (n, n_features)
-        labels : ndarray of shape (n,), bool
-            True where the small model's token diverges.
-        """
-        x = checks.vectors(to_numpy(x), "x", "n", np, at_least=2).astype(np.float64)
-        y = checked_labels(labels, len(x))
-        self.mean_, deviation = x.mean(axis=0), x.std(axis=0)
-        self.scale_ = np.where(deviation > 0, deviation, 1.0)
-        z = np.column_stack([np.ones(len(x)), (x - self.mean_) / self.scale_])
-        self.pos_weight_ = float((~y).sum() / y.sum() * self.recall_factor)
-        weights = np.where(y, self.pos_weight_, 1.0)
-        beta = minimised(z, y, weights, self.ridge)
-        self.intercept_, self.coef_ = float(beta[0]), beta[1:]
-        self.threshold_ = pick_threshold(self.predict_proba(x), y, self.min_recall)
-        return self
-
-    def predict_proba(self, x: Any) -> np.ndarray:
-        """The probability that a token diverges, `(n,)`."""
-        x = checks.vectors(to_numpy(x), "x", "n", np)
-        z = (x - self.mean_) / self.scale_ @ self.coef_ + self.intercept_
-        return 0.5 * (1 + np.tanh(0.5 * z))  # the logistic function, without overflow
-
-    def __call__(self, log_p_small: Any, token: int, text: Sequence[int]) -> bool:
-        """As a route: True where the large model should write."""
-        x = features(log_p_small, len(self.coef_) - 2)
-        return bool(self.predict_proba(x[None])[0] >= self.threshold_)
-
-
-def minimised(z: np.ndarray, y: np.ndarray, weights: np.ndarray, ridge: float) -> np.ndarray:
-    """The coefficients of least weighted loss; the first column of z is the intercept's."""
-    penalty = np.full(z.shape[1], ridge)
-    penalty[0] = 0.0
-
-    def loss(beta: np.ndarray) -> float:
-        return float(weights @ np.logaddexp(0, np.where(y, -1, 1) * (z @ beta))) + 0.5 * float(
-            penalty @ (beta * beta)
-        )
-
-    beta = np.zeros(z.shape[1])
-    for _ in range(200):
-        p = 0.5 * (1 + np.tanh(0.5 * (z @ beta)))
-        slope = z.T @ (weights * (p - y)) + penalty * beta
-        curve = z.T @ (z * (weights * p * (1 - p))[:, None]) + np.diag(penalty)
-        move = np.linalg.lstsq(curve, slope, rcond=None)[0]
-        length = 1.0
-        while length > 1e-8 and loss(beta - length * move) > loss(beta):
-            length /= 2
-        beta = beta - length * move
-        if abs(slope).max() < 1e-10 * weights.sum() or length <= 1e-8:
-            break
-    return beta
 
 
 def generate(

@@ -113,7 +113,6 @@ def copies_of(w: np.ndarray, method: str, rng: Any) -> np.ndarray:
 
 def run(
     draw: Callable[..., tuple[int, float, int]],
-    *,
     n_particles: int = 8,
     max_tokens: int = 64,
     eos: int | None = None,
