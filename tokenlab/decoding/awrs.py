@@ -41,6 +41,7 @@ from tokenlab.decoding.constrained import asked
 from tokenlab.decoding.smc import Particles, run
 from tokenlab.errors import InvalidInput
 from tokenlab.lm.protocol import ids_of
+from tokenlab.lm.table import logarithm
 from tokenlab.steps import step
 
 __all__ = ["Draw", "adaptive", "draw", "generate", "geometric", "recursive"]
@@ -60,13 +61,7 @@ class Draw(NamedTuple):
 
 def log_total(log_p: Any) -> float:
     """The logarithm of the sum of the weights: 0 for a distribution."""
-    logs = to_numpy(log_p).astype(np.float64)
-    return float(logs.max() + np.log(np.exp(logs - logs.max()).sum()))
-
-
-def logged(x: float) -> float:
-    """The logarithm of a weight."""
-    return float(np.log(x)) if x > 0 else -np.inf
+    return float(np.logaddexp.reduce(to_numpy(log_p).astype(np.float64)))
 
 
 @takes(log_p="vocab inf")
@@ -119,7 +114,9 @@ def recursive(
     # The mass that is left, summed: 1 - R would be rounding where nearly all was rejected.
     weight = left.sum() if following is None or verdicts[-1] else p[x]  # w, recursive
     weight = step(float(weight))  # [w] the mass left if the next one is allowed too, else p(x)
-    return Draw(x, logged(weight) + scale, len(tried), tuple(tried), tuple(verdicts))
+    return Draw(
+        x, float(logarithm(np.array(weight))) + scale, len(tried), tuple(tried), tuple(verdicts)
+    )
 
 
 @takes(log_p="vocab inf")
@@ -147,7 +144,6 @@ def geometric(
     Returns
     -------
     Draw
-        The first allowed token.
     """
     accept, scale, rng = asked(accept), log_total(log_p), generator(rng)
     wanted = checks.count(max_accepts, "max_accepts", at_least=2)
@@ -176,7 +172,7 @@ def geometric(
     if not drawn:
         return Draw(-1, -np.inf, len(tried), tried, verdicts)
     weight = min(wanted - 1, len(drawn)) / (len(drawn) + n_rejected - 1)  # w, geometric
-    return Draw(drawn[0], logged(weight) + scale, len(tried), tried, verdicts)
+    return Draw(drawn[0], float(logarithm(np.array(weight))) + scale, len(tried), tried, verdicts)
 
 
 @takes(log_p="vocab inf")
@@ -238,12 +234,6 @@ def draw(
     Returns
     -------
     Draw
-        `token`, `log_weight`, `calls`, `tried`, `accepted`
-
-    Raises
-    ------
-    InvalidInput, ShapeError, DTypeError
-        NaN or no mass in `log_p`, a proposal without support, an `accept` that is no function.
 
     Examples
     --------
@@ -296,8 +286,8 @@ def generate(
 ) -> Particles:
     """Sample texts from the model given that the constraint allows them.
 
-    The target is the posterior over texts of at most `max_tokens`, the end counted (of exactly
-    `max_tokens` without `eos`): at the last step the end is forced and pays its probability.
+    Texts have at most `max_tokens`, the end counted (exactly so many without `eos`): at the last
+    step the end is forced and pays its probability.
 
     Parameters
     ----------
@@ -311,7 +301,6 @@ def generate(
     Returns
     -------
     Particles
-        `tokens`, `log_weights`, `log_z`, `ancestors`, `trace`, `calls`, `posterior()`
 
     Examples
     --------
@@ -345,7 +334,6 @@ Differs from the paper
   likely tokens satisfy counts as impossible there. Here the mass that is left is summed, and a
   lone allowed token of mass 1e-13 keeps its weight.
 - Particles at a dead end stop; in the released code they go on stepping with weight 0.
-- `max_tokens` is part of the target: the last step forces the end and pays its probability.
 
 Cost
 ----
