@@ -285,11 +285,11 @@ A = softmax(
     1.5 * rng.standard_normal((12, 12)) + 2 * np.eye(12)[:2].sum(axis=0)
 )  # 0 and 1 are liked
 for cut in ("both", "rows", "none"):
-    gradient = diversification_loss(A, cut=cut).grad
+    gradient = diversification_loss(A, cut=cut).attention_grad
     np.testing.assert_allclose(gradient, by_nudging(A, cut), atol=1e-8)
     print(f"cut={cut:<5} largest entry of the gradient {abs(gradient).max():.4f}")
     assert gradient.any()
-camps_gradient = abs(diversification_loss(camps).grad).max()
+camps_gradient = abs(diversification_loss(camps).attention_grad).max()
 print(f"two camps, cut=both: {camps_gradient}")
 assert camps_gradient == 0
 
@@ -308,7 +308,7 @@ for deviation in (1.0, 1.5, 2.0, 3.0):
             diversification_loss(softmax(deviation * rng.standard_normal((n, n))))
             for _ in range(40)
         ]
-        assert all((r.loss == 0) == (not r.grad.any()) for r in results)
+        assert all((r.loss == 0) == (not r.attention_grad.any()) for r in results)
         silent[deviation, n] = np.mean([r.loss == 0 for r in results])
     print(f"{deviation:<17} " + "  ".join(f"{silent[deviation, n]:.2f}   " for n in (16, 64, 256)))
 assert silent[1.0, 256] == 1

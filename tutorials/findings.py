@@ -327,7 +327,9 @@ received = photos.column_mean.max(axis=-1) * 257  # (4, 12): the most-read token
 print(
     f"trained model: above the threshold of 2 in {(received > 2).sum()} of {received.size} blocks"
 )
-speaks = [diversification_loss(photos.attention(i).mean(axis=0)).grad.any() for i in range(4)]
+speaks = [
+    diversification_loss(photos.attention(i).mean(axis=0)).attention_grad.any() for i in range(4)
+]
 print(f"block 6, mean over heads: a gradient for {sum(speaks)} of 4 photos")
 assert silent == 100
 assert (received > 2).all()

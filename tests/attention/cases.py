@@ -82,6 +82,22 @@ def _(asarray):
     return tuple(map(asarray, arrays)), {"mask": asarray(mask), "causal": True}
 
 
+@case("tokenlab.attention.softmax.softmax_attention")
+@case("tokenlab.attention.softmax.blocked_softmax_attention")
+def _(asarray):
+    arrays = (random(2, 5, 4), random(2, 7, 4, seed=1), random(2, 7, 3, seed=2))
+    pairs = random(2, 5, 7, seed=3) > 0
+    pairs[..., 0] = True
+    return tuple(map(asarray, arrays)), {"mask": asarray(pairs)}
+
+
+@case("tokenlab.attention.softmax.gaussian_attention")
+def _(asarray):
+    pairs = random(2, 7, 7, seed=3) > 0
+    pairs[..., 0] = True
+    return (asarray(random(2, 7, 4)), asarray(random(2, 7, 3, seed=2))), {"mask": asarray(pairs)}
+
+
 @case("tokenlab.attention.softmax.gaussian_attention")
 def _(asarray):
     mask = np.arange(7) < np.array([[5], [7]])
@@ -157,6 +173,9 @@ def _():
             k, v = (random(*lead, n, 8, seed=i, dtype=dtype) for i in (1, 2))
             mask = np.random.default_rng(3).random((*lead, n)) < 0.6
             mask[..., 0] = True
-            for args in ((None, False), (mask, False), (None, True), (mask, True)):
+            pairs = np.random.default_rng(4).random((*lead, n_q, n)) < 0.6
+            pairs[..., 0] = True
+            masks = (None, mask, pairs)
+            for args in ((m, causal) for m in masks for causal in (False, True)):
                 for block in (1, 16, 512):
                     yield q, k, v, *args, block

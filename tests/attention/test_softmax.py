@@ -139,6 +139,71 @@ def test_edges_and_bad_input(rng):
         blocked_softmax_attention(q, k, v, block=0)
 
 
+@pytest.mark.parametrize("engine", ["numpy", "auto"])
+@pytest.mark.parametrize("causal", [False, True])
+def test_a_mask_of_pairs_is_a_mask_of_keys_for_each_query(rng, engine, causal):
+    q, k, v = arrays(rng, 6, 9, lead=(2, 3))
+    mask = rng.random((2, 3, 6, 9)) < 0.4
+    mask[..., 0] = True
+    mask[..., 5] = False
+    nobody = k.copy(), v.copy()  # a key that no query sees may hold anything
+    nobody[0][..., 5, :], nobody[1][..., 5, :] = np.nan, np.inf
+    with use_engine(engine):
+        for function in (softmax_attention, blocked_softmax_attention):
+            got = function(q, *nobody, mask=mask, causal=causal)
+            for at in np.ndindex(2, 3, 6):
+                head, i = at[:2], at[2]
+                seen = mask[at] & ((np.arange(9) <= i) | (not causal))
+                wanted = softmax_rows(q[head][[i]], k[head][seen], v[head][seen])
+                np.testing.assert_allclose(got[at], wanted[0], atol=1e-12)
+        got = gaussian_attention(q, nobody[1], k=nobody[0], mask=mask)
+    every = np.stack([[kernel(q[i, j], k[i, j]) for j in range(3)] for i in range(2)])
+    wanted = (every * mask) @ v
+    np.testing.assert_allclose(got, wanted, atol=1e-12)
+
+
+def test_a_mask_of_pairs_in_the_twin(rng):
+    pytest.importorskip("numba")
+    q, k, v = arrays(rng, 40, 50, d=8, lead=(2,), dtype=np.float32)
+    mask = rng.random((2, 40, 50)) < 0.3
+    mask[..., 0] = True
+    wanted = softmax_attention(q, k, v, mask=mask)
+    with use_engine("numba"):
+        for block in (7, 512):
+            got = blocked_softmax_attention(q, k, v, mask=mask, block=block)
+            np.testing.assert_allclose(got, wanted, atol=1e-5)
+
+
+def test_a_causal_mask_is_a_mask_of_pairs(rng):
+    q, k, v = arrays(rng, 8, 8, lead=(2,))
+    pairs = np.broadcast_to(np.tri(8, dtype=bool), (2, 8, 8))
+    wanted = softmax_attention(q, k, v, causal=True)
+    for function in (softmax_attention, blocked_softmax_attention):
+        np.testing.assert_allclose(function(q, k, v, mask=pairs), wanted, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["softmax_attention", "blocked_softmax_attention"])
+def test_a_query_without_a_key_is_named(rng, name):
+    function = {f.__name__: f for f in (softmax_attention, blocked_softmax_attention)}[name]
+    q, k, v = arrays(rng, 3, 5, lead=(2,))
+    mask = np.ones((2, 3, 5), bool)
+    mask[1, 2] = False
+    with pytest.raises(InvalidInput, match=rf"^{name}: mask leaves no key.*\[1, 2\]"):
+        function(q, k, v, mask=mask)
+    with pytest.raises(InvalidInput, match=r"^gaussian_attention: mask leaves no key.*\[1, 2\]"):
+        gaussian_attention(q, v, k=k, mask=mask)
+    late = np.ones((2, 3, 5), bool)
+    late[0, 1, :2] = False  # query 1 would see key 2 and later ones, which causal hides
+    assert np.isfinite(function(q, k, v, mask=late)).all()
+    with pytest.raises(InvalidInput, match=r"since causal is True.*\[0, 1\]"):
+        function(q, k, v, mask=late, causal=True)
+    for wrong in (np.ones((3, 5), bool), np.ones((2, 5, 3), bool), np.ones((2, 1, 3, 5), bool)):
+        with pytest.raises(ShapeError, match=rf"^{name}: mask is .*\(2, 5\).*\(2, 3, 5\)"):
+            function(q, k, v, mask=wrong)
+    with pytest.raises(InvalidInput, match=rf"^{name}: mask has dtype int64; expected booleans"):
+        function(q, k, v, mask=np.ones((2, 3, 5), int))
+
+
 def test_steps_name_the_blocks(rng):
     with record() as steps:
         blocked_softmax_attention(*arrays(rng, 4, 6), block=3)

@@ -1,106 +1,15 @@
-"""What every attention takes: tokens `(..., n, d)` with any leading axes, and a mask of them."""
+"""What every attention takes besides its arrays: a mask, of tokens or of pairs, and one precision.
 
-import math
-from collections.abc import Iterator
+A token that the mask hides may hold anything, NaN too: it is set to 0 before anybody looks.
+"""
+
 from typing import Any
 
 from tokenlab import checks
-from tokenlab.arrays import block_size, get_xp
+from tokenlab.arrays import get_xp, shared_library
 from tokenlab.errors import InvalidInput, ShapeError, public_caller
 
 __all__: list[str] = []
-
-BLOCK_BYTES = 1 << 20  # of one block of a thin matrix: it stays in the cache between two loops
-
-
-def tokens(x: Any, name: str, rows: str, xp: Any) -> Any:
-    """Return `x` as a finite float array `(..., rows, d)` with at least one row and column."""
-    x = checks.floats(x, name, xp)
-    if x.ndim < 2 or x.shape[-2] < 1 or x.shape[-1] < 1:
-        raise ShapeError(
-            f"{public_caller()}: {name} is {x.shape}; expected (..., {rows}, d) with {rows} >= 1 "
-            "and d >= 1." + (" For a single vector pass x[None, :]." if x.ndim == 1 else "")
-        )
-    return checks.finite(x, name, xp)
-
-
-def same_leading(**arrays: Any) -> None:
-    """Raise `ShapeError` unless all arrays have the same axes before the last two."""
-    first, *others = arrays.items()
-    for name, x in others:
-        if x.shape[:-2] != first[1].shape[:-2]:
-            raise ShapeError(
-                f"{public_caller()}: {first[0]} is {first[1].shape} and {name} is {x.shape}; "
-                "expected the same leading axes. Repeat what is shared with numpy.broadcast_to."
-            )
-
-
-def same_length(a: Any, a_name: str, b: Any, b_name: str, axis: int, symbol: str) -> None:
-    """Raise `ShapeError` unless two arrays agree in one axis."""
-    if a.shape[axis] != b.shape[axis]:
-        raise ShapeError(
-            f"{public_caller()}: {a_name} is {a.shape}, so {symbol} = {a.shape[axis]}, but "
-            f"{b_name} is {b.shape} with {symbol} = {b.shape[axis]}; expected the same {symbol}."
-        )
-
-
-def attention_inputs(q: Any, k: Any, v: Any) -> tuple[Any, Any, Any]:
-    """Queries `(..., n_q, d)`, keys `(..., n, d)`, values `(..., n, d_v)`, in one precision."""
-    xp = get_xp(q, k, v)
-    q, k, v = tokens(q, "q", "n_q", xp), tokens(k, "k", "n", xp), tokens(v, "v", "n", xp)
-    same_leading(q=q, k=k, v=v)
-    same_length(q, "q", k, "k", -1, "d")
-    same_length(k, "k", v, "v", -2, "n")
-    return in_one_precision(xp, q, k, v)
-
-
-def in_one_precision(xp: Any, *arrays: Any) -> Any:
-    """The arrays in the widest floating type among them."""
-    dtype = xp.result_type(*arrays)
-    return tuple(x.astype(dtype, copy=False) for x in arrays)
-
-
-def token_mask(mask: Any, shape: tuple[int, ...], xp: Any) -> Any:
-    """Return `mask` as booleans of the tokens' `shape`, or say what else it looks like."""
-    mask, n = xp.asarray(mask), shape[-1]
-    if mask.dtype != bool:
-        raise InvalidInput(
-            f"{public_caller()}: mask has dtype {mask.dtype}; expected booleans, True for a token "
-            "that counts. Convert it with mask != 0."
-        )
-    if mask.shape != shape:
-        pairs = mask.ndim >= 2 and mask.shape[-2:] == (n, n)
-        raise ShapeError(
-            f"{public_caller()}: mask is {mask.shape}; expected {shape}, one entry per token."
-            + (f" A mask of pairs, such as a causal one, is refused: {NOT_CAUSAL}" if pairs else "")
-        )
-    if not bool(mask.any(axis=-1).all()):
-        raise InvalidInput(f"{public_caller()}: mask leaves no token in some sequence.")
-    return mask
-
-
-def masked_tokens(x: Any, mask: Any, name: str) -> tuple[Any, Any]:
-    """Tokens with zeros where the mask is False, whatever stood there, and the checked mask."""
-    if mask is None:
-        return tokens(x, name, "n", get_xp(x)), None
-    xp = get_xp(x, mask)
-    x = checks.floats(x, name, xp)
-    mask = token_mask(mask, x.shape[:-1], xp)
-    return tokens(xp.where(mask[..., None], x, xp.zeros_like(x)), name, "n", xp), mask
-
-
-def soft_inputs(q: Any, v: Any, landmarks: Any, mask: Any, causal: bool) -> tuple[Any, ...]:
-    """Tokens `(..., n, d)`, values `(..., n, d_v)` and landmarks `(..., m, d)`; and the mask."""
-    if causal:
-        raise InvalidInput(f"{public_caller()}: causal attention is refused: {NOT_CAUSAL}")
-    xp = get_xp(q, v, landmarks)
-    (q, checked), (v, _) = masked_tokens(q, mask, "q"), masked_tokens(v, mask, "v")
-    landmarks = tokens(landmarks, "landmarks", "m", xp)
-    same_leading(q=q, v=v, landmarks=landmarks)
-    same_length(q, "q", v, "v", -2, "n")
-    same_length(q, "q", landmarks, "landmarks", -1, "d")
-    return *in_one_precision(xp, q, v, landmarks), checked
-
 
 NOT_CAUSAL = (
     "every token is seen through the landmarks and through the inverse of their kernel, and both "
@@ -109,10 +18,77 @@ NOT_CAUSAL = (
 )
 
 
-def row_blocks(x: Any, columns: int) -> Iterator[slice]:
-    """Cut the tokens `x (..., n, d)` so that a block with that many columns fits a cache."""
-    n = x.shape[-2]
-    bytes_per_row = x.dtype.itemsize * columns * max(1, math.prod(x.shape[:-2]))
-    rows = max(64, block_size(BLOCK_BYTES, x) // bytes_per_row)
-    for first in range(0, n, rows):
-        yield slice(first, min(first + rows, n))
+def in_one_precision(*arrays: Any) -> tuple[Any, ...]:
+    """The arrays in the widest floating type among them."""
+    dtype = get_xp(*arrays).result_type(*arrays)
+    return tuple(x.astype(dtype, copy=False) for x in arrays)
+
+
+def seen(x: Any, mask: Any, name: str) -> Any:
+    """Tokens `(..., n, d)` with zeros where the mask `(..., n)` is False; all must be finite."""
+    xp = get_xp(x) if mask is None else get_xp(x, mask)
+    if mask is not None:
+        x = xp.where(mask[..., None], x, xp.zeros_like(x))
+    return checks.finite(x, name, xp)
+
+
+def token_mask(mask: Any, x: Any, name: str) -> Any:
+    """The mask of the tokens `x (..., n, d)`: booleans `(..., n)`, some True in each sequence."""
+    if mask is None:
+        return None
+    mask, wanted = booleans(mask, x, name), x.shape[:-1]
+    if mask.shape != wanted:
+        pairs = mask.ndim >= 2 and mask.shape[-2:] == (wanted[-1], wanted[-1])
+        raise ShapeError(
+            f"{public_caller()}: mask is {mask.shape}; expected {wanted}, one entry per token."
+            + (f" A mask of pairs, such as a causal one, is refused: {NOT_CAUSAL}" if pairs else "")
+        )
+    if not bool(mask.any(axis=-1).all()):
+        raise InvalidInput(f"{public_caller()}: mask leaves no token in some sequence.")
+    return mask
+
+
+def pair_mask(mask: Any, q: Any, k: Any, causal: bool = False) -> Any:
+    """The mask of keys `(..., n)` or of pairs `(..., n_q, n)`; every query must see some key."""
+    if mask is None:
+        return None
+    mask, of_pairs = booleans(mask, k, "k"), (*q.shape[:-1], k.shape[-2])
+    if mask.shape not in (k.shape[:-1], of_pairs):
+        raise ShapeError(
+            f"{public_caller()}: mask is {mask.shape}; expected {k.shape[:-1]}, one entry per "
+            f"token, or {of_pairs}, one for each query with each key."
+        )
+    if mask.ndim == q.ndim:
+        past = mask & get_xp(mask).tri(*of_pairs[-2:], dtype=bool) if causal else mask
+        blind = ~past.any(axis=-1)  # (..., n_q)
+        if bool(blind.any()):
+            first = [int(i[0]) for i in get_xp(mask).nonzero(blind)]
+            raise InvalidInput(
+                f"{public_caller()}: mask leaves no key to {int(blind.sum())} queries"
+                f"{', since causal is True' * causal}; the first stands at {first}. Let a query "
+                "that does not count see itself."
+            )
+    elif not bool(mask.any(axis=-1).all()):
+        raise InvalidInput(f"{public_caller()}: mask leaves no token in some sequence.")
+    elif causal and not bool(mask[..., 0].all()):
+        raise InvalidInput(
+            f"{public_caller()}: mask hides token 0 and causal is True, so query 0 sees no key. "
+            "Put the padding at the end."
+        )
+    return mask
+
+
+def counted(mask: Any, k: Any) -> Any:
+    """The keys that somebody sees, `(..., n)`."""
+    return mask if mask is None or mask.ndim < k.ndim else mask.any(axis=-2)
+
+
+def booleans(mask: Any, x: Any, name: str) -> Any:
+    """The mask as an array of booleans, in the library of the argument `name`."""
+    mask = shared_library([x, mask], [name, "mask"]).asarray(mask)
+    if mask.dtype != bool:
+        raise InvalidInput(
+            f"{public_caller()}: mask has dtype {mask.dtype}; expected booleans, True for a token "
+            "that counts. Convert it with mask != 0."
+        )
+    return mask

@@ -19,19 +19,6 @@ Equations, for a cell or segment $C_j$ of the tokens and a convolution $W$ of st
 $$\tilde q_j = \frac{1}{|C_j|} \sum_{i \in C_j} q_i, \qquad
 \tilde q_j = \sum_{a, b < r} q_{j, a, b}\, W_{a, b}$$
 
-Differs from the paper
-----------------------
-- The paper says that average pooling is the default; the released code always convolves, then
-  applies LayerNorm and GELU, and has no pooling. Those two move landmarks to another place than the
-  tokens (norm near $\sqrt d$, entries above -0.17), so they are left out here.
-- Grids that the ratio does not divide are pooled in smaller cells at the far edges, and sequences
-  that `m` does not divide in segments that differ by one token.
-- k-means is our addition.
-
-Cost
-----
-$n\,d$ additions for the means, $2\,n\,d^2$ operations for the convolution.
-
 Example
 -------
     landmarks = grid_landmarks(q, hw=(56, 56), ratio=8)      # (..., 49, d)
@@ -42,6 +29,7 @@ from typing import Any
 import numpy as np
 
 from tokenlab import checks
+from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp
 from tokenlab.attention import inputs
 from tokenlab.errors import InvalidInput, ShapeError, public_caller
@@ -55,6 +43,7 @@ __all__ = [
 ]
 
 
+@takes(q="... n d")
 def grid_landmarks(q: Any, hw: tuple[int, int], ratio: int) -> Any:
     r"""Means over cells of `ratio x ratio` tokens of an image.
 
@@ -81,21 +70,23 @@ def grid_landmarks(q: Any, hw: tuple[int, int], ratio: int) -> Any:
     >>> grid_landmarks([[1.0], [3.0], [10.0], [5.0], [7.0], [20.0]], (2, 3), 2).tolist()
     [[4.0], [15.0]]
     """
-    grid, (h, w), r = _grid(q, hw, ratio)
+    grid, (h, w), r = as_grid(q, hw, ratio)
     lead, d = grid.shape[:-3], grid.shape[-1]
     # The mean over a rectangle is the mean of the means of its rows: two small products.
-    rows = _averages(h, r, grid) @ grid.reshape(*lead, h, w * d)  # (..., h / r, w * d)
-    means = _averages(w, r, grid) @ rows.reshape(*lead, -1, w, d)  # (..., h / r, w / r, d)
+    rows = averages(h, r, grid) @ grid.reshape(*lead, h, w * d)  # (..., h / r, w * d)
+    means = averages(w, r, grid) @ rows.reshape(*lead, -1, w, d)  # (..., h / r, w / r, d)
     return means.reshape(*lead, -1, d)  # (..., m, d)
 
 
-def _averages(n: int, ratio: int, like: Any) -> Any:
+def averages(n: int, ratio: int, like: Any) -> Any:
     """The matrix `(ceil(n / ratio), n)` that averages runs of `ratio`."""
     xp = get_xp(like)
-    own = (xp.arange(n) // ratio == xp.arange(-(-n // ratio))[:, None]).astype(like.dtype)
+    own = xp.arange(n) // ratio == xp.arange(-(-n // ratio))[:, None]  # which run each one is in
+    own = own.astype(like.dtype)
     return own / own.sum(axis=1, keepdims=True)
 
 
+@takes(q="... n d", weight="r r d d_out")
 def conv_landmarks(q: Any, hw: tuple[int, int], weight: Any) -> Any:
     r"""A convolution without bias whose stride is its size: the landmarks of the trained models.
 
@@ -118,20 +109,19 @@ def conv_landmarks(q: Any, hw: tuple[int, int], weight: Any) -> Any:
     >>> conv_landmarks([[1.0], [2.0], [3.0], [4.0]], (2, 2), corners)
     array([[5.]])
     """
-    xp = get_xp(q, weight)
-    weight = checks.finite(checks.floats(weight, "weight", xp), "weight", xp)
-    weight = checks.shaped(weight, "weight", ("r", "r", "d", "d_out"))
-    grid, (h, w), r = _grid(q, hw, len(weight))
-    d = grid.shape[-1]
-    if weight.shape[:3] != (r, r, d) or h % r or w % r:
+    grid, (h, w), r = as_grid(q, hw, len(weight))
+    if h % r or w % r:
         raise ShapeError(
             f"{public_caller()}: weight is {weight.shape} = (r, r, d, d_out) for a grid of {h} x "
-            f"{w} tokens with d = {d}; expected one d, and r that divides both sides."
+            f"{w} tokens; expected r that divides both sides."
         )
-    cells = grid.reshape(*grid.shape[:-3], h // r, r, w // r, r, d).swapaxes(-4, -3)
-    return cells.reshape(*grid.shape[:-3], -1, r * r * d) @ weight.reshape(r * r * d, -1)
+    lead, d = grid.shape[:-3], grid.shape[-1]
+    cells = grid.reshape(*lead, h // r, r, w // r, r, d).swapaxes(-4, -3)
+    cells = cells.reshape(*lead, -1, r * r * d)  # (..., m, r * r * d): a cell is one long row
+    return cells @ weight.reshape(r * r * d, -1)  # the sum over a and b
 
 
+@takes(q="... n d inf")
 def segment_landmarks(q: Any, m: int, *, mask: Any = None) -> Any:
     r"""Means over `m` runs of tokens, whose lengths differ by one at the most.
 
@@ -157,24 +147,28 @@ def segment_landmarks(q: Any, m: int, *, mask: Any = None) -> Any:
     >>> segment_landmarks([[0.0], [2.0], [4.0], [6.0], [9.0]], 2).tolist()
     [[2.0], [7.5]]
     """
-    xp, m = get_xp(q), checks.count(m, "m")
-    q, mask = inputs.masked_tokens(q, mask, "q")
+    xp, n = get_xp(q), q.shape[-2]
+    m = min(checks.count(m, "m"), n)
+    mask = inputs.token_mask(mask, q, "q")
+    q = inputs.seen(q, mask, "q")
     mask = xp.ones(q.shape[:-1], dtype=bool) if mask is None else mask
-    m = min(m, q.shape[-2])
     counts = mask.sum(axis=-1, keepdims=True)  # (..., 1)
     if bool((counts < m).any()):
         raise InvalidInput(
-            f"segment_landmarks: mask leaves {int(counts.min())} tokens in some sequence; expected "
+            f"{public_caller()}: mask leaves {int(counts.min())} tokens in some sequence; expected "
             f"at least m = {m}. Pass a smaller m, or cut such sequences out."
         )
     # numpy.array_split's rule: the first n % m runs get one token more.
-    rank, short, longer = mask.cumsum(axis=-1) - 1, counts // m, counts % m
-    edge = longer * (short + 1)
+    rank = mask.cumsum(axis=-1) - 1  # (..., n): the how manieth of those that count
+    short, longer = counts // m, counts % m
+    edge = longer * (short + 1)  # where the shorter runs begin
     own = xp.where(rank < edge, rank // (short + 1), longer + (rank - edge) // short)
-    share = ((own[..., None, :] == xp.arange(m)[:, None]) & mask[..., None, :]).astype(q.dtype)
+    share = (own[..., None, :] == xp.arange(m)[:, None]) & mask[..., None, :]  # (..., m, n)
+    share = share.astype(q.dtype)
     return (share @ q) / share.sum(axis=-1, keepdims=True)  # (..., m, d)
 
 
+@takes(q="... n d")
 def random_landmarks(q: Any, m: int, *, rng: np.random.Generator | int | None = None) -> Any:
     r"""`m` different tokens, the same positions in every sequence, in their order.
 
@@ -195,13 +189,13 @@ def random_landmarks(q: Any, m: int, *, rng: np.random.Generator | int | None = 
     >>> random_landmarks([[1.0], [2.0], [3.0]], 3, rng=0).tolist()
     [[1.0], [2.0], [3.0]]
     """
-    xp, m = get_xp(q), checks.count(m, "m")
-    q = inputs.tokens(q, "q", "n", xp)
     n = q.shape[-2]
-    chosen = np.random.default_rng(rng).choice(n, min(m, n), replace=False)
-    return q[..., xp.asarray(np.sort(chosen)), :]
+    m = min(checks.count(m, "m"), n)
+    chosen = np.sort(np.random.default_rng(rng).choice(n, m, replace=False))
+    return q[..., get_xp(q).asarray(chosen), :]  # (..., m, d)
 
 
+@takes(q="... n d")
 def kmeans_landmarks(q: Any, m: int, *, rng: np.random.Generator | int | None = None) -> Any:
     r"""The centres of `m` clusters of tokens, found in each sequence by itself.
 
@@ -223,18 +217,16 @@ def kmeans_landmarks(q: Any, m: int, *, rng: np.random.Generator | int | None = 
     """
     from tokenlab.quantization import kmeans
 
-    xp, m, rng = get_xp(q), checks.count(m, "m"), np.random.default_rng(rng)
-    q = inputs.tokens(q, "q", "n", xp)
-    m = min(m, q.shape[-2])
-    flat = q.reshape(-1, *q.shape[-2:])
-    found = xp.stack([kmeans.fit(sequence, m, rng=rng).codebook for sequence in flat])
+    rng = np.random.default_rng(rng)
+    m = min(checks.count(m, "m"), q.shape[-2])
+    flat = q.reshape(-1, *q.shape[-2:])  # (sequences, n, d)
+    found = get_xp(q).stack([kmeans.fit(sequence, m, rng=rng).codebook for sequence in flat])
     return found.reshape(*q.shape[:-2], m, q.shape[-1])
 
 
-def _grid(q: Any, hw: tuple[int, int], ratio: int) -> tuple[Any, tuple[int, int], int]:
-    """The tokens as `(..., h, w, d)`."""
-    xp = get_xp(q)
-    q, r = inputs.tokens(q, "q", "h * w", xp), checks.count(ratio, "ratio")
+def as_grid(q: Any, hw: tuple[int, int], ratio: int) -> tuple[Any, tuple[int, int], int]:
+    """The tokens as `(..., h, w, d)`, and the checked sides."""
+    r = checks.count(ratio, "ratio")
     h, w = checks.count(hw[0], "hw[0]"), checks.count(hw[1], "hw[1]")
     if h * w != q.shape[-2]:
         raise ShapeError(
@@ -242,3 +234,19 @@ def _grid(q: Any, hw: tuple[int, int], ratio: int) -> tuple[Any, tuple[int, int]
             f"({h}, {w}), which makes {h * w} tokens. Leave out a class token: q[..., 1:, :]."
         )
     return q.reshape(*q.shape[:-2], h, w, q.shape[-1]), (h, w), r
+
+
+NOTES = r"""
+Differs from the paper
+----------------------
+- The paper says that average pooling is the default; the released code always convolves, then
+  applies LayerNorm and GELU, and has no pooling. Those two move landmarks to another place than the
+  tokens (entries above -0.17), so they are left out here.
+- Grids that the ratio does not divide are pooled in smaller cells at the far edges, and sequences
+  that `m` does not divide in segments that differ by one token.
+- k-means is our addition.
+
+Cost
+----
+$n\,d$ additions for the means, $2\,n\,d^2$ operations for the convolution.
+"""

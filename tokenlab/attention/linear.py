@@ -31,22 +31,6 @@ Y_i = \frac{\varphi(q_i)^\top \sum_j \varphi(k_j) v_j^\top}{\varphi(q_i)^\top \s
 \qquad (\text{3, Performer})$$
 $$Y = \sigma(Q (E K)^\top)\,F V \qquad (\text{4, Linformer})$$
 
-Differs from the paper
-----------------------
-- (2) scales each matrix of a batch by its own norms. The first released code of the Nyströmformer
-  takes one maximum over batch and heads, so that a sequence's output depends on its company.
-- The Nyströmformer's convolution of `v` is left out, as in `soft_attention`. Segments that `m` does
-  not divide differ by one token. With `m >= n` it is exact softmax attention, as released.
-- The Performer's features are stabilised as released: less the largest exponent, of each row for
-  queries and of all for keys, plus 1e-4. Their directions are made uniform by fixing the signs of a
-  QR decomposition; without that, as in widespread code, the error stops falling as `r` grows.
-- The Linformer learns $E$ and $F$ for one fixed `n`; here you pass them, and without training a
-  random one is noise: use segment means to see what it can do.
-
-Cost
-----
-$O(n m (d + d_v))$, with `m` landmarks, `m` features, or `m` projections.
-
 Example
 -------
     y = nystrom_attention(q, k, v, 64)
@@ -58,12 +42,13 @@ from typing import Any
 import numpy as np
 
 from tokenlab import checks
+from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp
 from tokenlab.attention import inputs
 from tokenlab.attention.landmarks import segment_landmarks
 from tokenlab.attention.softmax import softmax_attention
-from tokenlab.errors import ShapeError
-from tokenlab.numerics import softmax
+from tokenlab.errors import ShapeError, public_caller
+from tokenlab.fused import softmax
 from tokenlab.steps import step
 
 __all__ = [
@@ -75,6 +60,7 @@ __all__ = [
 ]
 
 
+@takes(q="... n d", k="... n d", v="... n d_v")
 def nystrom_attention(q: Any, k: Any, v: Any, m: int | tuple[Any, Any], *, iters: int = 6) -> Any:
     r"""Softmax attention through `m` segment means, (1).
 
@@ -98,26 +84,37 @@ def nystrom_attention(q: Any, k: Any, v: Any, m: int | tuple[Any, Any], *, iters
     >>> nystrom_attention(q, q, [[1.0], [1.0], [2.0], [2.0]], 2).round(3).ravel().tolist()
     [1.5, 1.5, 1.731, 1.731]
     """
-    q, k, v = inputs.attention_inputs(q, k, v)
-    inputs.same_length(q, "q", k, "k", -2, "n")
+    q, k, v = inputs.in_one_precision(q, k, v)
     if not isinstance(m, tuple) and checks.count(m, "m") >= q.shape[-2]:
         return softmax_attention(q, k, v)
     marks = m if isinstance(m, tuple) else (segment_landmarks(q, m), segment_landmarks(k, m))
-    q_marks, k_marks, _ = inputs.attention_inputs(*marks, marks[1])  # (..., m, d)
-    inputs.same_leading(q=q, landmarks=q_marks)
-    inputs.same_length(q, "q", q_marks, "the landmarks", -1, "d")
+    q_marks, k_marks = landmarks_of(*marks, q)  # (..., m, d)
     scale = q.dtype.type(q.shape[-1] ** -0.25)
     q, k, q_marks, k_marks = (x * scale for x in (q, k, q_marks, k_marks))
-    left = softmax(q @ k_marks.swapaxes(-1, -2))  # (..., n, m)
-    middle = softmax(q_marks @ k_marks.swapaxes(-1, -2))  # (..., m, m)
-    right = softmax(q_marks @ k.swapaxes(-1, -2))  # (..., m, n)
-    step("left", left, "tokens with mean keys", eq="σ(QK̃ᵀ)", axes=("n", "m"))
-    step("middle", middle, "mean queries with mean keys", eq="σ(Q̃K̃ᵀ)", axes=("m", "m"))
-    step("right", right, "mean queries with tokens", eq="σ(Q̃Kᵀ)", axes=("m", "n"))
-    y = left @ (cubic_pinv(middle, iters=iters) @ (right @ v))  # (1)
-    return step("output", y, "", eq="Y (1)", axes=("n", "d_v"))
+    left = step(softmax(q @ k_marks.swapaxes(-1, -2)))  # (..., n, m) [σ(QK̃ᵀ)] tokens with mean keys
+    middle = step(softmax(q_marks @ k_marks.swapaxes(-1, -2)))  # (..., m, m) [σ(Q̃K̃ᵀ)] means only
+    right = step(softmax(q_marks @ k.swapaxes(-1, -2)))  # (..., m, n) [σ(Q̃Kᵀ)] mean queries
+    output = step(left @ (cubic_pinv(middle, iters=iters) @ (right @ v)))  # (..., n, d_v) [Y (1)]
+    return output
 
 
+def landmarks_of(q_marks: Any, k_marks: Any, q: Any) -> tuple[Any, Any]:
+    """Landmarks of queries and keys that somebody passed, checked against the queries."""
+    xp = get_xp(q, q_marks, k_marks)
+    marks = []
+    for x in (q_marks, k_marks):
+        x = checks.finite(checks.floats(x, "m", xp), "m", xp)
+        if x.shape[:-2] + x.shape[-1:] != q.shape[:-2] + q.shape[-1:] or x.shape != q_marks.shape:
+            raise ShapeError(
+                f"{public_caller()}: q is {q.shape} = (..., n, d), so d = {q.shape[-1]}, but the "
+                f"landmarks m are {q_marks.shape} and {k_marks.shape}, with d = {x.shape[-1]}; "
+                "expected (..., m, d) for both, with the leading axes and the d of q."
+            )
+        marks.append(x.astype(q.dtype, copy=False))
+    return marks[0], marks[1]
+
+
+@takes(a="... m m")
 def cubic_pinv(a: Any, *, iters: int = 6) -> Any:
     r"""The Nyströmformer's iteration for an inverse, of third order, (2).
 
@@ -137,12 +134,10 @@ def cubic_pinv(a: Any, *, iters: int = 6) -> Any:
     [[1.6, -0.6], [-0.4, 1.4]]
     """
     xp = get_xp(a)
-    a = checks.finite(checks.floats(a, "a", xp), "a", xp)
-    if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
-        raise ShapeError(f"cubic_pinv: a is {a.shape}; expected (..., m, m).")
     size, one = xp.abs(a), xp.eye(a.shape[-1], dtype=a.dtype)
-    norms = size.sum(axis=-2).max(axis=-1) * size.sum(axis=-1).max(axis=-1)
-    z = a.swapaxes(-1, -2) / xp.where(norms == 0, xp.ones_like(norms), norms)[..., None, None]
+    norms = size.sum(axis=-2).max(axis=-1) * size.sum(axis=-1).max(axis=-1)  # (...)
+    norms = xp.where(norms == 0, xp.ones_like(norms), norms)  # zeros are inverted by zeros
+    z = a.swapaxes(-1, -2) / norms[..., None, None]  # (2), the start: (..., m, m)
     for _ in range(checks.count(iters, "iters", at_least=0)):
         az = a @ z
         z = z @ (13 * one - az @ (15 * one - az @ (7 * one - az))) / 4  # (2)
@@ -172,15 +167,17 @@ def orthogonal_features(
     >>> bool(abs(w @ w.T - np.diag(np.diag(w @ w.T))).max() < 1e-5)
     True
     """
-    r, d, rng = checks.count(r, "r"), checks.count(d, "d"), np.random.default_rng(rng)
-    unitary, upper = np.linalg.qr(rng.standard_normal((-(-r // d), d, d)))
+    r, d = checks.count(r, "r"), checks.count(d, "d")
+    rng = np.random.default_rng(rng)
+    unitary, upper = np.linalg.qr(rng.standard_normal((-(-r // d), d, d)))  # (groups, d, d)
     # LAPACK's signs are not random: uniform over all rotations only with a positive diagonal.
     unitary *= np.sign(np.diagonal(upper, axis1=-2, axis2=-1))[:, None, :]
-    lengths = np.sqrt((rng.standard_normal((r, d)) ** 2).sum(axis=1))
+    lengths = np.sqrt((rng.standard_normal((r, d)) ** 2).sum(axis=1))  # (r,)
     rows = unitary.swapaxes(-1, -2).reshape(-1, d)[:r]
     return (rows * lengths[:, None]).astype(np.float32)
 
 
+@takes(q="... n_q d", k="... n d", v="... n d_v", features="r d")
 def performer_attention(q: Any, k: Any, v: Any, features: Any, *, eps: float = 1e-4) -> Any:
     r"""Softmax attention through positive random features (FAVOR+), (3).
 
@@ -203,26 +200,28 @@ def performer_attention(q: Any, k: Any, v: Any, features: Any, *, eps: float = 1
     >>> performer_attention([[0.0]], [[0.0], [0.0]], [[1.0], [3.0]], w).round(3).tolist()
     [[2.0]]
     """
-    xp = get_xp(q, k, v, features)
-    q, k, v = inputs.attention_inputs(q, k, v)
-    features = checks.shaped(inputs.tokens(features, "features", "r", xp), "features", ("r", "d"))
-    inputs.same_length(q, "q", features, "features", -1, "d")
-    q_phi, k_phi = (_exponents(x, features.astype(q.dtype, copy=False)) for x in (q, k))
-    q_phi = xp.exp(q_phi - q_phi.max(axis=-1, keepdims=True)) + eps  # (..., n, r)
-    k_phi = xp.exp(k_phi - k_phi.max(axis=(-2, -1), keepdims=True)) + eps
-    step("query features", q_phi, "", eq="φ(q)", axes=("n", "r"))
-    step("key features", k_phi, "", eq="φ(k)", axes=("n", "r"))
-    total = q_phi @ k_phi.sum(axis=-2)[..., None]  # (..., n, 1)
-    y = q_phi @ (k_phi.swapaxes(-1, -2) @ v) / total  # (3); 1/sqrt(r) cancels
-    return step("output", y, "", eq="Y (3)", axes=("n", "d_v"))
+    q, k, v = inputs.in_one_precision(q, k, v)
+    xp, features = get_xp(q, k, v, features), features.astype(q.dtype, copy=False)
+    q_log = exponents(q, features)  # (..., n_q, r)
+    k_log = exponents(k, features)  # (..., n, r)
+    # One number for each query and one for all keys, which cancel in (3), as does 1 / sqrt(r).
+    q_log = q_log - q_log.max(axis=-1, keepdims=True)
+    k_log = k_log - k_log.max(axis=(-2, -1), keepdims=True)
+    query_features = step(xp.exp(q_log) + eps)  # (..., n_q, r) [φ(q)]
+    key_features = step(xp.exp(k_log) + eps)  # (..., n, r) [φ(k)]
+    total = query_features @ key_features.sum(axis=-2)[..., None]  # Eq. (3), below: (..., n_q, 1)
+    summed = key_features.swapaxes(-1, -2) @ v  # (..., r, d_v): all that is kept of the keys
+    output = step(query_features @ summed / total)  # (..., n_q, d_v) [Y (3)]
+    return output
 
 
-def _exponents(x: Any, features: Any) -> Any:
+def exponents(x: Any, features: Any) -> Any:
     """`w x - |x|^2 / 2` for `x` over the fourth root of `d`, `(..., n, r)`."""
     x = x * x.dtype.type(x.shape[-1] ** -0.25)
     return x @ features.T - (x * x).sum(axis=-1)[..., None] / 2
 
 
+@takes(q="... n_q d", k="... n d", v="... n d_v", e="k n_e", f="k n_e")
 def linformer_attention(q: Any, k: Any, v: Any, e: Any, *, f: Any = None) -> Any:
     r"""Softmax attention over `k` mixtures of keys and values, (4).
 
@@ -245,13 +244,31 @@ def linformer_attention(q: Any, k: Any, v: Any, e: Any, *, f: Any = None) -> Any
     [[2.0], [2.0]]
     """
     f = e if f is None else f
-    xp = get_xp(q, k, v, e, f)
-    q, k, v = inputs.attention_inputs(q, k, v)
-    e, f = (checks.shaped(inputs.tokens(x, "e", "k", xp), "e", ("k", "n")) for x in (e, f))
-    if e.shape != f.shape or e.shape[1] != k.shape[-2]:
+    if e.shape[1] != k.shape[-2]:
         raise ShapeError(
             f"linformer_attention: e is {e.shape}, f is {f.shape}, k is {k.shape} = (..., n, d); "
             "expected (k, n) for both, for the n that they were made for."
         )
-    e, f = e.astype(k.dtype, copy=False), f.astype(k.dtype, copy=False)
-    return softmax_attention(q, e @ k, f @ v)  # (4)
+    q, k, v = inputs.in_one_precision(q, k, v)
+    mixed_keys = e.astype(k.dtype, copy=False) @ k  # (..., k, d)
+    mixed_values = f.astype(v.dtype, copy=False) @ v  # (..., k, d_v)
+    return softmax_attention(q, mixed_keys, mixed_values)  # Eq. (4)
+
+
+NOTES = r"""
+Differs from the paper
+----------------------
+- (2) scales each matrix of a batch by its own norms. The first released code of the Nyströmformer
+  takes one maximum over batch and heads, so that a sequence's output depends on its company.
+- The Nyströmformer's convolution of `v` is left out, as in `soft_attention`. Segments that `m` does
+  not divide differ by one token. With `m >= n` it is exact softmax attention, as released.
+- The Performer's features are stabilised as released: less the largest exponent, of each row for
+  queries and of all for keys, plus 1e-4. Their directions are made uniform by fixing the signs of a
+  QR decomposition; without that, as in widespread code, the error stops falling as `r` grows.
+- The Linformer learns $E$ and $F$ for one fixed `n`; here you pass them, and without training a
+  random one is noise: use segment means to see what it can do.
+
+Cost
+----
+$O(n m (d + d_v))$, with `m` landmarks, `m` features, or `m` projections.
+"""

@@ -25,33 +25,6 @@ $$X_k = U\,\mathrm{diag}\!\left(\frac{1 - (1 - \alpha\lambda^2)^{2^k}}{\lambda}\
 $$\bar A = -Y^\top \bar Y\, Y^\top + (I - AY)\,\bar Y^\top Y Y^\top
 + Y^\top Y\,\bar Y^\top (I - YA), \quad Y = A^\dagger \qquad (\text{N3})$$
 
-What to watch for
------------------
-- The iteration converges exactly if $0 < \alpha\lambda_{max}^2 < 2$. Without the 0.9, a matrix of
-  equal row sums (every 2 x 2 kernel) has $\alpha\lambda_{max}^2 = 2$: its top eigenvector is wiped
-  out and never inverted, and what rounding leaves of it doubles until everything is lost.
-- An eigenvalue needs about $2\log_2(\lVert A \rVert_1/\lambda)$ steps. After 20, everything below
-  $7 \cdot 10^{-4}\,\lVert A \rVert_1$ is damped and not inverted.
-- Two equal landmarks make $A$ singular. Rounding errors in its null space double with every step,
-  $2E - 0$, so that more iterations hurt, while $\lVert AXA - A \rVert$ does not see them. (A matrix
-  product that happens to round both landmarks alike leaves no error there to double.)
-
-Differs from the paper
-----------------------
-- Residuals are Frobenius norms, which cost nothing beside the products; the paper's is spectral.
-- `ridge` is added before anything else, so that $\alpha$ knows of it. The paper has no ridge; the
-  released code adds 0.01 inside the loop and takes $\alpha$ from the matrix without it.
-- The released code's class with normalisation takes one norm over the batch and all heads, starts
-  with factor 1 and halves $\alpha$ only while $\lVert I - AX_0 \rVert_1 > 1.01$. For a 2 x 2 kernel
-  that norm is exactly 1, so it never halves and returns a wrong inverse.
-- The paper's gradient is the first term of (N3) alone. It is right for an invertible matrix and
-  wrong for a singular one; `pinv_vjp` has both.
-
-Cost
-----
-Two products of $2m^3$ operations a step, and one more for the residual. LAPACK's `solve` costs
-$\tfrac{2}{3}m^3$ in all: `soft_attention` uses that unless it is told otherwise.
-
 Example
 -------
     with record() as steps:
@@ -60,12 +33,14 @@ Example
 """
 
 import math
+import numbers
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from tokenlab import checks
+from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp
-from tokenlab.errors import InvalidInput, ShapeError, public_caller
+from tokenlab.errors import InvalidInput, public_caller
 from tokenlab.steps import is_recording, step
 
 __all__ = ["Newton", "newton_pinv", "pinv_vjp", "spectral_filter"]
@@ -78,6 +53,7 @@ class Newton(NamedTuple):
     residuals: Any
 
 
+@takes(a="... m m")
 def newton_pinv(a: Any, *, iters: int = 20, ridge: float = 0.0, factor: float = 0.9) -> Newton:
     r"""Pseudo-inverse of a symmetric matrix by Newton-Raphson steps, (N1).
 
@@ -111,24 +87,27 @@ def newton_pinv(a: Any, *, iters: int = 20, ridge: float = 0.0, factor: float = 
     >>> residuals.round(4).tolist()
     [0.7566, 0.5882, 0.3686, 0.1501, 0.0252, 0.0007, 0.0]
     """
-    a, xp = _symmetric(a, ridge)
+    a, xp = with_ridge(symmetric(a), ridge), get_xp(a)
     step("A", a, "the kernel of the landmarks, with the ridge", axes=("m", "m"))
-    gains = _eigenvectors(a)
-    size, residuals = _frobenius(a), []
+    watched = eigenvectors(a)
+    size, residuals = frobenius(a), []  # (...)
+    size = xp.where(size == 0, xp.ones_like(size), size)  # a matrix of zeros is inverted by zeros
     for x in newton_iterates(a, checks.count(iters, "iters", at_least=0), factor):
-        step("iterate", x, "", eq="Xₖ = 2Xₖ₋₁ − Xₖ₋₁AXₖ₋₁ (N1)", axes=("m", "m"))
-        residual = _frobenius(a @ x @ a - a) / xp.where(size == 0, xp.ones_like(size), size)
-        residuals.append(step("residual", residual, "what the paper watches", eq="‖AXA−A‖/‖A‖"))
-        _watch(x, *gains)
-    return Newton(x, xp.stack(residuals, axis=-1))
+        iterate = step(x)  # (m, m) [Xₖ = 2Xₖ₋₁ − Xₖ₋₁AXₖ₋₁ (N1)]
+        residual = step(
+            frobenius(a @ iterate @ a - a) / size
+        )  # [‖AXA−A‖/‖A‖] what the paper watches
+        residuals.append(residual)
+        watch(iterate, *watched)
+    return Newton(iterate, xp.stack(residuals, axis=-1))
 
 
 def newton_iterates(a: Any, iters: int, factor: float = 0.9) -> Iterator[Any]:
     """The start value and `iters` Newton steps, one at a time; `a` is taken as checked."""
-    x = newton_alpha(a, factor)[..., None, None] * a  # (N1), start
+    x = newton_alpha(a, factor)[..., None, None] * a  # (N1), the start: (..., m, m)
     yield x
     for _ in range(iters):
-        x = 2 * x - x @ (a @ x)  # (N1)
+        x = 2 * x - x @ (a @ x)  # (N1), a step
         yield x
 
 
@@ -137,12 +116,13 @@ def newton_alpha(a: Any, factor: float = 0.9) -> Any:
     if not 0 < factor <= 1:
         raise InvalidInput(f"{public_caller()}: factor is {factor}; expected 0 < factor <= 1.")
     xp = get_xp(a)
-    norm = xp.abs(a).sum(axis=-2).max(axis=-1)
+    norm = xp.abs(a).sum(axis=-2).max(axis=-1)  # (...): the largest sum of a column
     zero = norm == 0
     alpha = xp.where(zero, 0, 2 * factor / xp.where(zero, 1, norm) ** 2).astype(a.dtype)
     return step("alpha", alpha, "the scale of the start value", eq="α = 2·0.9/‖A‖₁²")
 
 
+@takes(a="... m m")
 def spectral_filter(a: Any, *, iters: int = 20, ridge: float = 0.0, factor: float = 0.9) -> Any:
     r"""The iterate of `newton_pinv` in closed form, (N2), without any iteration.
 
@@ -162,9 +142,9 @@ def spectral_filter(a: Any, *, iters: int = 20, ridge: float = 0.0, factor: floa
     >>> bool(abs(gap).max() < 1e-14)
     True
     """
-    a, xp = _symmetric(a, ridge)
+    a, xp = with_ridge(symmetric(a), ridge), get_xp(a)
     iters = checks.count(iters, "iters", at_least=0)
-    eigenvalues, u = xp.linalg.eigh(a)
+    eigenvalues, u = xp.linalg.eigh(a)  # (..., m), (..., m, m)
     alpha = newton_alpha(a, factor)[..., None]
     x = alpha * eigenvalues**2  # (..., m)
     if iters == 0:
@@ -179,6 +159,7 @@ def spectral_filter(a: Any, *, iters: int = 20, ridge: float = 0.0, factor: floa
     return ((u * gain[..., None, :]) @ u.swapaxes(-1, -2)).astype(a.dtype, copy=False)
 
 
+@takes(y="... m m", grad="... m m", a="... m m")
 def pinv_vjp(y: Any, grad: Any, a: Any = None) -> Any:
     r"""Gradient for $A$ of a loss that depends on $Y = A^\dagger$, (N3).
 
@@ -202,44 +183,43 @@ def pinv_vjp(y: Any, grad: Any, a: Any = None) -> Any:
     >>> pinv_vjp([[0.5]], [[1.0]]).tolist()  # d(1/a)/da = -1/a^2 at a = 2
     [[-0.25]]
     """
-    xp = get_xp(y, grad, a) if a is not None else get_xp(y, grad)
-    y, grad = _square(y, "y", xp), _square(grad, "grad", xp)
     y_t, grad_t = y.swapaxes(-1, -2), grad.swapaxes(-1, -2)
     short = -y_t @ grad @ y_t  # (N3), first term
     if a is None:
         return short
-    a, one = _square(a, "a", xp), xp.eye(y.shape[-1], dtype=y.dtype)
+    one = get_xp(y).eye(y.shape[-1], dtype=y.dtype)
     # What A cannot reach moves as well, when A is singular: Golub and Pereyra's two terms.
     return short + (one - a @ y) @ grad_t @ y @ y_t + y_t @ y @ grad_t @ (one - y @ a)  # (N3)
 
 
-def _square(x: Any, name: str, xp: Any) -> Any:
-    x = checks.floats(x, name, xp)
-    if x.ndim < 2 or x.shape[-1] != x.shape[-2] or x.shape[-1] < 1:
-        raise ShapeError(f"{public_caller()}: {name} is {x.shape}; expected (..., m, m), m >= 1.")
-    return checks.finite(x, name, xp)
-
-
-def _symmetric(a: Any, ridge: float) -> tuple[Any, Any]:
-    """The matrix with its ridge, and its library."""
+def symmetric(a: Any) -> Any:
+    """`a`, or an error that says how far it is from its mirror image."""
     xp = get_xp(a)
-    a = _square(a, "a", xp)
     gap, scale = float(xp.abs(a - a.swapaxes(-1, -2)).max()), float(xp.abs(a).max())
     if gap > 64 * float(xp.finfo(a.dtype).eps) * scale:
         raise InvalidInput(
             f"{public_caller()}: a is not symmetric: entries differ from their mirror image by up "
             f"to {gap:.3g}. SOFT's iteration starts from a itself, which needs symmetry."
         )
-    if not ridge >= 0:
-        raise InvalidInput(f"{public_caller()}: ridge is {ridge}; expected a number of at least 0.")
-    return a + ridge * xp.eye(a.shape[-1], dtype=a.dtype), xp
+    return a
 
 
-def _frobenius(x: Any) -> Any:
+def with_ridge(a: Any, ridge: Any) -> Any:
+    """`a + ridge I`."""
+    number = isinstance(ridge, numbers.Real) and not isinstance(ridge, bool)
+    if not number or not 0 <= ridge < math.inf:
+        raise InvalidInput(
+            f"{public_caller()}: ridge is {ridge!r}; expected a number of at least 0."
+        )
+    return a + float(ridge) * get_xp(a).eye(a.shape[-1], dtype=a.dtype)
+
+
+def frobenius(x: Any) -> Any:
+    """The norm of each matrix, `(...)`."""
     return get_xp(x).sqrt((x * x).sum(axis=(-2, -1)))
 
 
-def _eigenvectors(a: Any) -> tuple[Any, ...]:
+def eigenvectors(a: Any) -> tuple[Any, ...]:
     """Eigenvalues and eigenvectors for the recording alone; the iteration knows neither."""
     if not is_recording():
         return ()
@@ -248,7 +228,7 @@ def _eigenvectors(a: Any) -> tuple[Any, ...]:
     return step("eigenvalues", eigenvalues, note, eq="A = U diag(λ) Uᵀ", axes=("eigenvalue",)), u
 
 
-def _watch(x: Any, eigenvalues: Any = None, u: Any = None) -> None:
+def watch(x: Any, eigenvalues: Any = None, u: Any = None) -> None:
     """Record how far an iterate is on each eigenvalue, and what it does with the null space."""
     if u is not None:
         gain = (u * (x @ u)).sum(axis=-2)  # (..., m)
@@ -257,3 +237,33 @@ def _watch(x: Any, eigenvalues: Any = None, u: Any = None) -> None:
         note = "1: this eigenvalue is inverted, 0: not yet"
         inverted = eigenvalues * gain
         step("inverted", inverted, note, eq="1 − (1 − αλ²)^(2^k) (N2)", axes=("eigenvalue",))
+
+
+NOTES = r"""
+What to watch for
+-----------------
+- The iteration converges exactly if $0 < \alpha\lambda_{max}^2 < 2$. Without the 0.9, a matrix of
+  equal row sums (every 2 x 2 kernel) has $\alpha\lambda_{max}^2 = 2$: its top eigenvector is wiped
+  out and never inverted, and what rounding leaves of it doubles until everything is lost.
+- An eigenvalue needs about $2\log_2(\lVert A \rVert_1/\lambda)$ steps. After 20, everything below
+  $7 \cdot 10^{-4}\,\lVert A \rVert_1$ is damped and not inverted.
+- Two equal landmarks make $A$ singular. Rounding errors in its null space double with every step,
+  $2E - 0$, so that more iterations hurt, while $\lVert AXA - A \rVert$ does not see them. (A matrix
+  product that happens to round both landmarks alike leaves no error there to double.)
+
+Differs from the paper
+----------------------
+- Residuals are Frobenius norms, which cost nothing beside the products; the paper's is spectral.
+- `ridge` is added before anything else, so that $\alpha$ knows of it. The paper has no ridge; the
+  released code adds 0.01 inside the loop and takes $\alpha$ from the matrix without it.
+- The released code's class with normalisation takes one norm over the batch and all heads, starts
+  with factor 1 and halves $\alpha$ only while $\lVert I - AX_0 \rVert_1 > 1.01$. For a 2 x 2 kernel
+  that norm is exactly 1, so it never halves and returns a wrong inverse.
+- The paper's gradient is the first term of (N3) alone. It is right for an invertible matrix and
+  wrong for a singular one; `pinv_vjp` has both.
+
+Cost
+----
+Two products of $2m^3$ operations a step, and one more for the residual. LAPACK's `solve` costs
+$\tfrac{2}{3}m^3$ in all: `soft_attention` uses that unless it is told otherwise.
+"""

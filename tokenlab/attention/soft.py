@@ -15,7 +15,7 @@ rebuilt from a few landmarks, in time linear in the number of tokens. SOFT++ nor
 | $Q = K$ | `q` | `(..., n, d)` |
 | $V$ | `v` | `(..., n, d_v)` |
 | $\tilde Q$ | `landmarks` | `(..., m, d)` |
-| $P^\top = S(Q, \tilde Q)$ | blocks `p` | `(..., n, m)` |
+| $P^\top = S(Q, \tilde Q)$ | `p` | `(..., n, m)` |
 | $A = S(\tilde Q, \tilde Q)$ | `a` | `(..., m, m)` |
 
 Equations; the numbers are ours:
@@ -28,39 +28,6 @@ $$Y = P^\top D^{-1/2} A^\dagger D^{-1/2} P V, \quad D = \mathrm{diag}(A\,1)
 \qquad (\text{4, "landmark"})$$
 $$Y_i \mathrel{+}= (1 - \hat S_{ii})\,v_i \qquad (\text{5, } \texttt{diagonal})$$
 
-Why not just softmax with fewer keys?
--------------------------------------
-Because values then enter only through those keys. Softmax over `m` of the tokens never sees the
-other values; softmax over `m` pooled keys and values sees the mean of each pool, so that two tokens
-of one pool can swap their values and no output moves. Exact attention notices both, and so does
-(2): every value enters with its own weights $P_{\cdot j}$. A test swaps two values and shows it.
-
-Differs from the paper
-----------------------
-| topic | paper | released code | here |
-|---|---|---|---|
-| landmarks | pooling by default | convolution, LayerNorm, GELU; no pooling | you pass them |
-| ridge | none | 0.01, inside the Newton loop | `ridge`, from the start |
-| $\alpha$ | $1.8/\Vert A\Vert_1^2$ | normalised: $2/\Vert A\Vert_1^2$ of all heads | per head |
-| inverse | 20 Newton steps | the same | a LAPACK solve; Newton if asked for |
-| gradient | one short formula | that one; 20 steps of autograd with normalisation | both cases |
-| normalisation | $D^{-1/2} S D^{-1/2}$ | (4): only $A^\dagger$ is scaled | (3), exact; (4) |
-| class with normalisation | – | NameError when it is built, as published | works |
-| CPU | – | refused | works, and GPU through CuPy |
-| products | $(P^\top A^\dagger)(P V)$ | the same | (2) as bracketed: less work by $n m^2$ |
-
-- The m x m part is computed in float64: a nearly singular kernel does not drown in rounding.
-- (1) is expanded into a product, which loses its digits when tokens share a large offset. The
-  kernel does not see a shift, so the mean is subtracted first.
-- Left out: the depth-wise convolution of `v` that the models add, and training. What any choice
-  here would do to a trained model's accuracy, this library cannot show.
-
-Cost
-----
-$2nm(d + 2d_v) + 2m^2 d_v + \tfrac{2}{3} m^3$ operations, and `n * m` numbers beside input and
-output, or `max_bytes` at the price of $2nmd$ operations and $nm$ exponentials at worst. Linear in
-`n`. Never quote a speed without the error: far from every landmark, $\hat S$ is fast and wrong.
-
 Example
 -------
     landmarks = grid_landmarks(q, hw=(56, 56), ratio=8)
@@ -68,9 +35,12 @@ Example
 """
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
-from tokenlab.arrays import get_xp
+from tokenlab import checks
+from tokenlab.arguments import takes
+from tokenlab.arrays import get_xp, stop
 from tokenlab.attention import inputs
 from tokenlab.attention.inverse import landmark_inverse
 from tokenlab.engine import accelerated
@@ -80,6 +50,7 @@ from tokenlab.steps import step
 __all__ = ["gaussian_kernel", "soft_attention"]
 
 
+@takes(q="... n d", k="... m d")
 def gaussian_kernel(q: Any, k: Any, *, center: bool = True) -> Any:
     r"""Similarity of every row of `q` with every row of `k`, (1).
 
@@ -105,23 +76,18 @@ def gaussian_kernel(q: Any, k: Any, *, center: bool = True) -> Any:
     >>> gaussian_kernel([[0.0], [1.0]], [[0.0], [2.0]]).round(4).tolist()
     [[1.0, 0.1353], [0.6065, 0.6065]]
     """
-    xp = get_xp(q, k)
-    q, k = inputs.tokens(q, "q", "n", xp), inputs.tokens(k, "k", "m", xp)
-    inputs.same_leading(q=q, k=k)
-    inputs.same_length(q, "q", k, "k", -1, "d")
-    q, k = inputs.in_one_precision(xp, q, k)
+    q, k = inputs.in_one_precision(q, k)
     shift = k.mean(axis=-2, keepdims=True) * center
-    kernel = exp_product(*scaled(q, shift), *scaled(k, shift))  # (..., n, m)
-    note = "1 for equal tokens, 0 for distant ones; no row is normalised"
-    return step("kernel", kernel, note, eq="exp(−‖qᵢ − kⱼ‖² / 2√d) (1)", axes=("n", "m"))
+    s = exp_product(*scaled(q, shift), *scaled(k, shift))  # Eq. (1)
+    kernel = step(s)  # (..., n, m) [exp(−‖qᵢ − kⱼ‖² / 2√d) (1)] 1 for equal tokens, 0 far away
+    return kernel
 
 
 def scaled(x: Any, shift: Any) -> tuple[Any, Any]:
     r"""`x` less `shift` over $d^{1/4}$, and half of its rows' squared lengths."""
     xp = get_xp(x)
-    x = x - shift
-    x *= x.dtype.type(x.shape[-1] ** -0.25)
-    half = xp.einsum("...d,...d->...", x, x) / 2
+    x = (x - stop(shift)) * x.dtype.type(x.shape[-1] ** -0.25)  # no kernel sees the shift
+    half = xp.einsum("...d,...d->...", x, x) / 2  # (..., n)
     if not bool(xp.isfinite(half).all()):
         raise InvalidInput(
             f"{public_caller()}: squared lengths overflow {x.dtype}; scale the tokens down."
@@ -135,13 +101,11 @@ def scaled(x: Any, shift: Any) -> tuple[Any, Any]:
 def exp_product(x: Any, x_half: Any, y: Any, y_half: Any) -> Any:
     """`exp(-|x_i - y_j|^2 / 2)` from the product of scaled tokens, never above 1."""
     xp = get_xp(x, y)
-    exponent = x @ y.swapaxes(-1, -2)  # (..., n, m)
-    exponent -= x_half[..., :, None]
-    exponent -= y_half[..., None, :]  # |x - y|^2 / 2 = |x|^2 / 2 + |y|^2 / 2 - xy
-    xp.minimum(exponent, 0, out=exponent)
-    return xp.exp(exponent, out=exponent)  # (1)
+    exponent = x @ y.swapaxes(-1, -2) - x_half[..., :, None] - y_half[..., None, :]  # (..., n, m)
+    return xp.exp(xp.minimum(exponent, 0))  # Eq. (1): |x - y|^2 / 2 = |x|^2 / 2 + |y|^2 / 2 - xy
 
 
+@takes(q="... n d inf", v="... n d_v inf", landmarks="... m d")
 def soft_attention(
     q: Any,
     v: Any,
@@ -200,56 +164,80 @@ def soft_attention(
     >>> soft_attention(q, v, [[0.0], [2.0]]).round(3).ravel().tolist()  # the exact one: 5.033
     [2.754, 4.329, 5.348]
     """
-    q, v, landmarks, mask = inputs.soft_inputs(q, v, landmarks, mask, causal)
-    if normalize not in (None, "symmetric", "landmark") or (normalize == "landmark" and diagonal):
+    if causal:
+        raise InvalidInput(f"soft_attention: causal attention is refused: {inputs.NOT_CAUSAL}")
+    checks.choice(normalize, "normalize", (None, "symmetric", "landmark"))
+    if diagonal and normalize == "landmark":
         raise InvalidInput(
-            f'soft_attention: normalize is {normalize!r}; expected None, "symmetric" or "landmark",'
-            ' and diagonal=True not with "landmark", whose kernel has no diagonal of 1.'
+            'soft_attention: diagonal is True and normalize is "landmark", whose kernel has no '
+            'diagonal of 1; expected diagonal=False, or normalize="symmetric".'
         )
-    xp, a = get_xp(q, v, landmarks), landmark_kernel(landmarks)  # (..., m, m)
-    p = thin_kernel(q, landmarks, mask)  # (..., n, m)
-    solve = landmark_inverse(a, inverse, ridge, iters, q.dtype)
-    weight = a.sum(axis=-1, keepdims=True) ** -0.5 if normalize == "landmark" else 1.0  # (4)
+    mask = inputs.token_mask(mask, q, "q")
+    q, v = inputs.seen(q, mask, "q"), inputs.seen(v, mask, "v")
+    q, v, landmarks = inputs.in_one_precision(q, v, landmarks)
+    options = {"inverse": inverse, "ridge": ridge, "iters": iters}
+    return rebuilt_attention(
+        q, v, landmarks, mask, normalize=normalize, diagonal=diagonal, **options
+    )
 
-    def rebuilt(x: Any) -> Any:
-        t = (p.swapaxes(-1, -2) @ x).astype(xp.float64)
-        step("values at landmarks", t, "each, weighted by nearness", eq="PV", axes=("m", "d_v"))
-        u = (weight * solve(weight * t)).astype(x.dtype)
-        step("solved", u, "for each landmark", eq="A⁺PV", axes=("m", "d_v"))
-        y = p @ u if own is None else p @ u + own * x  # (2), (5)
-        return step("output", y, "", eq="Y = PᵀA⁺PV (2)", axes=("n", "d_v"))
 
-    own = None
-    if diagonal:
-        own = 1 - (p * solve(p.swapaxes(-1, -2).astype(xp.float64)).swapaxes(-1, -2)).sum(
-            -1, keepdims=True
-        )
-        own = own.astype(q.dtype)
-    if normalize != "symmetric":
-        return rebuilt(v)
-    r = _positive(rebuilt(xp.ones_like(v[..., :1])), mask)  # (3), (..., n, 1)
-    r = step("row sums", r, "of the rebuilt kernel", eq="r = Ŝ1", axes=("n", ""))
-    y = rebuilt(v * r**-0.5) * r**-0.5  # (3)
-    return step("normalised", y, "rows and columns scaled", eq="R⁻½ŜR⁻½V (3)", axes=("n", "d_v"))
+def rebuilt_attention(
+    q: Any,
+    v: Any,
+    landmarks: Any,
+    mask: Any,
+    normalize: str | None = None,
+    diagonal: bool = False,
+    **options: Any,
+) -> Any:
+    """The equations of `soft_attention`, in their order, on arrays that it has checked."""
+    a = landmark_kernel(landmarks)  # (..., m, m)
+    p = thin_kernel(q, landmarks, mask)  # (..., n, m), the paper's transposed P
+    divide = landmark_inverse(a, dtype=q.dtype, **options)  # t -> A⁺ t
+    if normalize == "landmark":  # what stands on both sides of the inverse may stand at both P
+        p = (p * a.sum(axis=-1)[..., None, :] ** -0.5).astype(p.dtype, copy=False)  # Eq. (4)
+    own = missing_diagonal(p, divide) if diagonal else None  # (..., n, 1)
+    if normalize == "symmetric":
+        sums = rebuilt(p, divide, own, get_xp(v).ones_like(v[..., :1]))
+        row_sums = step(positive(sums, mask))  # (n, 1) [r = Ŝ1] of the rebuilt kernel
+        v = v * row_sums**-0.5  # Eq. (3), on the right
+    output = step(rebuilt(p, divide, own, v))  # (..., n, d_v) [Y = PᵀA⁺PV (2)]
+    if normalize == "symmetric":
+        output = step("normalised", output * row_sums**-0.5, eq="R⁻½ŜR⁻½V (3)", axes=("n", "d_v"))
+    return output
 
 
 def thin_kernel(q: Any, landmarks: Any, mask: Any) -> Any:
-    """The kernel of tokens and landmarks, `(..., n, m)`; 0 for tokens that the mask hides."""
+    """The kernel of tokens and landmarks; 0 for tokens that the mask hides."""
     shift = landmarks.mean(axis=-2, keepdims=True)
     p = exp_product(*scaled(q, shift), *scaled(landmarks, shift))
     p = p if mask is None else p * mask[..., None]
-    return step("thin kernel", p, "tokens with landmarks", eq="Pᵀ (1)", axes=("n", "m"))
+    return step(p)  # (..., n, m) [Pᵀ (1)] tokens with landmarks
 
 
 def landmark_kernel(landmarks: Any) -> Any:
-    """The kernel of the landmarks in float64, `(..., m, m)`."""
+    """The kernel of the landmarks, in float64: nearly singular as it is, it must not be rounded."""
     wide = landmarks.astype(get_xp(landmarks).float64)
     points = scaled(wide, wide.mean(axis=-2, keepdims=True))
-    a = exp_product(*points, *points)
-    return step("landmark kernel", a, "landmarks with landmarks", eq="A (1)", axes=("m", "m"))
+    return step(exp_product(*points, *points))  # (..., m, m) [A (1)] landmarks with landmarks
 
 
-def _positive(r: Any, mask: Any) -> Any:
+def rebuilt(p: Any, divide: Callable[[Any], Any], own: Any, x: Any) -> Any:
+    """The rebuilt kernel times `x (..., n, d_v)`, from right to left: nothing is n x n."""
+    t = (p.swapaxes(-1, -2) @ x).astype(get_xp(x).float64)
+    values_at_landmarks = step(t)  # (..., m, d_v) [PV] each value, weighted by nearness
+    solved = step(divide(values_at_landmarks))  # (..., m, d_v) [A⁺PV] for each landmark
+    y = p @ solved.astype(x.dtype)  # Eq. (2), (..., n, d_v)
+    return y if own is None else y + own * x  # Eq. (5)
+
+
+def missing_diagonal(p: Any, divide: Callable[[Any], Any]) -> Any:
+    """What the diagonal of the rebuilt kernel lacks, `(..., n, 1)`: it should be 1."""
+    there = p * divide(p.swapaxes(-1, -2).astype(get_xp(p).float64)).swapaxes(-1, -2)  # (n, m)
+    return 1 - there.sum(axis=-1, keepdims=True).astype(p.dtype)
+
+
+def positive(r: Any, mask: Any) -> Any:
     """Row sums that can be divided by: 1 for masked tokens, and a small number for impossible."""
     xp = get_xp(r)
     if mask is not None:
@@ -258,9 +246,45 @@ def _positive(r: Any, mask: Any) -> Any:
     bad = int((r < least).sum())
     if bad:
         warnings.warn(
-            f"soft_attention: {bad} of {r.size} row sums of the rebuilt kernel are not positive; "
+            f"{public_caller()}: {bad} of {r.size} row sums of the rebuilt kernel are not positive; "
             "the output there means nothing. Choose nearer landmarks, or pass diagonal=True.",
             RuntimeWarning,
             stacklevel=3,
         )
     return xp.maximum(r, least)
+
+
+NOTES = r"""
+Why not just softmax with fewer keys?
+-------------------------------------
+Because values then enter only through those keys. Softmax over `m` of the tokens never sees the
+other values; softmax over `m` pooled keys and values sees the mean of each pool, so that two tokens
+of one pool can swap their values and no output moves. Exact attention notices both, and so does
+(2): every value enters with its own weights $P_{\cdot j}$. A test swaps two values and shows it.
+
+Differs from the paper
+----------------------
+| topic | paper | released code | here |
+|---|---|---|---|
+| landmarks | pooling by default | convolution, LayerNorm, GELU; no pooling | you pass them |
+| ridge | none | 0.01, inside the Newton loop | `ridge`, from the start |
+| $\alpha$ | $1.8/\Vert A\Vert_1^2$ | normalised: $2/\Vert A\Vert_1^2$ of all heads | per head |
+| inverse | 20 Newton steps | the same | a LAPACK solve; Newton if asked for |
+| gradient | one short formula | that one; 20 steps of autograd with normalisation | both cases |
+| normalisation | $D^{-1/2} S D^{-1/2}$ | (4): only $A^\dagger$ is scaled | (3), exact; (4) |
+| class with normalisation | – | NameError when it is built, as published | works |
+| CPU | – | refused | works, and GPU through CuPy |
+| products | $(P^\top A^\dagger)(P V)$ | the same | (2) as bracketed: less work by $n m^2$ |
+
+- The m x m part is computed in float64: a nearly singular kernel does not drown in rounding.
+- (1) is expanded into a product, which loses its digits when tokens share a large offset. The
+  kernel does not see a shift, so the mean is subtracted first.
+- Left out: the depth-wise convolution of `v` that the models add, and training. What any choice
+  here would do to a trained model's accuracy, this library cannot show.
+
+Cost
+----
+$2nm(d + 2d_v) + 2m^2 d_v + \tfrac{2}{3} m^3$ operations, and $P$ and little more in memory beside
+input and output. Linear in `n`. Never quote a speed without the error: far from every landmark,
+$\hat S$ is fast and wrong.
+"""

@@ -21,46 +21,19 @@ $$y_{ij} = \sum_{s=0}^{K-1} w_{ijs}\, \frac19 \sum_{(a, b) \in \mathcal N_s(i, j
 $$L = \frac1n \sum_i \cos(\hat A_i, \hat s), \quad \hat A_i = A_i \odot [A_i > \tau], \quad
 s = \frac1n \sum_i A_i, \quad \hat s = s \odot [s > \tau] \qquad (\text{2, ADL})$$
 
-Where the released loss is silent
----------------------------------
-The released code cuts the mean $s$ at $\tau$ as well. An entry above $2/n$ exists only where all
-rows together favour a token twice as much as uniform attention does. Where none does, $\hat s = 0$,
-every cosine is 0, and so is the gradient: the loss reports perfect diversity and teaches nothing,
-even if half of the rows are one and the same. The softmax of independent logits with deviation 1 is
-such a case, nearly always for `n` = 16 and in every draw for `n` = 64 and more. A trained vision
-transformer is not: in all 12 blocks and 4 photos of `tokenlab.data.load_vit_photos` some token is
-that crowded, and the released loss is about those few tokens alone. Tests count both. `cut="rows"`
-leaves the mean whole and speaks everywhere.
-
-Differs from the paper
-----------------------
-- `cut="both"` is the released code, the default; `"rows"` cuts rows alone; `"none"` nothing. The
-  text at hand does not settle which was meant.
-- The released code squeezes the batch axis away when it is 1, and then averages over keys instead
-  of queries; and it starts its count of layers at 1e-6. Neither happens here.
-- A row of which nothing is left, such as a uniform one, has the cosine 0 by definition.
-- Zero padding as published makes a constant image darker at its edges (4/9 in its corners);
-  `count_padding=False` divides by the tokens that are there.
-- Height and width may differ; the released code takes the square root of the number of tokens.
-- A third party has reported that more weight on ADL moves the redundancy of attention but not
-  robustness at equal accuracy. Read it as a regulariser and a diagnosis, not as a guarantee.
-
-Cost
-----
-TAP: $9 K h w d$ additions, and $9 h w K (d + K)$ products for the weights. ADL: $O(n^2)$.
-
 Example
 -------
     y = token_aware_pool(x, pooling_weights(x, first, second))
-    loss, grad, cosines = diversification_loss(attention.mean(axis=heads))
+    loss, attention_grad, cosines = diversification_loss(attention.mean(axis=heads))
 """
 
 from typing import Any, NamedTuple
 
 from tokenlab import checks
-from tokenlab.arrays import get_xp
-from tokenlab.errors import InvalidInput, ShapeError
-from tokenlab.numerics import softmax
+from tokenlab.arguments import takes
+from tokenlab.arrays import get_xp, stop
+from tokenlab.autograd import value_and_grad
+from tokenlab.fused import softmax
 from tokenlab.steps import step
 
 __all__ = ["Diversification", "diversification_loss", "pooling_weights", "token_aware_pool"]
@@ -72,10 +45,11 @@ class Diversification(NamedTuple):
     """The loss, its gradient for the attention, and each row's cosine with the mean row."""
 
     loss: float
-    grad: Any
+    attention_grad: Any
     cosines: Any
 
 
+@takes(x="... h w d", weights="... h w K | h w K")
 def token_aware_pool(x: Any, weights: Any, *, count_padding: bool = True) -> Any:
     r"""Mix each token with means of its neighbourhood at several dilations, (1).
 
@@ -105,23 +79,19 @@ def token_aware_pool(x: Any, weights: Any, *, count_padding: bool = True) -> Any
     [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]
     """
     xp = get_xp(x, weights)
-    x, weights = _image(x, "x", xp), _image(weights, "weights", xp)
-    if weights.shape[-3:-1] != x.shape[-3:-1]:
-        raise ShapeError(
-            f"token_aware_pool: x is {x.shape} = (..., h, w, d), but weights is {weights.shape} = "
-            "(..., h, w, K); expected the same h and w."
-        )
-    y = weights[..., :1] * x
+    y = weights[..., :1] * x  # branch 0, the token itself: (..., h, w, d)
     for s in range(1, weights.shape[-1]):
-        mean = sum(_neighbours(x, s)) / 9
+        mean = sum(neighbours(x, s)) / 9
         if not count_padding:
-            here = xp.ones((*x.shape[-3:-1], 1), dtype=x.dtype)
-            mean = mean / (sum(_neighbours(here, s)) / 9)
+            here = xp.ones((*x.shape[-3:-1], 1), dtype=x.dtype)  # (h, w, 1)
+            mean = mean / (sum(neighbours(here, s)) / 9)  # the part of the nine that is inside
         step("mean", mean, f"3 x 3 neighbours, {s} apart", axes=("h", "w", "d"))
-        y = y + weights[..., s, None] * mean  # (1), (..., h, w, d)
-    return step("pooled", y, "each token with the neighbourhood that it chose", eq="y (1)")
+        y = y + weights[..., s, None] * mean  # Eq. (1), one term
+    pooled = step(y)  # (..., h, w, d) [y (1)] each token with the neighbourhood that it chose
+    return pooled
 
 
+@takes(x="... h w d", first="3 3 d K", second="3 3 K K", scale="K", bias="K")
 def pooling_weights(x: Any, first: Any, second: Any, *, scale: Any = None, bias: Any = None) -> Any:
     r"""How much each token wants of each branch: two 3 x 3 convolutions and a softmax, (1).
 
@@ -145,16 +115,13 @@ def pooling_weights(x: Any, first: Any, second: Any, *, scale: Any = None, bias:
     >>> pooling_weights(np.ones((2, 2, 3)), np.zeros((3, 3, 3, 4)), np.zeros((3, 3, 4, 4)))[0, 0]
     array([0.25, 0.25, 0.25, 0.25])
     """
-    given = [a for a in (scale, bias) if a is not None]
-    xp = get_xp(x, first, second, *given)
-    hidden = _convolve(_image(x, "x", xp), first, "first", xp)
-    if scale is not None:
-        hidden = hidden * checks.floats(scale, "scale", xp)
-    if bias is not None:
-        hidden = hidden + checks.floats(bias, "bias", xp)
-    return softmax(_convolve(hidden, second, "second", xp))  # (..., h, w, K)
+    hidden = convolve(x, first)  # W1 * x: (..., h, w, K)
+    hidden = hidden if scale is None else hidden * scale
+    hidden = hidden if bias is None else hidden + bias
+    return softmax(convolve(hidden, second))  # Eq. (1), w: (..., h, w, K)
 
 
+@takes(attention="... n n")
 def diversification_loss(
     attention: Any, *, lam: float = 2.0, cut: str = "both", eps: float = 1e-8
 ) -> Diversification:
@@ -175,7 +142,8 @@ def diversification_loss(
     Returns
     -------
     Diversification
-        `loss`, `grad (..., n, n)`, `cosines (..., n)`. Thresholds are constants for the gradient.
+        `loss`, `attention_grad (..., n, n)`, `cosines (..., n)`. Thresholds are constants for the
+        gradient.
 
     Raises
     ------
@@ -189,63 +157,77 @@ def diversification_loss(
     >>> diversification_loss([[1.0, 0.0], [0.0, 1.0]], lam=1).loss  # no two read the same
     0.0
     """
-    xp = get_xp(attention)
-    a = checks.finite(checks.floats(attention, "attention", xp), "attention", xp)
-    if a.ndim < 2 or a.shape[-1] != a.shape[-2] or a.size == 0:
-        raise ShapeError(
-            f"diversification_loss: attention is {a.shape}; expected (..., n, n) with n >= 1."
-        )
-    if cut not in ("both", "rows", "none"):
-        raise InvalidInput(f'diversification_loss: cut is {cut!r}; use "both", "rows" or "none".')
-    n, tau = a.shape[-1], checks.positive(lam, "lam") / a.shape[-1]
-    mean = step("mean row", a.mean(axis=-2, keepdims=True), "", eq="s", axes=("", "n"))
-    row_mask = a > tau if cut != "none" else xp.ones_like(a, dtype=bool)
-    mean_mask = mean > tau if cut == "both" else xp.ones_like(mean, dtype=bool)
-    rows, mean = a * row_mask, mean * mean_mask
-    step("rows", rows, "what is left above the threshold", eq="Âᵢ = Aᵢ ⊙ [Aᵢ > τ]", axes=("n", "n"))
+    checks.choice(cut, "cut", ("both", "rows", "none"))
+    tau, floor = checks.positive(lam, "lam") / attention.shape[-1], checks.positive(eps, "eps")
+    kept = []
+
+    def loss(a: Any) -> Any:
+        kept.append(cosines_with_mean(a, tau, cut, floor))
+        return kept[0].mean()  # Eq. (2)
+
+    value, attention_grad = value_and_grad(loss)(attention)
+    return Diversification(value, attention_grad, stop(kept[0]))
+
+
+def cosines_with_mean(a: Any, tau: float, cut: str, floor: float) -> Any:
+    """The cosine of each row with the mean row, `(..., n)`, of what is above the threshold."""
+    mean_row = step(a.mean(axis=-2, keepdims=True))  # (1, n) [s]
+    above = a if cut == "none" else a * (a > tau)  # (..., n, n)
+    rows = step(above)  # (n, n) [Âᵢ = Aᵢ ⊙ [Aᵢ > τ]] what is left above the threshold
+    mean = mean_row * (mean_row > tau) if cut == "both" else mean_row
     step("mean row, cut", mean, "where it is all 0, no gradient is left", eq="ŝ", axes=("", "n"))
-    row_size, mean_size = _lengths(rows), _lengths(mean)
-    floor = checks.positive(eps, "eps")
-    sizes = xp.maximum(row_size * mean_size, floor)  # (..., n, 1)
-    cosines = (rows * mean).sum(axis=-1, keepdims=True) / sizes  # (2)
-    step("cosines", cosines[..., 0], "1: this row reads what all read", axes=("n",))
-    # A cosine whose lengths are below the floor is linear: it has no term for its length.
-    free = row_size * mean_size > floor
-    one = xp.ones_like(sizes)
-    pull = xp.where(free, cosines / xp.where(free, row_size, one) ** 2, 0)
-    mean_pull = xp.where(free, cosines / xp.where(free, mean_size + 0 * sizes, one) ** 2, 0)
-    to_rows = (mean / sizes - pull * rows) * row_mask
-    to_mean = (rows / sizes - mean_pull * mean).sum(axis=-2, keepdims=True) * mean_mask / n
-    count = cosines.size
-    grad = ((to_rows + to_mean) / count).astype(a.dtype, copy=False)
-    return Diversification(float(cosines.mean()), grad, cosines[..., 0])
+    sizes = get_xp(a).maximum(length(rows) * length(mean), floor)  # (..., n)
+    c = (rows * mean).sum(axis=-1) / sizes  # Eq. (2), one term of the mean
+    cosines = step(c)  # (..., n) [cos(Âᵢ, ŝ)] 1: this row reads what all read
+    return cosines
 
 
-def _lengths(x: Any) -> Any:
-    return get_xp(x).sqrt((x * x).sum(axis=-1, keepdims=True))
+def length(x: Any) -> Any:
+    """The length of each row, `(..., n)`; hardly above 0 for zeros, where a root has no slope."""
+    xp = get_xp(x)
+    return xp.sqrt(xp.maximum((x * x).sum(axis=-1), float(xp.finfo(x.dtype).tiny)))
 
 
-def _image(x: Any, name: str, xp: Any) -> Any:
-    x = checks.finite(checks.floats(x, name, xp), name, xp)
-    if x.ndim < 3 or 0 in x.shape[-3:]:
-        raise ShapeError(f"{name} is {x.shape}; expected (..., h, w, channels), none of them 0.")
-    return x
-
-
-def _neighbours(x: Any, dilation: int) -> list[Any]:
+def neighbours(x: Any, dilation: int) -> list[Any]:
     """The image shifted to each of its nine neighbours, zeros beyond the edge."""
     xp, s = get_xp(x), dilation
     h, w = x.shape[-3:-1]
-    wide = xp.pad(x, [(0, 0)] * (x.ndim - 3) + [(s, s), (s, s), (0, 0)])
+    wide = xp.pad(x, [(0, 0)] * (x.ndim - 3) + [(s, s), (s, s), (0, 0)])  # (..., h + 2s, w + 2s, d)
     return [wide[..., s + a * s : s + a * s + h, s + b * s : s + b * s + w, :] for a, b in OFFSETS]
 
 
-def _convolve(x: Any, weight: Any, name: str, xp: Any) -> Any:
-    weight = checks.finite(checks.floats(weight, name, xp), name, xp)
-    if weight.ndim != 4 or weight.shape[:3] != (3, 3, x.shape[-1]):
-        raise ShapeError(
-            f"pooling_weights: {name} is {weight.shape}; expected (3, 3, {x.shape[-1]}, K) for "
-            f"{x.shape[-1]} channels."
-        )
-    pairs = zip(_neighbours(x, 1), weight.reshape(9, *weight.shape[2:]), strict=True)
-    return sum(near @ w for near, w in pairs)
+def convolve(x: Any, weight: Any) -> Any:
+    """A 3 x 3 convolution with zero padding: nine products, one for each neighbour."""
+    pairs = zip(neighbours(x, 1), weight.reshape(9, *weight.shape[2:]), strict=True)
+    return sum(near @ w for near, w in pairs)  # (..., h, w, K)
+
+
+NOTES = r"""
+Where the released loss is silent
+---------------------------------
+The released code cuts the mean $s$ at $\tau$ as well. An entry above $2/n$ exists only where all
+rows together favour a token twice as much as uniform attention does. Where none does, $\hat s = 0$,
+every cosine is 0, and so is the gradient: the loss reports perfect diversity and teaches nothing,
+even if half of the rows are one and the same. The softmax of independent logits with deviation 1 is
+such a case, nearly always for `n` = 16 and in every draw for `n` = 64 and more. A trained vision
+transformer is not: in all 12 blocks and 4 photos of `tokenlab.data.load_vit_photos` some token is
+that crowded, and the released loss is about those few tokens alone. Tests count both. `cut="rows"`
+leaves the mean whole and speaks everywhere.
+
+Differs from the paper
+----------------------
+- `cut="both"` is the released code, the default; `"rows"` cuts rows alone; `"none"` nothing. The
+  text at hand does not settle which was meant.
+- The released code squeezes the batch axis away when it is 1, and then averages over keys instead
+  of queries; and it starts its count of layers at 1e-6. Neither happens here.
+- A row of which nothing is left, such as a uniform one, has the cosine 0 by definition.
+- Zero padding as published makes a constant image darker at its edges (4/9 in its corners);
+  `count_padding=False` divides by the tokens that are there.
+- Height and width may differ; the released code takes the square root of the number of tokens.
+- A third party has reported that more weight on ADL moves the redundancy of attention but not
+  robustness at equal accuracy. Read it as a regulariser and a diagnosis, not as a guarantee.
+
+Cost
+----
+TAP: $9 K h w d$ additions, and $9 h w K (d + K)$ products for the weights. ADL: $O(n^2)$.
+"""

@@ -40,7 +40,7 @@ def running_softmax(q: Any, k: Any, v: Any, mask: Any, causal: bool, block: int)
         while first < last:
             head, row = heads[first // n_q], first % n_q
             rows = slice(row, min(n_q, row + last - first))
-            hidden = None if mask is None else ~mask[head]
+            hidden = None if mask is None else ~mask[head]  # (n,), or (n_q, n) of pairs
             _rows_of_head(q[head], k[head], v[head], hidden, causal, block, rows, y[head])
             first += rows.stop - row
 
@@ -71,7 +71,10 @@ def _rows_of_head(
             width = keys.stop - start
             s = np.matmul(q[own], k[keys].T, out=buffer[: size * width].reshape(size, width))
             if hidden is not None:
-                s[:, hidden[keys]] = lowest
+                if hidden.ndim == 1:
+                    s[:, hidden[keys]] = lowest
+                else:
+                    s[hidden[rows, keys]] = lowest
             if causal and keys.stop > first:
                 later = np.arange(start, keys.stop) > np.arange(first, rows.stop)[:, None]
                 s[later] = lowest
