@@ -96,6 +96,88 @@ def test_keys_lead_from_step_to_step(steps, tmp_path, size):
     assert '"dark","lit true","wide false","printed true"' in seen
 
 
+REPAINT = """
+<script>
+addEventListener("load", async () => {
+  const seen = [];
+  const look = () => {
+    const canvas = document.querySelector("canvas");
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    let light = 0; // the brightest pixel beneath the cells, where only labels stand
+    for (let i = 4 * canvas.width * (canvas.height - 16); i < data.length; i += 4)
+      if (data[i + 3] > 200) light = Math.max(light, data[i] + data[i + 1] + data[i + 2]);
+    const button = document.getElementById("theme");
+    seen.push(`${button.textContent} ${button.getAttribute("aria-label")} ${light > 600}`);
+  };
+  const turn = async (theme) => {
+    document.documentElement.dataset.theme = theme; // as the page around does
+    await new Promise((done) => setTimeout(done, 50));
+    look();
+  };
+  await turn("light");
+  await turn("dark");
+  dispatchEvent(new Event("beforeprint"));
+  seen.push(document.documentElement.dataset.theme);
+  dispatchEvent(new Event("afterprint"));
+  seen.push(document.documentElement.dataset.theme);
+  document.title = JSON.stringify(seen);
+});
+</script>
+"""
+
+
+def test_colours_that_the_page_around_chose_are_painted(tmp_path):
+    """Dark labels on a dark ground would be left where only the style sheet followed."""
+    with record() as steps:
+        step("x", np.arange(1200.0).reshape(30, 40), axes=("n", "d"))
+    page = render_page(steps).replace("</head>", REPAINT + "</head>")
+    assert said(dumped(page, tmp_path)) == (
+        '["Dark Switch to dark colours false","Light Switch to light colours true","light","dark"]'
+    )
+
+
+SPEED = """
+<script>
+addEventListener("load", () => {
+  const start = performance.now();
+  for (let i = 0; i < 50; i++) document.getElementById("next").click();
+  const each = (performance.now() - start) / 50;
+  document.title = `${document.getElementById("count").textContent} ${Math.round(each)}`;
+});
+</script>
+"""
+
+
+def test_a_page_of_thousands_of_steps_is_quick(tmp_path):
+    with record() as steps:
+        for i in range(4000):
+            step("x", np.arange(16.0) + i, "one of many", axes=("n",))
+    page = render_page(steps)
+    assert len(page) < 5_000_000
+    seen = said(dumped(page.replace("</head>", SPEED + "</head>"), tmp_path))
+    assert seen.startswith("Step 51 of 4000")
+    assert int(seen.split()[-1]) < 100  # milliseconds, on a busy machine
+
+
+def test_bins_are_read_in_words(tmp_path):
+    p = np.full(4096, 1e-4)
+    p[1777] = 0.9
+    with record({"vocab": [f"w{i}" for i in range(4096)]}) as steps:
+        step("p", p, axes=("vocab",))
+    probe = """<script>addEventListener("load", () => {
+      const plot = document.querySelector(".plot[role]");
+      plot.focus();
+      for (let i = 0; i < 161; i++)
+        plot.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowRight", bubbles: true }));
+      document.title = document.querySelector(".readout").textContent + plot.ariaLabel
+        + document.querySelector(".legend").textContent;
+    });</script>"""
+    seen = said(dumped(render_page(steps).replace("</head>", probe + "</head>"), tmp_path))
+    assert "vocab 1,771 to 1,781  →  0.0001 to 0.9, the largest at 1,777 “w1777”" in seen
+    assert "373 bins of 11, each with its min and max" in seen
+    assert "up to the smallest of its bin" in seen
+
+
 def test_a_link_leads_to_its_step(steps, tmp_path):
     document = dumped(render_page(steps), tmp_path, "#step-4")
     assert '<h2 id="name">fourth</h2>' in document

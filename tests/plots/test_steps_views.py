@@ -12,8 +12,10 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+from tokenlab.blocks import by_rows
 from tokenlab.errors import MissingDependency
 from tokenlab.plots import steps_source, steps_values
+from tokenlab.plots.steps_bins import binned
 from tokenlab.plots.steps_page import render_fragment, render_page
 from tokenlab.plots.steps_table import format_table
 from tokenlab.steps import Steps, record, step
@@ -213,6 +215,59 @@ def test_blank_labels_become_visible():
     assert [steps_values.visible(x) for x in (" ", "\n", "", "a b")] == ["␣", "↵", "(empty)", "a b"]
 
 
+# --- bins
+
+
+def rare(n=4096):
+    """Probabilities of which one is large, at a place that no even sample meets."""
+    p = np.full(n, 1e-4)
+    p[1777] = 0.9
+    return p
+
+
+@pytest.mark.parametrize("n", [401, 800, 4095, 4096, 4097, 50_000])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16, np.int64, np.uint8, bool])
+def test_bins_keep_their_extremes(n, dtype):
+    rng = np.random.default_rng(n)
+    x = (rng.random(n) * 250).astype(dtype) if dtype is not bool else rng.random(n) > 0.99
+    bins = binned(x, 400)
+    assert len(bins.low) <= 400
+    for i, start in enumerate(bins.shown):
+        part = x[start : start + bins.width]
+        assert bins.low[i] == part.min()
+        assert bins.high[i] == pytest.approx(part.mean() if dtype is bool else part.max())
+        assert x[bins.top[i]] == part.max()
+    assert not bins.gaps.any()
+    assert binned(x[:400], 400) is None
+
+
+def test_bins_with_gaps():
+    bins = binned(np.array([np.nan, np.nan, 1.0, -np.inf, 2.0, 3.0, np.inf]), 4)
+    np.testing.assert_array_equal(bins.low, [np.nan, 1, 2, np.nan])
+    np.testing.assert_array_equal(bins.high, [np.nan, 1, 3, np.nan])
+    assert bins.gaps.tolist() == [True, True, False, True]
+
+
+def test_the_page_shows_the_one_large_value():
+    with record({"vocab": [f"w{i}" for i in range(4096)]}) as steps:
+        step("p", rare(), axes=("vocab",))
+        step("row", -rare()[None], axes=("n", "vocab"))
+        step("mask", rare() > 0.5, axes=("vocab",))
+        step("whole", (rare() * 1e9).astype(np.int64) + 12345678, axes=("vocab",))
+    p, row, mask, whole = (s["picture"] for s in embedded(render_page(steps)))
+    bin_ = 1777 // p["columns"]["step"]
+    assert p["data"][0][0][bin_] == 0.9
+    assert p["bins"]["low"][bin_] == 1e-4
+    assert p["bins"]["top"][bin_] == 1777
+    assert p["bins"]["labels"][bin_] == "w1777"
+    assert "bins of 11, each with its min and max" in p["note"]
+    assert (row["bins"]["low"][bin_], row["data"][0][0][bin_]) == (-0.9, -1e-4)
+    assert np.count_nonzero(mask["data"]) == 1
+    assert mask["true"] == 1
+    assert whole["bins"]["low"][bin_] == 12345678 + 100_000
+    assert len(json.dumps([p, row, mask, whole])) < 60_000
+
+
 # --- the source
 
 
@@ -298,6 +353,47 @@ def test_code_without_source_still_renders():
     assert "The source of this function is not available" in page
     assert embedded(page)[0]["picture"] == "1.5"
     assert "made" in repr(steps)
+
+
+def test_short_steps_light_what_made_their_value():
+    def outer(x):
+        total = x + 1
+        total = total * 2
+        y = 3
+        total = step(total)  # the sum
+        return step(total * y)
+
+    with record() as steps:
+        outer(1)
+    first = outer.__code__.co_firstlineno
+    total, last = embedded(render_page(steps))
+    assert (total["calls"][0]["from"], total["calls"][0]["lit"]) == (first + 2, [first + 4] * 2)
+    assert last["calls"][0]["from"] == first + 5
+    assert (total["note"], last["name"]) == ("the sum", "outer")
+
+
+def test_calls_of_the_machinery_are_not_shown():
+    @by_rows(lambda x: 1)
+    def shown(x):
+        return step(x)
+
+    def outer(x):
+        return shown(x)
+
+    with record() as steps:
+        outer(np.ones((2, 2)))
+    calls = embedded(render_page(steps))[0]["calls"]
+    names = [call["function"].split(".")[-1] for call in calls]
+    assert names[:2] == ["shown", "outer"]
+
+
+def test_the_code_of_a_loop_is_printed_once():
+    with record() as steps:
+        for i in range(5):
+            step("i", i)
+    page = render_page(steps)
+    assert page.count("<pre>") == 1
+    assert page.count('as <a href="#step-1">step 1</a>') == 4
 
 
 def test_lambdas_and_comprehensions_are_shown_in_their_function():
@@ -437,6 +533,31 @@ def test_figure_draws_what_can_be_drawn(steps, plt):
     assert any("bars do not start at zero" in text for text in texts)
     plt.close(figure)
     assert not plt.get_fignums()
+
+
+def test_figure_of_a_long_vector_reaches_its_largest_value(plt):
+    with record() as steps:
+        step("p", rare(), axes=("vocab",))
+        step("mask", rare() > 0.5, axes=("vocab",))
+        step("gaps", np.where(rare() > 0.5, np.nan, -1.0))
+    figure = steps.show()
+    figure.canvas.draw()
+    p, mask, gaps = figure.axes
+    assert max(bar.get_y() + bar.get_height() for bar in p.patches) == 0.9
+    assert np.count_nonzero(mask.images[0].get_array()) == 1
+    assert "196 bins of 21: min and max" in p.texts[0].get_text()
+    assert min(bar.get_height() for bar in gaps.patches) == -1
+
+
+def test_figure_of_very_many_steps_shows_the_first(plt):
+    with record() as steps:
+        for i in range(70):
+            step("i", i)
+        step("text", "not drawn")
+    figure = steps.show(columns=8, figsize=(4, 4))
+    assert len(figure.axes) == 60
+    assert figure.get_supxlabel() == "Not drawn: 71 text, 10 later steps"
+    assert len(steps.show(names=["i #65"]).axes) == 1
 
 
 def test_figure_of_some_steps(steps, plt):

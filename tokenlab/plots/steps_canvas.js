@@ -1,6 +1,6 @@
 // Large values on a canvas: heat maps, masks, and bars where a list would be too long.
 const FONT = "12px system-ui, sans-serif";
-const REACH = 0.45; // how strong the part of a bin's bar is that only some of its values reach
+const REACH = 0.5; // how strong the part of a bin's bar is that only some of its values reach
 const FEWEST_PIXELS = 13; // a row or column narrower than this cannot carry its label
 
 /** Where everything goes: margins for labels, then cells as large as fit. */
@@ -67,39 +67,47 @@ function paintCells(context, at, data, scale) {
   context.drawImage(small, at.left, at.top, at.w * at.m, at.h * at.n);
 }
 
+/** A plain ground under finite values, in one piece: the hatched one stays under the others. */
+function clearFinite(context, at, heights, colours) {
+  context.fillStyle = colours.panel;
+  for (let from = 0, to; from < at.m; from = to + 1) {
+    for (to = from; to < at.m && Number.isFinite(heights[to]); to++);
+    context.fillRect(at.left + from * at.w, at.top, (to - from) * at.w, at.h);
+  }
+}
+
+/** Light where some values of a bin reach, full where all of them do. */
+function paintBins(context, at, highs, bins, colours, bar) {
+  const lows = bins.low.map(toNumber);
+  const [strong, ground] = [colours.accent, colours.panel].map((c) => c.match(/\d+/g).map(Number));
+  context.fillStyle = css(strong.map((c, i) => Math.round(ground[i] + REACH * (c - ground[i]))));
+  highs.forEach((v, i) => v > 0 && bar(i, v));
+  lows.forEach((v, i) => v < 0 && bar(i, v));
+  context.fillStyle = colours.accent;
+  lows.forEach((v, i) => v > 0 && bar(i, v));
+  highs.forEach((v, i) => v < 0 && bar(i, v));
+  context.fillStyle = hatch(context, colours);
+  for (const i of bins.gaps)
+    context.fillRect(at.left + i * at.w, at.top, Math.max(4, at.w), 10);
+}
+
 function paintBars(context, at, row, picture, colours) {
   const { from, to, cut } = barEnds(picture);
   const y = (v) => at.top + at.h * (1 - (v - from) / (to - from || 1));
   const ground = y(cut ? from : 0);
   const gap = at.w > 4 ? 1 : 0;
-  const bar = (x, v) =>
+  const bar = (i, v) =>
     context.fillRect(
-      x,
+      at.left + i * at.w,
       Math.min(y(v), ground),
-      Math.max(picture.bins ? 1 : 0.7, at.w - gap),
+      Math.max(picture.bins ? 2 : 0.7, at.w - gap), // one high bin among hundreds must be seen
       Math.max(1, Math.abs(y(v) - ground)),
     );
-  const finite = row.map(toNumber).map(Number.isFinite);
-  context.fillStyle = colours.panel; // where it is not painted the hatched ground stays
-  finite.forEach((ok, i) => ok && context.fillRect(at.left + i * at.w, at.top, at.w, at.h));
+  const heights = row.map(toNumber);
+  clearFinite(context, at, heights, colours);
   context.fillStyle = colours.accent;
-  row.forEach((raw, i) => {
-    if (!finite[i]) return;
-    const [x, v] = [at.left + i * at.w, toNumber(raw)];
-    if (!picture.bins) return bar(x, v);
-    // Light where some values of the bin reach, full where all of them do.
-    const low = toNumber(picture.bins.low[i]);
-    context.globalAlpha = REACH;
-    if (v > 0) bar(x, v);
-    if (low < 0) bar(x, low);
-    context.globalAlpha = 1;
-    if (low > 0) bar(x, low);
-    else if (v < 0) bar(x, v);
-  });
-  for (const i of picture.bins?.gaps || []) {
-    context.fillStyle = hatch(context, colours);
-    context.fillRect(at.left + i * at.w, at.top, Math.max(2, at.w), 8);
-  }
+  if (picture.bins) paintBins(context, at, heights, picture.bins, colours, bar);
+  else heights.forEach((v, i) => Number.isFinite(v) && bar(i, v));
   context.fillStyle = colours.muted;
   context.fillRect(at.left, ground - 0.5, at.w * at.m, 1);
   context.textAlign = "right";

@@ -108,7 +108,9 @@ function colourScale(step, colours) {
   const picture = step.picture;
   if (step.kind === "mask") {
     const [on, off] = [colours.accent, colours.off].map((c) => c.match(/\d+/g).map(Number));
-    return (v) => (v ? on : off);
+    // Of a bin the share that is true: even one among many can be seen.
+    const mix = (v) => off.map((c, i) => Math.round(c + (on[i] - c) * (0.35 + 0.65 * v)));
+    return (v) => (v > 0 ? mix(+v) : off);
   }
   const stops = stopsOf(picture, colours.dark).map(channels);
   const [low, high] = [toNumber(picture.low), toNumber(picture.high)];
@@ -147,7 +149,10 @@ function binInWords(step, i) {
   const at = bins.top[i].toLocaleString("en") + (bins.labels ? ` “${bins.labels[i]}”` : "");
   const [low, high] = [bins.low[i], data[0][0][i]];
   const where = `${place(columns, i)} to ${last.toLocaleString("en")}`;
-  if (step.kind === "mask") return `${where}  →  ${high ? `true, first at ${at}` : "all false"}`;
+  const n = last - position(columns, i) + 1;
+  if (step.kind === "mask" && !high) return `${where}  →  all false`;
+  if (step.kind === "mask")
+    return `${where}  →  ${Math.round(high * n)} of ${n} true, the first at ${at}`;
   if (high === null) return `${where}  →  nothing finite`;
   return `${where}  →  ${format(low)} to ${format(high)}, the largest at ${at}`;
 }

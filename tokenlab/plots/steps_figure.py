@@ -8,7 +8,7 @@ import numpy as np
 
 from tokenlab.errors import MissingDependency
 from tokenlab.plots import steps_values as values
-from tokenlab.plots.steps_bins import Bins, binned
+from tokenlab.plots.steps_bins import Bins, binned, seen
 from tokenlab.steps import Step, Steps
 
 if TYPE_CHECKING:
@@ -143,14 +143,14 @@ def _heat_map(axes: "Axes", steps: Steps, item: Step, array: np.ndarray, kind: s
         notes += [f"{n} {name} hatched" for name, n in measured.missing]
     else:
         bins = binned(array, MOST) if values.is_row(array) else None
-        image = cut.values[0] if bins is None else bins.high[None]  # (1, n_bins)
+        image = cut.values[0] if bins is None else seen(bins.high)[None]  # (1, n_bins)
         options |= {"cmap": "Greys", "vmin": -0.25, "vmax": 1.25}
         if over_photo:  # what is true stays clear
             image = np.ma.masked_where(image, image)
             options |= {"alpha": 0.85, "vmin": 0, "vmax": 1}
         axes.imshow(image, **options)
-        notes += [cut.rows.note, bins.note(cut.columns.name) if bins else cut.columns.note]
-        true = "clear" if over_photo else "dark"
+        notes += [cut.rows.note, bins.brief if bins else cut.columns.note]
+        true = "clear" if over_photo else "darker" if bins else "dark"
         notes.append(f"{true}: true, {int(array.sum())} of {array.size}")
     _ticks(axes.xaxis, cut.columns, rotation=90)
     _ticks(axes.yaxis, cut.rows)
@@ -224,7 +224,7 @@ def _binned_bars(axes: "Axes", item: Step, array: np.ndarray, bins: Bins) -> str
         axes.axvspan(i - 0.5, i + 0.5, ymin=0.95 if np.isfinite(bins.low[i]) else 0, **HATCHED)
     name = values.axis_names(item, array.ndim)[-1]
     _ticks(axes.xaxis, values.Axis(name, bins.size, bins.shown, None))
-    return _on_ground(axes, array, bins.note(name))
+    return _on_ground(axes, array, f"{bins.brief}: min and max")
 
 
 def _on_ground(axes: "Axes", array: np.ndarray, note: str, *, lying: bool = False) -> str:

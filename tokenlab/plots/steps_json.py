@@ -68,7 +68,7 @@ def _binned_picture(steps: Steps, item: Step, array: np.ndarray, bins: Bins) -> 
         "slices": one,
         "rows": one,
         "columns": _axis(values.Axis(name, bins.size, bins.shown, None)),
-        "note": bins.note(name),
+        "note": bins.note,
         "data": _plain(bins.high[None, None]),
         "bins": {
             "low": _plain(bins.low[None, None])[0][0],
