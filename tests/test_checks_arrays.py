@@ -197,9 +197,161 @@ def test_within():
 
 
 def test_a_huge_unsigned_id_does_not_wrap_into_range():
-    ids = checks.integers(np.array([2**64 - 1], np.uint64), "ids", np)
-    with pytest.raises(InvalidInput):
-        checks.within(ids, "ids", 2**62, "n")
+    with pytest.raises(InvalidInput, match="ids goes up to 18446744073709551615"):
+        checks.integers(np.array([2**64 - 1], np.uint64), "ids", np)
+    assert checks.integers(np.array([2**63 - 1], np.uint64), "ids", np).tolist() == [2**63 - 1]
+
+
+@pytest.mark.parametrize("x", [0.0, 1, np.float32(0.5), np.array(0.25)])
+def test_share(x):
+    assert type(checks.share(x, "x")) is float
+    assert checks.share(x, "x") == x
+
+
+@pytest.mark.parametrize("x", ["0.5", None, math.nan, True, -0.1, 1.5, 10**400, [0.5], 1j])
+def test_share_refuses(x):
+    with pytest.raises(InvalidInput, match=r"x is .*; expected a number from 0 to 1"):
+        checks.share(x, "x")
+
+
+def test_number_says_which_range_and_what_text_would_be():
+    for limits, says in (
+        ({}, "a finite number"),
+        ({"at_least": 0}, "a number of at least 0"),
+        ({"above": 0, "below": 1}, "a number above 0 and below 1"),
+        ({"at_most": 2}, "a number of at most 2"),
+    ):
+        with pytest.raises(InvalidInput, match=f"ridge is '1e-2'; expected {says}.*pass 0.01"):
+            checks.number("1e-2", "ridge", **limits)
+        with pytest.raises(InvalidInput, match=f"ridge is nan; expected {says}"):
+            checks.number(math.nan, "ridge", **limits)
+    assert checks.number(-1, "x") == -1
+    with pytest.raises(InvalidInput, match=r"k is '3'; expected an integer of at least 1.*pass 3"):
+        checks.count("3", "k")
+    with pytest.raises(InvalidInput, match="k is 9223372036854775808; expected at most"):
+        checks.count(2**63, "k")
+
+
+@pytest.mark.parametrize("x", ["False", "", 0, 1.0, None, math.nan, [True]])
+def test_flags_are_booleans(x):
+    with pytest.raises(InvalidInput, match=r"causal is .*; expected True or False"):
+        checks.flag(x, "causal")
+    assert checks.flag(np.True_, "causal") is True
+    assert checks.flag(np.array(False), "causal") is False
+
+
+@pytest.mark.parametrize("rng", [-1, 1.5, "0", True, math.nan, [1], np.random.RandomState(0)])
+def test_seeds_that_are_none(rng):
+    with pytest.raises(InvalidInput, match=r"rng is .*; expected an integer of at least 0"):
+        checks.generator(rng)
+
+
+def test_a_generator_goes_on_and_a_seed_begins_anew():
+    own = np.random.default_rng(3)
+    assert checks.generator(own) is own
+    assert checks.generator(np.int64(3)).integers(99) == checks.generator(3).integers(99)
+    assert isinstance(checks.generator(None), np.random.Generator)
+
+
+def test_labels():
+    assert checks.labels([0, 2], "token", np, n=2, limit=3).tolist() == [0, 2]
+    for bad, says in (
+        ([1], r"token is \(1,\) = \(n,\); expected n = 2"),
+        ([[0], [1]], r"token is \(2, 1\), 2 axes"),
+        ([1, -100], "token runs from -100 to 1; vocab is 3"),
+        ([1, 3], "token runs from 1 to 3"),
+        ([0.0, 1.0], "token has dtype float64; expected integers"),
+    ):
+        with pytest.raises(TokenlabError, match=says):
+            checks.labels(bad, "token", np, n=2, limit=3)
+
+
+def test_weights_to_draw_from():
+    assert checks.weights([[0, 2], [1, 0]], "p", np).tolist() == [[0, 2], [1, 0]]
+    for bad, says in (
+        ([1.0, -1.0], "p goes down to -1"),
+        ([1.0, math.inf], "p has 1 values that are not finite"),
+        ([math.nan, 1.0], "not finite"),
+        ([0.0, 0.0], "p adds up to 0;"),
+        ([[1.0, 0.0], [0.0, 0.0]], "p adds up to 0 in row 1"),
+        ([1.7e308, 1.7e308], "p adds up to inf"),
+        ([], r"p is \(0,\); expected"),
+    ):
+        with np.errstate(over="ignore"), pytest.raises(TokenlabError, match=says):
+            checks.weights(bad, "p", np)
+
+
+def test_log_probabilities():
+    assert checks.log_probs([-1.0, -math.inf, 0.0], "x", np).shape == (3,)
+    assert checks.log_probs(np.log([[0.25, 0.75]]), "x", np, whole=True).shape == (1, 2)
+    for bad, says in (
+        ([0.5, 0.25], "x goes up to 0.5; expected log-probabilities"),
+        ([math.nan, -1.0], "x goes up to nan"),
+        ([math.inf], "x goes up to inf"),
+    ):
+        with pytest.raises(InvalidInput, match=says):
+            checks.log_probs(bad, "x", np)
+    with pytest.raises(InvalidInput, match=r"row of x add up to 0.5"):
+        checks.log_probs(np.log([[0.5, 0.5], [0.25, 0.25]]), "x", np, whole=True)
+
+
+def test_room_to_write_into():
+    like = np.zeros(1, np.float32)
+    out = np.empty((2, 3), np.float32)
+    assert checks.room(out, "out", (2, 3), like, "(n, d)") is out
+    locked = out.copy()
+    locked.flags.writeable = False
+    for bad in (out.T, out.astype(float), locked, [0.0], "out"):
+        with pytest.raises(ShapeError, match=r"out is .*expected an array .*\(n, d\) = \(2, 3\)"):
+            checks.room(bad, "out", (2, 3), like, "(n, d)")
+
+
+# what people pass for an array ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("check", [checks.floats, checks.integers, checks.booleans])
+@pytest.mark.parametrize(
+    ("x", "says"),
+    [
+        (None, "x is None; expected an array"),
+        ({"a": [1]}, r"x is a dict; expected an array. Pass one of its arrays, such as x\['a'\]"),
+        ("12", "x is '12'; expected an array"),
+        ({1, 2}, r"Pass list\(x\)"),
+        ((i for i in range(2)), r"Pass list\(x\)"),
+        ([np.ma.array([1, 2], mask=[0, 1])], "x has masked entries"),
+        (np.array([1 + 0j]), r"x.real|booleans"),
+        (np.array([[1.0], None], object)[:1], r"numpy.stack\(list\(x\)\)|booleans"),
+        (np.array([1.0, None], object), "missing|booleans"),
+    ],
+)
+def test_no_arrays(check, x, says):
+    with pytest.raises(DTypeError, match=says):
+        check(x, "x", np)
+
+
+def test_a_file_of_several_arrays(tmp_path):
+    np.savez(tmp_path / "x.npz", states=np.ones(3))
+    with np.load(tmp_path / "x.npz") as file, pytest.raises(DTypeError, match=r"x\['states'\]"):
+        checks.floats(file, "x", np)
+
+
+def test_the_other_byte_order_is_taken():
+    for dtype in (">f4", ">f8", ">f2"):
+        x = checks.floats(np.array([1, 2], dtype), "x", np)
+        assert x.dtype.isnative
+        assert x.tolist() == [1, 2]
+    assert checks.integers(np.array([1, 2], ">i4"), "x", np).dtype == np.int64
+
+
+def test_a_tensor_of_torch_is_told_its_own_words():
+    torch = pytest.importorskip("torch")
+    for tensor, says in (
+        (torch.ones(2, requires_grad=True), r"x\.detach\(\)\.float\(\)\.numpy\(\)"),
+        (torch.ones(2, dtype=torch.bfloat16), r"x\.detach\(\)\.float\(\)\.numpy\(\)"),
+        (torch.ones(2), r"x\.numpy\(\)"),
+    ):
+        with pytest.raises(BackendError, match=says):
+            get_xp(tensor)
 
 
 # who is named ----------------------------------------------------------------------------------
@@ -218,6 +370,20 @@ def test_the_named_function_is_the_one_that_was_called():
         (lambda: xtr_search(np.ones((1, 2)), index, k_prime=0, k=5), "xtr_search: k_prime is 0"),
         (lambda: xtr_search(np.ones((1, 2)), index, k_prime=5, k=0), "xtr_search: k is 0"),
         (lambda: maxsim_search(np.ones((1, 2)), index, k=0), "maxsim_search: k is 0"),
+    ]:
+        with pytest.raises(TokenlabError, match=f"^{says}"):
+            call()
+
+
+def test_outermost_and_not_a_helper_with_the_same_check():
+    from tokenlab.logits import FullHead
+    from tokenlab.pruning import uniform
+
+    for call, says in [
+        (lambda: uniform.reduce([[1.0]] * 4, k=0), "reduce: the budget is k = 0"),
+        (lambda: FullHead(np.eye(3)).topk([[1.0, 0, 0]], 0), r"FullHead\.topk: k is 0"),
+        (lambda: FullHead(np.eye(3)).log_prob([[math.nan, 0, 0]], [0]), r"FullHead\.log_prob: hid"),
+        (lambda: FullHead([[math.nan]]), "FullHead: weight has 1 values"),
     ]:
         with pytest.raises(TokenlabError, match=f"^{says}"):
             call()

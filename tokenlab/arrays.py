@@ -79,8 +79,8 @@ def get_xp(*arrays: Any) -> ModuleType:
     return shared_library(arrays)
 
 
-def shared_library(arrays: Sequence[Any], names: Sequence[str] = (), function: str = "") -> Any:
-    """`get_xp` of named arguments of a named function, for its errors; both are found if absent."""
+def shared_library(arrays: Sequence[Any], names: Sequence[str] = ()) -> Any:
+    """`get_xp` of named arguments, for the errors; the names are found if absent."""
     for x in arrays:
         if type(x) is not np.ndarray:
             break
@@ -96,13 +96,13 @@ def shared_library(arrays: Sequence[Any], names: Sequence[str] = (), function: s
             and not isinstance(x, np.ndarray | np.generic)
         ):
             raise BackendError(
-                f"{function or public_caller()}: {named(i)} is a {_type_name(x)}; expected NumPy "
-                "or CuPy. Convert it first, for example with numpy.asarray(x) on the CPU."
+                f"{public_caller()}: {named(i)} is a {_type_name(x)}; expected NumPy or CuPy. "
+                f"Convert it first, for example with {_conversion(x)}."
             )
     if any(on_gpu) and not all(on_gpu):
         g, c = on_gpu.index(True), on_gpu.index(False)
         raise BackendError(
-            f"{function or public_caller()}: mixed array libraries: {named(g)} is a "
+            f"{public_caller()}: mixed array libraries: {named(g)} is a "
             f"{_type_name(inside[g])} and {named(c)} is a {_type_name(inside[c])}. Pass all of one "
             "kind: cupy.asarray(x) moves to the GPU, tokenlab.to_numpy(x) back."
         )
@@ -138,6 +138,18 @@ def has_gpu() -> bool:
 
 def _type_name(x: Any) -> str:
     return f"{type(x).__module__}.{type(x).__qualname__}".removeprefix("builtins.")
+
+
+def _conversion(x: Any) -> str:
+    """What makes a NumPy array of an array of another library."""
+    if type(x).__module__.partition(".")[0] != "torch":
+        return "numpy.asarray(x) on the CPU"
+    narrow = "bfloat16" in str(x.dtype)
+    if not (narrow or x.requires_grad or x.device.type != "cpu"):
+        return "x.numpy()"
+    moved = "" if x.device.type == "cpu" else ".cpu()"
+    wide = "" if "float64" in str(x.dtype) else ".float()"
+    return f"x.detach(){moved}{wide}.numpy()"
 
 
 def _argument(arrays: Sequence[Any], names: Sequence[str], position: int) -> str:

@@ -1,14 +1,12 @@
 """Input checks that every module shares, with messages that name the axes.
 
 Each returns the checked value, so that a function reads `query = vectors(query, "query", ...)`.
-Errors name `function`, or without it the public function that the caller called. A taped value is
-looked at as the array that it holds, and handed on as it is.
+Errors name the public function that the user called. A taped value is looked at as the array that
+it holds, and handed on as it is. Single numbers, flags, words and seeds stand in `options.py`.
 """
 
 import math
-import numbers
-import operator
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from types import ModuleType
 from typing import Any
 
@@ -16,29 +14,39 @@ import numpy as np
 
 from tokenlab.arrays import is_taped, stop
 from tokenlab.errors import DTypeError, InvalidInput, ShapeError, public_caller
+from tokenlab.options import LARGEST, choice, count, flag, generator, number, positive, share, shown
 
 __all__ = [
+    "array",
     "booleans",
     "choice",
     "count",
     "finite",
+    "flag",
     "floats",
+    "generator",
     "integers",
+    "labels",
+    "log_probs",
+    "number",
     "offsets",
     "positive",
+    "room",
     "same_width",
     "shaped",
     "share",
     "vectors",
+    "weights",
     "within",
 ]
 
+INT = np.dtype(np.int64)
 USUAL = {np.dtype(np.float32), np.dtype(np.float64)}  # floats that need no conversion
 
 SMALL = 1 << 14  # entries that are looked at one by one, which is faster for a few
 
 
-def floats(x: Any, name: str, xp: ModuleType, function: str = "") -> Any:
+def floats(x: Any, name: str, xp: ModuleType) -> Any:
     r"""Return `x` as a C-ordered float32 or float64 array.
 
     float32 and float64 stay as they are. float16 and integers of at most 16 bits are widened to
@@ -51,36 +59,72 @@ def floats(x: Any, name: str, xp: ModuleType, function: str = "") -> Any:
     """
     if type(x) is np.ndarray and x.dtype in USUAL and x.flags.c_contiguous:
         return x
-    x = _array(x, name, xp, function)
+    x = array(x, name, xp)
     if x.dtype.kind in "iu":
         x = x.astype(xp.float32 if x.dtype.itemsize <= 2 else xp.float64)
     elif x.dtype == np.float16:
         x = x.astype(xp.float32)
     elif x.dtype not in (np.float32, np.float64):
         raise DTypeError(
-            f"{function or public_caller()}: {name} has dtype {x.dtype}; expected real numbers "
-            "(float16, float32, float64 or integers). Convert it with x.astype(numpy.float32)."
+            f"{public_caller()}: {name} has dtype {x.dtype}; expected real numbers "
+            f"(float16, float32, float64 or integers). {fix_of_type(x, 'numpy.float32')}"
         )
     return xp.ascontiguousarray(x) if x.ndim and not is_taped(x) else x
 
 
-def _array(x: Any, name: str, xp: ModuleType, function: str = "") -> Any:
-    """`x` as an array of whatever type, when that loses nothing."""
-    if is_taped(x):
+def array(x: Any, name: str, xp: ModuleType) -> Any:
+    """`x` as an array of whatever type, in this machine's byte order, when that loses nothing."""
+    if (type(x) is np.ndarray and x.dtype.isnative) or is_taped(x):
         return x
-    if np.ma.isMaskedArray(x) and np.ma.is_masked(x):
+    parts = x if isinstance(x, list | tuple) else (x,)
+    if any(np.ma.isMaskedArray(part) and np.ma.is_masked(part) for part in parts):
         raise DTypeError(
-            f"{function or public_caller()}: {name} has masked entries, which would be lost. "
+            f"{public_caller()}: {name} has masked entries, which would be lost. "
             "Drop those rows, or fill them with x.filled(value)."
         )
+    if x is None or isinstance(x, str | bytes | Mapping | Set | Iterator):
+        raise DTypeError(
+            f"{public_caller()}: {name} is {shown(x)}; expected an array.{fix_of_no_array(x)}"
+        )
     try:
-        return xp.asarray(x)
+        x = xp.asarray(x)
     except ValueError as error:  # a ragged nested list
-        where = function or public_caller()
-        raise ShapeError(f"{where}: {name} is not a regular array ({error}).") from None
+        raise ShapeError(f"{public_caller()}: {name} is not a regular array ({error}).") from None
+    except Exception as error:  # whatever an object that claims to be an array may raise
+        raise DTypeError(
+            f"{public_caller()}: {name} cannot be read as an array ({error})."
+        ) from error
+    return x if x.dtype.isnative else x.astype(x.dtype.newbyteorder("="))
 
 
-def finite(x: Any, name: str, xp: ModuleType, function: str = "") -> Any:
+def fix_of_no_array(x: Any) -> str:
+    """What helps where something came that holds arrays, or makes them."""
+    if isinstance(x, Mapping):
+        name = next(iter(x), None)
+        return f" Pass one of its arrays, such as x[{name!r}]." if name is not None else ""
+    return " Pass list(x)." if isinstance(x, Set | Iterator) else ""
+
+
+def fix_of_type(x: Any, wanted: str) -> str:
+    """What helps where the elements are of a type that is not wanted."""
+    if x.dtype.kind == "O":
+        if x.ndim == 0:
+            sparse = hasattr(x[()], "toarray")
+            return "Pass x.toarray()." if sparse else "Pass an array, or a list of numbers."
+        first = next(iter(x.flat), None)
+        if hasattr(first, "__len__") and not isinstance(first, str):
+            return "Where it holds vectors of one length, numpy.stack(list(x)) makes a matrix."
+        missing = sum(value is None or value != value for value in x.flat)
+        if missing:
+            return f"{missing} of its values are missing (None or NaN): drop or fill those rows."
+    if x.dtype.kind in "US":
+        return f"Text is never read as numbers; x.astype({wanted}) does that."
+    if x.dtype.kind == "c":
+        return "Pass x.real, or numpy.abs(x)."
+    return f"Convert it with x.astype({wanted})."
+
+
+def finite(x: Any, name: str, xp: ModuleType) -> Any:
     """Return `x`, or raise `InvalidInput` and say where the first NaN or infinity stands."""
     inside = stop(x)
     if inside.size < SMALL:
@@ -95,18 +139,18 @@ def finite(x: Any, name: str, xp: ModuleType, function: str = "") -> Any:
     if bool(bad.any()):
         first = [int(i[0]) for i in xp.nonzero(bad)]
         raise InvalidInput(
-            f"{function or public_caller()}: {name} has {int(bad.sum())} values that are not "
+            f"{public_caller()}: {name} has {int(bad.sum())} values that are not "
             f"finite, the first at {first}: {float(inside[tuple(first)])}. Remove or replace them, "
             "for example with numpy.nan_to_num."
         )
     return x
 
 
-def shaped(x: Any, name: str, axes: Sequence[str], function: str = "") -> Any:
+def shaped(x: Any, name: str, axes: Sequence[str]) -> Any:
     """Return `x`, or raise `ShapeError` unless it has exactly these named axes."""
     if x.ndim != len(axes):
         raise ShapeError(
-            f"{function or public_caller()}: {name} is {x.shape}, {x.ndim} axes; "
+            f"{public_caller()}: {name} is {x.shape}, {x.ndim} axes; "
             f"expected {len(axes)}: "
             f"({', '.join(axes)}{',' if len(axes) == 1 else ''})."
             + {-1: " For a single vector pass x[None, :].", 1: " For several pass list(x)."}.get(
@@ -137,69 +181,36 @@ def same_width(a: Any, a_name: str, a_rows: str, b: Any, b_name: str, b_rows: st
         )
 
 
-def count(k: Any, name: str, *, at_least: int = 1) -> int:
-    """Return `k` as an `int`, or raise `InvalidInput` when it is no integer or too small."""
-    try:
-        if isinstance(k, bool | np.bool_):
-            raise TypeError
-        k = operator.index(k)
-    except TypeError:
-        raise InvalidInput(
-            f"{public_caller()}: {name} is {k!r}; expected an integer of at least {at_least}."
-        ) from None
-    if k < at_least:
-        raise InvalidInput(f"{public_caller()}: {name} is {k}; expected at least {at_least}.")
-    return k
-
-
-def positive(x: Any, name: str) -> float:
-    """Return `x` as a `float`, or raise `InvalidInput` unless it is a finite number above 0."""
-    number = isinstance(x, numbers.Real) and not isinstance(x, bool)
-    if not number or not 0 < x < math.inf:
-        raise InvalidInput(f"{public_caller()}: {name} is {x!r}; expected a number above 0.")
-    return float(x)
-
-
-def integers(x: Any, name: str, xp: ModuleType, function: str = "") -> Any:
+def integers(x: Any, name: str, xp: ModuleType) -> Any:
     """Return `x` as an int64 array; floats, booleans, objects and masks raise `DTypeError`."""
-    x = _array(x, name, xp, function)
+    if type(x) is np.ndarray and x.dtype == INT and x.flags.c_contiguous:
+        return x
+    x = array(x, name, xp)
     if x.size == 0 and x.dtype == np.float64:  # an empty list has no type of its own
         x = x.astype(xp.int64)
     if x.dtype.kind not in "iu":
         raise DTypeError(
-            f"{function or public_caller()}: {name} has dtype {x.dtype}; expected integers. "
-            "Convert it with x.astype(numpy.int64)."
+            f"{public_caller()}: {name} has dtype {x.dtype}; expected integers. "
+            f"{fix_of_type(x, 'numpy.int64')}"
+        )
+    if x.dtype == np.uint64 and x.size and int(x.max()) > LARGEST:
+        raise InvalidInput(
+            f"{public_caller()}: {name} goes up to {int(x.max())}, which no int64 holds; expected "
+            f"at most {LARGEST}."
         )
     x = x.astype(xp.int64, copy=False)
     return xp.ascontiguousarray(x) if x.ndim else x
 
 
-def booleans(x: Any, name: str, xp: ModuleType, function: str = "") -> Any:
+def booleans(x: Any, name: str, xp: ModuleType) -> Any:
     """Return `x` as an array of booleans; numbers raise, since 0.5 or -1 could mean anything."""
-    x = _array(x, name, xp, function)
+    x = array(x, name, xp)
     if x.dtype != bool:
         raise DTypeError(
-            f"{function or public_caller()}: {name} has dtype {x.dtype}; expected booleans, True "
+            f"{public_caller()}: {name} has dtype {x.dtype}; expected booleans, True "
             f"for what counts. Convert it with {name} != 0."
         )
     return x
-
-
-def choice(x: Any, name: str, options: Sequence[Any]) -> Any:
-    """Return `x`, or raise `InvalidInput` unless it is one of the options."""
-    if not any(x is option or (isinstance(x, str) and x == option) for option in options):
-        words = [f'"{option}"' if isinstance(option, str) else repr(option) for option in options]
-        named = ", ".join(words[:-1]) + " or " * (len(words) > 1) + words[-1]
-        raise InvalidInput(f"{public_caller()}: {name} is {x!r}; expected one of {named}.")
-    return x
-
-
-def share(x: Any, name: str) -> float:
-    """Return `x` as a `float`, or raise `InvalidInput` unless it is a number from 0 to 1."""
-    number = isinstance(x, numbers.Real) and not isinstance(x, bool)
-    if not number or not 0 <= x <= 1:
-        raise InvalidInput(f"{public_caller()}: {name} is {x!r}; expected a number from 0 to 1.")
-    return float(x)
 
 
 def within(x: Any, name: str, limit: int, axis: str) -> None:
@@ -210,7 +221,8 @@ def within(x: Any, name: str, limit: int, axis: str) -> None:
     if low < 0 or high >= limit:
         raise InvalidInput(
             f"{public_caller()}: {name} runs from {low} to {high}; {axis} is {limit}, so positions "
-            f"are 0 to {limit - 1}. Drop the -1 that some indexes write for a missing result."
+            f"are 0 to {limit - 1}. Drop what stands for nothing, such as the -1 of some indexes or "
+            "the -100 of some data sets."
         )
 
 
@@ -231,4 +243,74 @@ def offsets(x: Any, name: str, n_tokens: int, xp: ModuleType) -> Any:
             f"{i + 1}; expected offsets that never go down. They are running sums of lengths: "
             "numpy.concatenate([[0], numpy.cumsum(lengths)])."
         )
+    return x
+
+
+def room(out: Any, name: str, shape: tuple[int, ...], like: Any, axes: str) -> Any:
+    """Return `out`, an array of this shape and of the library and type of another, to write into."""
+    fits = type(out) is type(like) and out.shape == shape and out.dtype == like.dtype
+    if not fits or not getattr(out.flags, "writeable", True):
+        came = f"{out.shape} of {out.dtype}" if hasattr(out, "dtype") else shown(out)
+        raise ShapeError(
+            f"{public_caller()}: {name} is {came}; expected an array that can be written into, "
+            f"{axes} = {shape} of {like.dtype}."
+        )
+    return out
+
+
+def labels(x: Any, name: str, xp: ModuleType, *, n: int, limit: int, axis: str = "vocab") -> Any:
+    """Return `x` as int64 `(n,)`: for each of `n` rows one position in `0 .. limit - 1`."""
+    x = shaped(integers(x, name, xp), name, ("n",))
+    if len(x) != n:
+        raise ShapeError(
+            f"{public_caller()}: {name} is {x.shape} = (n,); expected n = {n}, one for each row."
+        )
+    within(x, name, limit, axis)
+    return x
+
+
+def weights(x: Any, name: str, xp: ModuleType) -> Any:
+    """Return `x (..., n)` as floats to draw from: finite, none below 0, no row of zeros alone."""
+    x = finite(floats(x, name, xp), name, xp)
+    if x.ndim == 0 or x.shape[-1] == 0:
+        raise ShapeError(f"{public_caller()}: {name} is {x.shape}; expected (..., n) with n >= 1.")
+    low = float(x.min()) if x.size else 0.0
+    if low < 0:
+        raise InvalidInput(
+            f"{public_caller()}: {name} goes down to {low:g}; expected weights of at least 0."
+            " Logarithms become weights by numpy.exp(x - x.max())."
+        )
+    total = x.sum(axis=-1, dtype=xp.float64)
+    wrong = xp.nonzero(~((total > 0) & xp.isfinite(total)).reshape(-1))[0]
+    if wrong.size:
+        i = int(wrong[0])
+        raise InvalidInput(
+            f"{public_caller()}: {name} adds up to {float(total.reshape(-1)[i]):g}"
+            + f" in row {i}" * (x.ndim > 1)
+            + "; expected a finite sum above 0, so that something can be drawn."
+        )
+    return x
+
+
+def log_probs(x: Any, name: str, xp: ModuleType, *, whole: bool = False) -> Any:
+    """Return `x` as floats of at most 0, `-inf` included; with `whole`, rows of sum one.
+
+    0.001 is allowed for what was rounded: float32 logits of a thousand are no better.
+    """
+    x = floats(x, name, xp)
+    high = float(x.max()) if x.size else 0.0  # NaN where there is one
+    if not high <= 1e-3:
+        raise InvalidInput(
+            f"{public_caller()}: {name} goes up to {high:g}; expected log-probabilities, which are "
+            "at most 0. Probabilities become such by numpy.log, logits by "
+            "tokenlab.numerics.log_softmax."
+        )
+    if whole and x.size:
+        total = xp.exp(x.astype(xp.float64)).sum(axis=-1)
+        worst = float(total.reshape(-1)[int(xp.abs(total - 1).argmax())])
+        if not abs(worst - 1) <= 1e-2:
+            raise InvalidInput(
+                f"{public_caller()}: the probabilities of a row of {name} add up to {worst:g}; "
+                "expected 1. tokenlab.numerics.log_softmax makes logits such rows."
+            )
     return x

@@ -4,6 +4,7 @@ A message names the function, the argument, what came, what was expected, and th
 """
 
 import sys
+from typing import Any
 
 __all__ = [
     "BackendError",
@@ -44,20 +45,61 @@ class StorageError(TokenlabError, ValueError):
     """A folder on disk is not what it claims to be: damaged, of another version, or foreign."""
 
 
-HELPERS = ("arguments", "arrays", "blocks", "checks", "engine", "errors", "tape")
+HELPERS = {
+    *("arguments", "arrays", "blocks", "checks", "engine", "errors", "fused", "ops", "ops_numpy"),
+    *("ops_places", "options", "recording", "stepping", "steps", "tape"),
+}
+PROGRAMS = {"assignments", "autograd", "cli", "tour"}  # these call functions for somebody else
+BETWEEN = {"contextlib", "functools", "numpy"}  # what of other packages may stand in a call
 
 
 def public_caller() -> str:
-    """The function that the user called: the innermost one that its module exports."""
-    frame = sys._getframe(1)
-    helpers = tuple(f"tokenlab.{name}" for name in HELPERS)
-    while frame.f_globals.get("__name__") in helpers and frame.f_back is not None:
-        frame = frame.f_back
-    nearest = frame.f_code.co_qualname  # a caller outside of this package may export nothing
+    """The function that the user called: of this call, the outermost one that its module exports.
+
+    A method is `Class.method`, and a class that is being made goes by its own name. A function of
+    the user that calls these checks itself is named, too.
+    """
+    frame: Any = sys._getframe(1)
+    nearest = outermost = ""
     while frame is not None:
-        name = frame.f_code.co_qualname.partition(".<locals>")[0].removesuffix(".__init__")
-        exported = name.partition(".")[0] in frame.f_globals.get("__all__", ())
-        if exported and frame.f_globals.get("__name__") not in helpers:
-            return name
-        frame = frame.f_back  # type: ignore[assignment]
-    return nearest
+        package, _, module = frame.f_globals.get("__name__", "").partition(".")
+        part = module.partition(".")[0]
+        of_user = package not in ("tokenlab", *BETWEEN) or frame.f_code.co_name == "<module>"
+        if package == "tokenlab" and part in HELPERS and not _is_takes(frame):
+            frame = frame.f_back
+            continue
+        if part in PROGRAMS and outermost:
+            break
+        name, exported = _named(frame)
+        nearest = nearest or name
+        if of_user:
+            break
+        outermost = name if exported else outermost
+        frame = frame.f_back
+    return outermost or nearest
+
+
+def _is_takes(frame: Any) -> bool:
+    """Whether this is the wrapper that `@takes` puts around a function."""
+    return frame.f_code.co_qualname == "takes.<locals>.decorate.<locals>.call"
+
+
+def _named(frame: Any) -> tuple[str, bool]:
+    """The name of the function that runs in a frame, and whether its module exports it."""
+    scope, path, own = frame.f_globals, frame.f_code.co_qualname, frame.f_locals
+    if _is_takes(frame):
+        function = own["function"]
+        scope, path = vars(sys.modules[function.__module__]), function.__qualname__
+        own = {"self": own["args"][0]} if own["args"] else {}
+    exports = scope.get("__all__", ())
+    name = path.partition(".<locals>")[0]
+    holder, _, method = name.rpartition(".")
+    special = method.startswith("__")
+    exported = name.partition(".")[0] in exports and (special or not method.startswith("_"))
+    if not exported:
+        return path.rpartition("<locals>.")[2].removesuffix(".__init__"), False
+    if holder:  # the class of the object, which may have got the method from another one
+        it = own.get("self", own.get("cls"))
+        kind = it if isinstance(it, type) else type(it)
+        holder = kind.__name__ if hasattr(kind, method) else holder
+    return (holder if special else f"{holder}.{method}" if holder else name), True

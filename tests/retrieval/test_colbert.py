@@ -207,7 +207,7 @@ class Tensor:
         (np.ma.array([[1.0, 2.0]], mask=[[0, 1]]), DTypeError, "query has masked"),
         (Tensor(), BackendError, r"query is a .*Tensor; expected NumPy or CuPy"),
         ([Tensor()], BackendError, r"query is a .*Tensor"),
-        (None, DTypeError, "object"),
+        (None, DTypeError, "query is None"),
     ],
 )
 def test_what_is_refused(query, error, says):

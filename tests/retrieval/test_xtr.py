@@ -252,13 +252,13 @@ def test_k_may_be_a_numpy_integer_and_larger_than_everything():
 )
 def test_wrong_queries(query, error, says):
     index = TokenIndex.from_docs(DOCS)
-    for call in (
-        lambda: token_topk(query, index, 2),
-        lambda: xtr_search(query, index, k_prime=2, k=1),
-    ):
+    for name, call in {
+        "token_topk": lambda: token_topk(query, index, 2),
+        "xtr_search": lambda: xtr_search(query, index, k_prime=2, k=1),
+    }.items():
         with pytest.raises(error, match=says) as caught:
             call()
-        assert str(caught.value).startswith("token_topk: ")
+        assert str(caught.value).startswith(f"{name}: ")
 
 
 def test_memory_is_bounded_by_the_block():
@@ -433,7 +433,7 @@ def test_libraries_do_not_mix(cupy):
         with pytest.raises(BackendError, match="xtr_scores: mixed array libraries"):
             xtr_scores(*args, 1)
     index = TokenIndex.from_docs(DOCS)
-    with pytest.raises(BackendError, match="token_topk: mixed"):
+    with pytest.raises(BackendError, match="xtr_search: mixed"):
         xtr_search(cupy.asarray(EYE), index, k_prime=1, k=1)
 
 

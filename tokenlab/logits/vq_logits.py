@@ -217,10 +217,8 @@ class VQHead(Head):
         came = f"code_logits is {logits.shape} = (n, n_codes)"
         if logits.shape[1] != self.n_codes:
             raise ShapeError(f"VQHead.expand: {came}, but n_codes is {self.n_codes}.")
-        wanted = f"{(len(logits), self.vocab)} {logits.dtype}"
-        came = f"{getattr(out, 'shape', type(out).__name__)} {getattr(out, 'dtype', '')}"
-        if out is not None and came != wanted:
-            raise ShapeError(f"VQHead.expand: out is {came}; expected (n, vocab) = {wanted}.")
+        if out is not None:
+            checks.room(out, "out", (len(logits), self.vocab), logits, "(n, vocab)")
         return expand_codes(logits, self.mapping, None, out)  # Eq. (2)
 
     def topk(self, hidden: Any, k: int) -> TopK:
