@@ -345,7 +345,6 @@ Why not just
 ------------
 - *mask?* One step of masking has less variance, and a compiled grammar makes a whole mask at once.
   AWRS is for a constraint that is a black box and dear.
-- *weight by p(x) / (1 - R)?* That is the chance with which x was found, not the allowed mass: on
-  average it is not Z.
+- *weight by p(x) / (1 - R)?* That is the chance with which x was found, not the allowed mass.
 - *draw until one is allowed, with weight 1?* That has the bias of masking: `estimator="none"`.
 """
