@@ -28,10 +28,10 @@ def directions(keys: Any) -> Any:
 def _directions(keys):  # type: ignore[no-untyped-def]
     out = np.empty_like(keys)
     for i in range(len(keys)):
-        squares = 0.0
+        squares = 0.0  # float64, where no square of a float32 can overflow
         for j in range(keys.shape[1]):
             squares += np.float64(keys[i, j]) ** 2
-        inverse = 1 / np.sqrt(squares) if squares > 0 else 0.0
+        inverse = 1 / np.sqrt(squares) if squares > 0 else 0.0  # zeros stay zeros
         for j in range(keys.shape[1]):
             out[i, j] = keys[i, j] * inverse
     return out
@@ -41,7 +41,8 @@ def _directions(keys):  # type: ignore[no-untyped-def]
 def weighted_rows(x, rows, columns, weights, m):  # type: ignore[no-untyped-def]
     """Twin of `tokenlab.pruning.reduction.weighted_rows`; a row is not zeroed to be added to."""
     d = x.shape[1]
-    y, begun = np.empty((m, d), x.dtype), np.zeros(m, np.bool_)
+    y = np.empty((m, d), x.dtype)
+    begun = np.zeros(m, np.bool_)  # (m,)
     for e in range(len(rows)):
         row, source, weight = rows[e], x[columns[e]], weights[e]
         target = y[row]
@@ -49,11 +50,11 @@ def weighted_rows(x, rows, columns, weights, m):  # type: ignore[no-untyped-def]
             for j in range(d):
                 target[j] += weight * source[j]
         else:
-            begun[row] = True
+            begun[row] = True  # the first entry of a row is written, not added
             for j in range(d):
                 target[j] = weight * source[j]
     for row in range(m):
-        if not begun[row]:
+        if not begun[row]:  # a row of W without entries
             y[row] = 0
     return y
 
@@ -62,33 +63,47 @@ def weighted_rows(x, rows, columns, weights, m):  # type: ignore[no-untyped-def]
 def line_outliers(scores, k):  # type: ignore[no-untyped-def]
     """Twin of `tokenlab.pruning.recoverable.line_outliers`: the neighbours of a point lie around it."""
     n = len(scores)
-    lower, reach = np.empty(n, np.int64), np.empty(n)
+    lower = np.empty(n, np.int64)
     farthest = np.empty(n)
-    for i in range(n):  # of n_low below and k - n_low above
+    # The k nearest of a point on a line are neighbours of each other: a window around it.
+    for i in range(n):
         low, high = i, i
         for _ in range(k):
             below = scores[i] - scores[low - 1] if low > 0 else np.inf
             above = scores[high + 1] - scores[i] if high < n - 1 else np.inf
-            if below <= above:
+            if below <= above:  # of two as near, the lower one
                 low -= 1
             else:
                 high += 1
         lower[i] = low
         farthest[i] = max(scores[i] - scores[low], scores[high] - scores[i])
-    for i in range(n):
+    return _factors(_reach(scores, lower, farthest, k), lower, k)
+
+
+@njit
+def _reach(scores, lower, farthest, k):  # type: ignore[no-untyped-def]
+    """The mean distance at which each point is reached from the k nearest, (n,)."""
+    reach = np.empty(len(scores))
+    for i in range(len(scores)):
         total = 0.0
         for j in range(lower[i], lower[i] + k + 1):
-            if j != i:
+            if j != i:  # never from nearer than the neighbour's own neighbours are
                 total += max(farthest[j], abs(scores[j] - scores[i]))
         reach[i] = total / k
-    factors = np.empty(n)
-    for i in range(n):
+    return reach
+
+
+@njit
+def _factors(reach, lower, k):  # type: ignore[no-untyped-def]
+    """The mean ratio of each point's reach and its neighbours', (n,)."""
+    factors = np.empty(len(reach))
+    for i in range(len(reach)):
         total = 0.0
         for j in range(lower[i], lower[i] + k + 1):
             if j != i:
                 if reach[j] > 0:
                     total += reach[i] / reach[j]
-                else:
+                else:  # the neighbours coincide; so does the point, or it is infinitely far
                     total += np.inf if reach[i] > 0 else 1.0
         factors[i] = total / k
     return factors
@@ -97,14 +112,15 @@ def line_outliers(scores, k):  # type: ignore[no-untyped-def]
 @njit
 def nearest_sum(squares, k):  # type: ignore[no-untyped-def]
     """Twin of `tokenlab.pruning.density.nearest_sum`: a short list of the smallest values so far."""
-    sums, smallest = np.empty(len(squares), squares.dtype), np.empty(k + 1, squares.dtype)
+    sums = np.empty(len(squares), squares.dtype)
+    smallest = np.empty(k + 1, squares.dtype)  # ascending, of the row so far
     for i in range(len(squares)):
         smallest[:] = np.inf
         for j in range(squares.shape[1]):
             value = squares[i, j]
             if value < smallest[k]:
                 at = k
-                while at > 0 and smallest[at - 1] > value:
+                while at > 0 and smallest[at - 1] > value:  # make room
                     smallest[at] = smallest[at - 1]
                     at -= 1
                 smallest[at] = value
@@ -122,7 +138,7 @@ def least_before(values, rank):  # type: ignore[no-untyped-def]
     for i in range(len(values)):
         row, mine = values[i], rank[i]
         found = row[0]
-        if mine == 0:
+        if mine == 0:  # the densest: the farthest of all
             for j in range(len(row)):
                 found = max(found, row[j])
         else:

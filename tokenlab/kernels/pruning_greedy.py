@@ -52,7 +52,8 @@ def _prepared(x: Any, first: int) -> tuple[Any, Any, Any, Any, int]:
 @njit
 def _inverse_lengths(x):  # type: ignore[no-untyped-def]
     """1 for a row of zeros; and whether float32 can hold the products of all rows."""
-    inverse, safe = np.ones(len(x)), True
+    inverse = np.ones(len(x))
+    safe = True
     for i in range(len(x)):
         squares = _dot(x[i], x[i])
         if squares > 0:
@@ -64,7 +65,9 @@ def _inverse_lengths(x):  # type: ignore[no-untyped-def]
 @njit
 def _opposite(x, inverse):  # type: ignore[no-untyped-def]
     """The token least similar to the mean direction."""
-    total, best, at = np.zeros(x.shape[1]), np.inf, 0
+    total = np.zeros(x.shape[1])  # (d,), the mean but for its length
+    best = np.inf
+    at = 0
     for i in range(len(x)):
         total += x[i] * inverse[i]
     for i in range(len(x)):
@@ -119,7 +122,8 @@ def _sixteen(x, rows, y, at, out, t):  # type: ignore[no-untyped-def]
 @njit
 def _products(x, rows, y, out):  # type: ignore[no-untyped-def]
     """`out = x[rows] @ y.T`; `out` has up to three rows more."""
-    last, whole = len(rows) - 1, len(y) // 4 * 4
+    last = len(rows) - 1
+    whole = len(y) // 4 * 4  # what is left over goes one by one
     for t in range(0, len(rows), 4):
         four = rows[t], rows[min(t + 1, last)], rows[min(t + 2, last)], rows[min(t + 3, last)]
         for at in range(0, whole, 4):
@@ -132,7 +136,8 @@ def _products(x, rows, y, out):  # type: ignore[no-untyped-def]
 def _lowest(values, size):  # type: ignore[no-untyped-def]
     """The positions of the smallest values below infinity, and the smallest of the others."""
     size = min(size, len(values))
-    block, count = np.empty(size, np.int64), 0
+    block = np.empty(size, np.int64)
+    count = 0
     worst = outside = np.float32(np.inf)
     for v in range(len(values)):
         value = values[v]
@@ -159,19 +164,25 @@ def _lowest(values, size):  # type: ignore[no-untyped-def]
 def _farthest(x, inverse, rough, scale, first, k):  # type: ignore[no-untyped-def]
     n, d = x.shape
     slack = np.float32(2 * (d + 16) * ROUNDING)  # what two cosines in float32 can be off by
-    taken, centers = np.empty(k, np.int64), np.empty((k, d), np.float32)
-    closest, nearest = np.full(n, np.float32(-np.inf)), np.zeros(n, np.int64)
-    tied, seen = np.zeros(n, np.bool_), np.zeros(n, np.int64)
-    exact, settled = np.full(n, -np.inf), np.zeros(n, np.int64)
+    taken = np.empty(k, np.int64)  # (k,), in the order in which they are taken
+    centers = np.empty((k, d), np.float32)
+    closest = np.full(n, np.float32(-np.inf))
+    nearest = np.zeros(n, np.int64)
+    tied = np.zeros(n, np.bool_)
+    seen = np.zeros(n, np.int64)
+    exact = np.full(n, -np.inf)  # `closest` in float64, of those that were in question
+    settled = np.zeros(n, np.int64)  # how many taken tokens `exact` has seen
     state = (closest, nearest, tied, seen, exact, settled)
-    block, outside = np.arange(n), np.float32(-np.inf)
+    block = np.arange(n)  # at first all tokens
+    outside = np.float32(-np.inf)
     for i in range(k):
         taken[i], centers[i], closest[first] = first, rough[first] * scale[first], np.inf
         if i + 1 == k:
             break
         _look(rough, scale, centers, block, i + 1, slack, state)
         block = block[: i * len(block)]  # only the first is shown to all tokens
-        first, size = _decide(x, inverse, taken[: i + 1], block, outside, slack, state), BLOCK
+        first = _decide(x, inverse, taken[: i + 1], block, outside, slack, state)
+        size = BLOCK
         while first < 0:
             block, outside = _lowest(closest, size)
             if not _look(rough, scale, centers, block, i + 1, slack, state):
@@ -190,7 +201,8 @@ def _look(rough, scale, centers, block, stop, slack, state):  # type: ignore[no-
             block[at] = block[at - 1]
             at -= 1
         block[at] = v
-    products, looked = np.empty((4, stop), np.float32), False
+    products = np.empty((4, stop), np.float32)  # of four rows with all taken tokens
+    looked = False
     for t in range(0, len(block), 4):
         four, begin = block[t : t + 4], seen[block[t]]
         looked = looked or begin < stop
@@ -213,7 +225,9 @@ def _look(rough, scale, centers, block, stop, slack, state):  # type: ignore[no-
 def _decide(x, inverse, taken, block, outside, slack, state):  # type: ignore[no-untyped-def]
     """The farthest token of a block, of several the first; -1 if one outside may be farther."""
     closest, nearest, tied, _, exact, settled = state
-    best, smallest, at = np.float32(np.inf), np.inf, -1
+    best = np.float32(np.inf)
+    smallest = np.inf
+    at = -1
     for v in block:
         best = min(best, closest[v])
     for v in block:
@@ -235,21 +249,27 @@ def _decide(x, inverse, taken, block, outside, slack, state):  # type: ignore[no
 @njit
 def _least(x, inverse, rough, scale, first, k):  # type: ignore[no-untyped-def]
     n, d = x.shape
-    taken, sums, total = np.empty(k, np.int64), np.zeros(n, np.float32), np.zeros(d)
-    everyone, place, count = np.arange(n), np.full(n, -1), 0
-    blocks, columns = np.full((KEPT, AHEAD), first), np.empty((KEPT, n + 3, AHEAD), np.float32)
+    taken = np.empty(k, np.int64)
+    sums = np.zeros(n, np.float32)  # (n,), inf for the taken
+    total = np.zeros(d)  # (d,), the sum of taken directions
+    everyone = np.arange(n)
+    place = np.full(n, -1)
+    count = 0
+    blocks = np.full((KEPT, AHEAD), first)
+    columns = np.empty((KEPT, n + 3, AHEAD), np.float32)
     for i in range(k):
         taken[i] = first
         total += x[first] * inverse[first]
-        if place[first] < 0:
-            at = count % KEPT
+        if place[first] < 0:  # nobody foresaw it
+            at = count % KEPT  # the oldest block makes room
             place[blocks[at]] = -1
-            blocks[at], count = _foresee(rough, scale, sums, place, first), count + 1
+            blocks[at] = _foresee(rough, scale, sums, place, first)
+            count += 1
             place[blocks[at]] = np.arange(at * AHEAD, (at + 1) * AHEAD)
             centers = rough[blocks[at]] * scale[blocks[at]].reshape(-1, 1)
             _products(rough, everyone, centers, columns[at])
         column = columns[place[first] // AHEAD, :, place[first] % AHEAD]
-        sums[first] = np.inf
+        sums[first] = np.inf  # nothing is taken twice
         slack = 2 * (i + 1) * (d + i + 16) * ROUNDING  # what two sums in float32 can be off by
         first = _next_least(x, inverse, scale, total, column, sums, np.float32(slack))
     return taken
@@ -259,11 +279,14 @@ def _least(x, inverse, rough, scale, first, k):  # type: ignore[no-untyped-def]
 def _foresee(rough, scale, sums, place, v):  # type: ignore[no-untyped-def]
     """Token `v` and those of unknown cosines that would be next if only the likely were there."""
     likely, _ = _lowest(sums, LIKELY)
-    ahead, products = sums[likely], np.empty((LIKELY + 3, 1), np.float32)
-    block, count = np.full(AHEAD, v), 1
+    ahead = sums[likely]  # as they would be after the steps that are played
+    products = np.empty((LIKELY + 3, 1), np.float32)
+    block = np.full(AHEAD, v)
+    count = 1
     for _ in range(len(likely)):
         _products(rough, likely, rough[v : v + 1], products)
-        smallest, at = np.float32(np.inf), -1
+        smallest = np.float32(np.inf)
+        at = -1
         for t, u in enumerate(likely):
             ahead[t] += products[t, 0] * scale[u] * scale[v]
             if u == v:
@@ -291,6 +314,6 @@ def _next_least(x, inverse, scale, total, column, sums, slack):  # type: ignore[
     for v in range(len(sums)):
         if sums[v] <= smallest + slack:
             exact = np.rint(_dot(x[v], total) * inverse[v] / ROUNDING)
-            if exact < best:
+            if exact < best:  # of several the first
                 best, at = exact, v
     return at

@@ -59,11 +59,14 @@ def show_reduction(
     MissingDependency
         When matplotlib is not installed.
     """
-    picture, grid = _picture(image), _grid(grid, reduction.n)
+    picture = _picture(image)
+    grid = _grid(grid, reduction.n)
     kept = to_numpy(reduction.mask(grid))
+    # A dropped patch fades, one that lives on in others fades less.
     lives_on = (to_numpy(reduction.owner()) >= 0).reshape(grid)
     bright = np.where(kept, 1.0, np.where(lives_on, 2 * DIM, DIM))
-    light, grey = _over(picture, bright)[..., None], picture.mean(axis=2, keepdims=True)
+    light = _over(picture, bright)[..., None]
+    grey = picture.mean(axis=2, keepdims=True)
     ax = ax or _new_axes()
     ax.imshow(np.where(light == 1, picture, light * grey + (1 - light) * PAPER))
     if reduction.roles is None:
@@ -102,9 +105,10 @@ def show_scores(
     picture = _picture(image)
     scores = checks.shaped(checks.floats(to_numpy(scores), "scores", np), "scores", ("n",))
     grid = _grid(grid, len(scores))
+    # Colours by rank: a few tokens often hold most of the attention.
     rank = np.searchsorted(np.sort(scores), scores, side="right") / len(scores)
     ax = ax or _new_axes()
-    ax.imshow(picture.mean(axis=2), cmap="gray", vmin=0, vmax=1.6)
+    ax.imshow(picture.mean(axis=2), cmap="gray", vmin=0, vmax=1.6)  # dim, so that colours show
     height, width = picture.shape[:2]
     ax.imshow(
         rank.reshape(grid),
@@ -142,14 +146,14 @@ def show_reductions(
     matplotlib.figure.Figure
     """
     plt = _pyplot()
-    panels: list[tuple[str, Any]] = [("", None)]
+    panels: list[tuple[str, Any]] = [("", None)]  # the picture itself comes first
     for name, reduction in reductions.items():
         if scores and name in scores:
             panels.append((f"{name}: score", scores[name]))
         panels.append((f"{name}: {len(reduction)}", reduction))
     columns = min(checks.count(columns, "columns"), len(panels))
     rows = -(-len(panels) // columns)
-    height = (PANEL + 0.35) * rows + 0.3  # inches
+    height = (PANEL + 0.35) * rows + 0.3  # inches, with a line of text over each row
     figure, axes = plt.subplots(
         rows,
         columns,
@@ -172,7 +176,7 @@ def show_reductions(
             show_reduction(image, what, title=name, ax=ax)
         else:
             show_scores(image, what, title=name, ax=ax)
-    for ax in flat[len(panels) :]:
+    for ax in flat[len(panels) :]:  # what is left of the last row
         ax.set_axis_off()
     if title:
         figure.suptitle(title, color=INK, y=1 - 0.1 / height)
@@ -182,7 +186,7 @@ def show_reductions(
 def _picture(image: Any) -> np.ndarray:
     """RGB in floats from 0 to 1."""
     picture = to_numpy(image)
-    if picture.ndim == 2:
+    if picture.ndim == 2:  # grey
         picture = np.repeat(picture[..., None], 3, axis=2)
     if picture.ndim != 3 or picture.shape[2] != 3:
         raise ShapeError(
@@ -192,7 +196,7 @@ def _picture(image: Any) -> np.ndarray:
 
 
 def _grid(grid: tuple[int, int] | None, n: int) -> tuple[int, int]:
-    side = round(n**0.5)
+    side = round(n**0.5)  # patches of a square picture
     if grid is None and side * side != n:
         raise ShapeError(
             f"{n} tokens make no square; pass grid=(rows, columns). A CLS token is no patch."
@@ -203,6 +207,7 @@ def _grid(grid: tuple[int, int] | None, n: int) -> tuple[int, int]:
 def _over(picture: np.ndarray, values: np.ndarray) -> np.ndarray:
     """One value per patch, for every pixel."""
     height, width = picture.shape[:2]
+    # Pixels to patches, also where a side is no multiple of the grid.
     rows = np.arange(height) * values.shape[0] // height
     columns = np.arange(width) * values.shape[1] // width
     return values[rows[:, None], columns]
@@ -213,6 +218,7 @@ def _border(ax: "Axes", kept: np.ndarray, shape: tuple[int, ...]) -> None:
     from matplotlib.collections import LineCollection
 
     high, wide = shape[0] / kept.shape[0], shape[1] / kept.shape[1]
+    # A line wherever a patch and the next one differ; outside of the picture nothing is kept.
     padded = np.pad(kept, 1)
     below = np.argwhere(padded[1:, 1:-1] != padded[:-1, 1:-1]) * (high, wide) - 0.5
     beside = np.argwhere(padded[1:-1, 1:] != padded[1:-1, :-1]) * (high, wide) - 0.5
@@ -230,6 +236,7 @@ def _outline(ax: "Axes", roles: np.ndarray, shape: tuple[int, ...], names: Seque
         colour = COLOURS[roles[row, column] % len(COLOURS)]
         corner = (column * wide - 0.5, row * high - 0.5)
         ax.add_patch(Rectangle(corner, wide, high, fill=False, edgecolor=colour, linewidth=1.2))
+    # A legend of the roles that there are.
     found = [role for role in range(len(names)) if (roles == role).any()]
     handles = [Patch(color=COLOURS[role % len(COLOURS)], label=names[role]) for role in found]
     ax.legend(

@@ -25,9 +25,14 @@ from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp
 from tokenlab.blocks import by_rows
 from tokenlab.engine import accelerated
-from tokenlab.numerics import unit
 from tokenlab.pruning.reduction import Reduction, selection
-from tokenlab.pruning.selectors import checked_budget, checked_start, least_typical, rounded
+from tokenlab.pruning.selectors import (
+    checked_budget,
+    checked_start,
+    exact_directions,
+    least_typical,
+    rounded,
+)
 from tokenlab.steps import step
 
 __all__ = ["k_center", "loneliest", "reduce"]
@@ -74,7 +79,7 @@ def loneliest(x: Any) -> int:
     2
     """
     xp = get_xp(x)
-    x = unit(x.astype(xp.float64))  # (n, d)
+    x = exact_directions(x)  # (n, d)
     closest_other = step(
         nearest_cosine(xp.arange(len(x)), x)
     )  # (n,) [max u ≠ v of cos(v, u)] the nearest other token
@@ -123,7 +128,7 @@ def k_center(x: Any, k: int | float, *, start: int | None = None) -> Any:
 def farthest_first(x: Any, k: int, first: int) -> Any:
     """Positions of `k` rows, each the farthest in direction from those before it."""
     xp = get_xp(x)
-    x = unit(x.astype(xp.float64))  # (n, d), of length one: products are cosines
+    x = exact_directions(x)  # (n, d), of length one: products are cosines
     v = least_typical(x) if first < 0 else first
     taken: list[int] = []
     closest = xp.full(len(x), -xp.inf)  # (n,)

@@ -95,7 +95,8 @@ def _fused(kept: Any, scores: Any) -> Reduction:
         raise InvalidInput(
             f"{public_caller()}: scores go down to {float(scores.min()):g}; expected none below 0."
         )
-    n, k = len(scores), len(kept)
+    n = len(scores)
+    k = len(kept)
     kept = distinct(kept, n)
     dropped = xp.ones(n, dtype=bool)
     dropped[kept] = False

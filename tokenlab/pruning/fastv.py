@@ -68,8 +68,9 @@ def reduce(
     [1]
     """
     checks.choice(variant, "variant", ("paper", "official"))
-    attention = checked_attention(attention)
-    queries = slice(None) if variant == "paper" else slice(-1, None)  # all, or what comes next
+    attention = checked_attention(attention)  # (h, n_q, n)
+    # The released code reads one row alone: what the next word looks at.
+    queries = slice(None) if variant == "paper" else slice(-1, None)
     columns = slice(None) if image is None else image
     received = attention[:, queries].mean(axis=(0, 1))  # (n,)
     scores = step(
@@ -80,7 +81,7 @@ def reduce(
             f"reduce: image is {image}, which selects none of n = {attention.shape[2]} columns."
         )
     k = checked_budget(k, len(scores), rounding)
-    reduction = selection(topk(scores, k), len(scores))
+    reduction = selection(topk(scores, k), len(scores))  # of several as high the first
     step("kept", reduction.kept, "in their order", axes=("k",), of="n")
     return reduction
 

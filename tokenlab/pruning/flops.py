@@ -44,13 +44,15 @@ def multiply_adds(
     >>> round(multiply_adds([576] * 32, d=4096, hidden=11008, gated=True) / 1e12, 3)
     3.817
     """
-    d, hidden = checks.count(d, "d"), checks.count(hidden, "hidden")
+    d = checks.count(d, "d")
+    hidden = checks.count(hidden, "hidden")
     if not isinstance(n_by_layer, Iterable):
         raise InvalidInput(
             f"multiply_adds: n_by_layer is {n_by_layer!r}; expected the tokens of each layer, such "
             "as [576] * 32."
         )
-    matrices, total = 3 if gated else 2, 0
+    matrices = 3 if gated else 2  # of an MLP
+    total = 0
     for layer, n in enumerate(n_by_layer, start=1):
         pair = n if isinstance(n, Sequence) else (n, n)
         if len(pair) != 2:
@@ -59,7 +61,9 @@ def multiply_adds(
                 "(in the attention, in the MLP)."
             )
         attention, mlp = (checks.count(tokens, "n_by_layer", at_least=0) for tokens in pair)
-        total += 4 * attention * d * d + 2 * attention * attention * d + matrices * mlp * d * hidden
+        total += 4 * attention * d * d  # queries, keys, values, and the way back
+        total += 2 * attention * attention * d  # all pairs: scores, and means of values
+        total += matrices * mlp * d * hidden
     return total
 
 
@@ -78,9 +82,12 @@ def decode_multiply_adds(
     >>> round(decode_multiply_adds(pruned, 1, **of) / decode_multiply_adds(full, 1, **of), 3)
     0.98
     """
-    d, hidden = checks.count(d, "d"), checks.count(hidden, "hidden")
-    t, matrices = checks.count(t, "t", at_least=0), 3 if gated else 2
+    d = checks.count(d, "d")
+    hidden = checks.count(hidden, "hidden")
+    t = checks.count(t, "t", at_least=0)
+    matrices = 3 if gated else 2
     layers = [checks.count(n, "n_by_layer", at_least=0) for n in n_by_layer]
+    # One new token: its own projections, its row of scores over n + t keys, its MLP.
     return sum(4 * d * d + 2 * d * (n + t) + matrices * d * hidden for n in layers)
 
 
@@ -101,13 +108,10 @@ def selection_multiply_adds(rule: str, n: int, k: int, d: int) -> int:
     """
     costs = {
         "scores": 0,
-        "k_center": n * k * d,
+        "k_center": n * k * d,  # all tokens against each one taken
         "max_sum": n * k * d,
         "pairs": n * n * d,
-        "bipartite": (n // 2) * (n - n // 2) * d,
+        "bipartite": (n // 2) * (n - n // 2) * d,  # even against odd positions
     }
-    if rule not in costs:
-        raise InvalidInput(
-            f"selection_multiply_adds: rule is {rule!r}; expected one of {', '.join(costs)}."
-        )
+    checks.choice(rule, "rule", list(costs))
     return costs[rule]

@@ -163,14 +163,14 @@ def neighbours4(positions: Any, grid: tuple[int, int], *, variant: str = "paper"
     height, width = checked_grid(grid)
     n = height * width
     checks.within(positions, "positions", n, "n")
-    if variant == "official":
+    if variant == "official":  # as if the grid were one long row
         moves = [positions - 1, positions + 1, positions - width, positions + width]
         return xp.unique(xp.clip(xp.concatenate(moves), 0, n - 1))
-    column = positions % width
+    column = positions % width  # (k,)
     moves = [
-        (positions - 1)[column > 0],
+        (positions - 1)[column > 0],  # left, but for the first of a row
         (positions + 1)[column < width - 1],
-        (positions - width)[positions >= width],
+        (positions - width)[positions >= width],  # above, but for the first row
         (positions + width)[positions < n - width],
     ]
     return xp.unique(xp.concatenate(moves))

@@ -44,9 +44,9 @@ def group_means(kept: Any, groups: Any, *, size: Any = None) -> Reduction:
     if bool((distinct(kept, n) != kept).any()):
         raise InvalidInput("group_means: kept must ascend, since groups count its entries.")
     checks.within(groups[groups >= 0], "groups", len(kept), "k")
-    sizes = checked_size(size, n, xp.ones(1) if size is None else size)
+    sizes = checked_size(size, n, xp.ones(1) if size is None else size)  # (n,)
     transform, total = means(groups, sizes, len(kept))
-    if bool((total == 0).any()):
+    if bool((total == 0).any()):  # the mean of no token is not a number
         raise InvalidInput(
             f"group_means: group {int(total.argmin())} has no token; every kept token belongs to "
             "its own group."
@@ -57,11 +57,11 @@ def group_means(kept: Any, groups: Any, *, size: Any = None) -> Reduction:
 def means(groups: Any, sizes: Any, m: int) -> tuple[Sparse, Any]:
     """The matrix of weighted means of `m` groups, and their sizes."""
     xp = get_xp(groups)
-    columns = xp.nonzero(groups >= 0)[0]  # (n_entries,)
+    columns = xp.nonzero(groups >= 0)[0]  # (n_entries,), -1 is dropped
     rows = groups[columns]
     weights = sizes[columns]
     total = xp.bincount(rows, weights=weights, minlength=m).astype(sizes.dtype)  # (m,)
-    return Sparse(rows, columns, weights / total[rows]), total
+    return Sparse(rows, columns, weights / total[rows]), total  # rows sum to one
 
 
 @takes(keys="n d | h n d")
@@ -72,13 +72,14 @@ def mean_keys(keys: Any) -> Any:
     ----------
     keys : ndarray of shape (n, d) or (h, n, d)
     """
-    return keys.mean(axis=0) if keys.ndim == 3 else keys
+    return keys.mean(axis=0) if keys.ndim == 3 else keys  # (n, d)
 
 
 def distinct(positions: Any, n: int, name: str = "kept") -> Any:
     """Integer positions in ascending order: below `n`, none twice, at least one."""
     positions = get_xp(positions).sort(positions)
     checks.within(positions, name, n, "n")
+    # Sorted, those that are twice stand side by side.
     if len(positions) == 0 or bool((positions[1:] == positions[:-1]).any()):
         problem = "is empty" if len(positions) == 0 else "names a token twice"
         raise InvalidInput(f"{public_caller()}: {name} {problem}; expected distinct positions.")

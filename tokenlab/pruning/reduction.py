@@ -101,20 +101,20 @@ class Reduction:
         xp = get_xp(x, self.kept)
         x = _rows(x, "x", self.n, "n")
         if self.transform is None:
-            return x[self.kept]
+            return x[self.kept]  # (k, d)
         if isinstance(self.transform, Sparse):
             weights = self.transform.weights.astype(x.dtype, copy=False)
             return weighted_rows(x, self.transform.rows, self.transform.columns, weights, len(self))
-        return self.transform.astype(xp.result_type(x), copy=False) @ x
+        return self.transform.astype(xp.result_type(x), copy=False) @ x  # (m, d)
 
     def matrix(self) -> Any:
         """$W$ as a dense array of shape (m, n)."""
         xp = get_xp(self.kept)
-        if self.transform is None:
+        if self.transform is None:  # rows of the identity
             return (self.kept[:, None] == xp.arange(self.n)).astype(xp.float32)
         if isinstance(self.transform, Sparse):
             dense = xp.zeros((len(self), self.n), dtype=self.transform.weights.dtype)
-            dense[self.transform.rows, self.transform.columns] = self.transform.weights
+            dense[self.transform.rows, self.transform.columns] = self.transform.weights  # (m, n)
             return dense
         return self.transform
 
@@ -124,10 +124,11 @@ class Reduction:
         Each column sums to one, or to zero for a token that was dropped. A row of $W$ that stands
         for $s$ tokens takes mass from them in proportion to its weights.
         """
-        xp, weights = get_xp(self.kept), self.matrix()
+        xp = get_xp(self.kept)
+        weights = self.matrix()  # (m, n)
         if self.size is not None:
-            weights = weights * (self.size / weights.sum(axis=1))[:, None]
-        total = weights.sum(axis=0)
+            weights = weights * (self.size / weights.sum(axis=1))[:, None]  # rows now sum to sizes
+        total = weights.sum(axis=0)  # (n,), 0 where a token was dropped
         return weights / xp.where(total == 0, xp.ones_like(total), total)
 
     def unmerge(self, y: Any) -> Any:
@@ -145,7 +146,7 @@ class Reduction:
         """
         y = _rows(y, "y", len(self), "m")
         get_xp(y, self.kept)
-        return self.shares().T.astype(y.dtype, copy=False) @ y
+        return self.shares().T.astype(y.dtype, copy=False) @ y  # (n, d)
 
     def compose(self, later: "Reduction") -> "Reduction":
         r"""This reduction and then `later`, as one from the first tokens: $W = W_2 W_1$.
@@ -159,8 +160,8 @@ class Reduction:
                 f"Reduction.compose: this one leaves m = {len(self)} tokens, but later expects "
                 f"n = {later.n}."
             )
-        placed = later.kept < len(self.kept)
-        kept = self.kept[later.kept[placed]]
+        placed = later.kept < len(self.kept)  # merged tokens stand nowhere
+        kept = self.kept[later.kept[placed]]  # positions of the first tokens
         roles = None if later.roles is None else later.roles[placed]
         if self.transform is None and later.transform is None:
             return Reduction(kept, self.n, None, None, self.size_in, roles, later.role_names)
@@ -168,17 +169,20 @@ class Reduction:
         size = later.size
         if size is None:
             size = xp.ones(len(later), dtype=second.dtype)
+        # A rule that knew the sizes of its tokens has counted them already.
         if later.size_in is None and self.size is not None:
             size = size * (second @ self.size) / second.sum(axis=1)
-        transform = second @ self.matrix()
+        transform = second @ self.matrix()  # (m, n), W = W_2 W_1
         return Reduction(kept, self.n, transform, size, self.size_in, roles, later.role_names)
 
     def behind(self, lead: int) -> "Reduction":
         """The same with `lead` tokens in front that all stay, such as a CLS token."""
-        xp, lead = get_xp(self.kept), checks.count(lead, "lead", at_least=0)
-        first = xp.arange(lead, dtype=xp.int64)
+        xp = get_xp(self.kept)
+        lead = checks.count(lead, "lead", at_least=0)
+        first = xp.arange(lead, dtype=xp.int64)  # those in front, and all others behind them
         kept = xp.concatenate([first, self.kept + lead])
-        transform, ones = self.transform, xp.ones(lead)
+        ones = xp.ones(lead)  # each leading token is a row of its own
+        transform = self.transform
         if transform is not None:
             rows, columns, weights = _entries(transform, xp)
             transform = Sparse(
@@ -186,11 +190,13 @@ class Reduction:
                 xp.concatenate([first, columns + lead]),
                 xp.concatenate([ones.astype(weights.dtype), weights]),
             )
-        size, size_in = (
-            None if s is None else xp.concatenate([ones.astype(s.dtype), s])
-            for s in (self.size, self.size_in)
+
+        def with_ones(size: Any) -> Any:
+            return None if size is None else xp.concatenate([ones.astype(size.dtype), size])
+
+        return Reduction(
+            kept, lead + self.n, transform, with_ones(self.size), with_ones(self.size_in)
         )
-        return Reduction(kept, lead + self.n, transform, size, size_in)
 
     def mask(self, grid: tuple[int, int]) -> Any:
         """True where a token is kept, on the grid `(height, width)` of patches."""
@@ -198,11 +204,12 @@ class Reduction:
         height, width = checked_grid(grid, self.n)
         kept = xp.zeros(self.n, dtype=bool)
         kept[self.kept] = True
-        return kept.reshape(height, width)
+        return kept.reshape(height, width)  # (height, width)
 
     def owner(self) -> Any:
         """The row that takes the largest share of each token, `(n,)` int64; -1 where dropped."""
-        xp, shares = get_xp(self.kept), self.shares()
+        xp = get_xp(self.kept)
+        shares = self.shares()  # (m, n)
         return xp.where(shares.sum(axis=0) > 0, shares.argmax(axis=0), -1)
 
 
@@ -211,7 +218,7 @@ def selection(
 ) -> Reduction:
     """A reduction that keeps the picked tokens, whatever order they come in."""
     xp = get_xp(picked)
-    order = xp.argsort(picked)
+    order = xp.argsort(picked)  # the order of the image
     return Reduction(
         picked[order], n, roles=None if roles is None else roles[order], role_names=role_names
     )
@@ -226,7 +233,8 @@ def checked_grid(grid: Any, n: int | None = None) -> tuple[int, int]:
             f"{public_caller()}: grid is {grid!r}; expected (height, width), how many patches a "
             "column and a row have."
         ) from None
-    height, width = checks.count(height, "grid"), checks.count(width, "grid")
+    height = checks.count(height, "grid")
+    width = checks.count(width, "grid")
     if n is not None and height * width != n:
         raise ShapeError(
             f"{public_caller()}: grid is {height} x {width} = {height * width} patches, but there "
@@ -238,7 +246,7 @@ def checked_grid(grid: Any, n: int | None = None) -> tuple[int, int]:
 def checked_size(size: Any, n: int, like: Any) -> Any:
     """Sizes above 0, one for each token, of the type of `like`; ones where there are none."""
     xp = get_xp(like)
-    if size is None:
+    if size is None:  # each token stands for itself
         return xp.ones(n, dtype=like.dtype)
     size = checks.finite(checks.floats(size, "size", xp), "size", xp)
     if size.shape != (n,):
@@ -262,8 +270,14 @@ def rounded_down(exact: float) -> int:
 def weighted_rows(x: Any, rows: Any, columns: Any, weights: Any, m: int) -> Any:
     """`W @ x` for the entries of a sparse `W`."""
     xp = get_xp(x, rows)
+    parts = weights[:, None] * x[columns]  # (n_entries, d)
     y = xp.zeros((m, x.shape[1]), dtype=x.dtype)
-    xp.add.at(y, rows, weights[:, None] * x[columns])
+    # Most rows have one entry, which need not be added to anything: add.at takes long.
+    first = xp.unique(rows, return_index=True)[1]
+    y[rows[first]] = parts[first]
+    more = xp.ones(len(rows), dtype=bool)
+    more[first] = False
+    xp.add.at(y, rows[more], parts[more])
     return y  # (m, d)
 
 

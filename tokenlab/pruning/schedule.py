@@ -8,7 +8,7 @@ from tokenlab import checks
 from tokenlab.arrays import get_xp
 from tokenlab.errors import InvalidInput
 from tokenlab.pruning.reduction import Reduction
-from tokenlab.pruning.selectors import budget
+from tokenlab.pruning.selectors import checked_budget
 
 __all__ = ["Run", "Schedule"]
 
@@ -54,16 +54,18 @@ class Schedule:
     positions: str = "keep"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "stages", dict(self.stages))  # pairs, too
+        # Pairs, too, become a mapping; the class is frozen.
+        object.__setattr__(self, "stages", dict(self.stages))
 
     def counts(self, n: int, layers: int) -> list[int]:
         """Tokens in each of the layers."""
-        counts, now = [], checks.count(n, "n")
+        now = checks.count(n, "n")
+        counts = []  # (layers,)
         self._checked(checks.count(layers, "layers"))
         for layer in range(1, layers + 1):
             if layer in self.stages:
-                left = budget(self.stages[layer], n, rounding=self.rounding)
-                if left > now:
+                left = checked_budget(self.stages[layer], n, self.rounding)
+                if left > now:  # what is gone does not come back
                     raise InvalidInput(
                         f"Schedule: layer {layer} should have {left} tokens, but only {now} are "
                         "left by then; shares are of the tokens at the start."
@@ -91,28 +93,27 @@ class Schedule:
         """
         xp = get_xp(x)
         x = checks.vectors(x, "x", "n", xp, at_least=1)
-        counts = self.counts(len(x), len(blocks))
+        counts = self.counts(len(x), len(blocks))  # what the budget says
         total = Reduction(xp.arange(len(x), dtype=xp.int64), len(x))
         reductions: dict[int, Reduction] = {}
         for layer, (block, k) in enumerate(zip(blocks, counts, strict=True), start=1):
-            if layer in self.stages and k < len(x):
+            if layer in self.stages and k < len(x):  # rules merge sizes, so they are told them
                 reductions[layer] = rule(x, k, layer=layer, size=total.size)
-                x, total = reductions[layer].apply(x), total.compose(reductions[layer])
-            counts[layer - 1] = len(x)
+                x = reductions[layer].apply(x)  # (k, d)
+                total = total.compose(reductions[layer])  # positions of the first tokens
+            counts[layer - 1] = len(x)  # a fused token comes on top of the budget
             x = block(x, self._places(total), total.size)
         return Run(x, total, reductions, counts)
 
     def _places(self, total: Reduction) -> Any:
         xp = get_xp(total.kept)
+        # Tokens that stand nowhere have no first position to keep.
         if self.positions == "renumber" or len(total) > len(total.kept):
             return xp.arange(len(total), dtype=xp.int64)
         return total.kept
 
     def _checked(self, layers: int) -> None:
-        if self.positions not in ("keep", "renumber"):
-            raise InvalidInput(
-                f'Schedule: positions is {self.positions!r}; expected "keep" or "renumber".'
-            )
+        checks.choice(self.positions, "positions", ("keep", "renumber"))
         outside = [layer for layer in self.stages if not 1 <= layer <= layers]
         if outside:
             raise InvalidInput(

@@ -35,7 +35,7 @@ def cls_row(attention: Any, *, lead: int = 1) -> Any:
     >>> cls_row([[[0.2, 0.5, 0.3], [0, 1, 0], [0, 0, 1]]]).tolist()
     [0.5, 0.3]
     """
-    return _patches(attention, lead)[:, 0].mean(axis=0)
+    return _patches(attention, lead)[:, 0].mean(axis=0)  # (n,)
 
 
 def column_mean(attention: Any, *, lead: int = 1) -> Any:
@@ -56,7 +56,7 @@ def column_mean(attention: Any, *, lead: int = 1) -> Any:
     >>> column_mean([[[0.2, 0.5, 0.3], [0, 1, 0], [0, 0, 1]]]).round(3).tolist()
     [0.5, 0.433]
     """
-    return _patches(attention, lead).mean(axis=(0, 1))
+    return _patches(attention, lead).mean(axis=(0, 1))  # (n,)
 
 
 def last_row(attention: Any, *, lead: int = 0) -> Any:
@@ -77,7 +77,7 @@ def last_row(attention: Any, *, lead: int = 0) -> Any:
     >>> last_row([[[1.0, 0.0], [0.25, 0.75]]]).tolist()
     [0.25, 0.75]
     """
-    return _patches(attention, lead, at_least=0)[:, -1].mean(axis=0)
+    return _patches(attention, lead, at_least=0)[:, -1].mean(axis=0)  # (n,)
 
 
 @takes(text="d", x="n? d")
@@ -112,7 +112,7 @@ def checked_attention(attention: Any, name: str = "attention") -> Any:
         raise ShapeError(f"{public_caller()}: {name} is {attention.shape}; no axis may be empty.")
     sums = attention.sum(axis=-1)  # (h, n_q)
     off = xp.abs(sums - 1)
-    if float(off.max()) > 1e-2:
+    if float(off.max()) > 1e-2:  # logits, or attention that was cut or scaled
         worst = float(sums.ravel()[int(off.argmax())])
         problem = f"rows of {name} do not sum to one (one sums to {worst:g})"
         remedy = "Pass attention after the softmax, with all of its columns."
@@ -128,6 +128,7 @@ def checked_scores(scores: Any, name: str, *, reduce: str) -> Any:
     scores = checks.floats(scores, name, xp)
     if scores.ndim == 3:
         attention = checked_attention(scores, name)
+        # CLS is row 0 and column 0; it has no score of its own.
         queries = slice(1) if reduce == "cls_row" else slice(None)
         scores = attention[:, queries, 1:].mean(axis=(0, 1))  # (n,), without the CLS column
     if scores.ndim != 1:
@@ -146,12 +147,12 @@ def _patches(attention: Any, lead: int, *, at_least: int = 1) -> Any:
     lead = checks.count(lead, "lead", at_least=at_least)
     if lead >= attention.shape[2]:
         raise ShapeError(f"{public_caller()}: lead is {lead}, which leaves no token to score.")
-    return attention[:, :, lead:]
+    return attention[:, :, lead:]  # (h, n_q, n)
 
 
 def _outside() -> int:
     """How many frames above the caller the user's own line is: a warning shows that line."""
-    frame = sys._getframe(1)
+    frame = sys._getframe(1)  # which may lie under wrappers
     level = 1
     while frame.f_back is not None and frame.f_globals["__name__"].startswith("tokenlab."):
         frame = frame.f_back

@@ -54,6 +54,7 @@ def budget(k: int | float, n: int, *, rounding: str = "half_up") -> int:
 def checked_budget(k: int | float, n: int, rounding: str = "half_up") -> int:
     """`budget`, whose errors name the public function that was called."""
     checks.choice(rounding, "rounding", ("half_up", "down", "up"))
+    # 1 is one token and 1.0 all of them, so the type decides.
     whole = isinstance(k, numbers.Integral) and not isinstance(k, bool)
     if not whole and not isinstance(k, float | np.floating):
         raise InvalidInput(
@@ -69,10 +70,10 @@ def checked_budget(k: int | float, n: int, rounding: str = "half_up") -> int:
         exact = float(k) * n
         k = {
             "half_up": math.floor(exact + 0.5),
-            "down": rounded_down(exact),
+            "down": rounded_down(exact),  # 0.29 * 100 is a little less than 29, and means 29
             "up": math.ceil(exact - 1e-9),  # 0.7 * 10 is a little more than 7, and means 7
         }[rounding]
-        k = max(1, k)
+        k = max(1, k)  # no share is so small that nothing is left
     if not 1 <= k <= n:
         raise InvalidInput(
             f"{public_caller()}: the budget is k = {int(k)} of n = {n} tokens; possible are 1 to "
@@ -101,14 +102,25 @@ def topk(scores: Any, k: int | float) -> Any:
     >>> topk([0.1, 0.7, 0.2, 0.7], 3).tolist()
     [1, 3, 2]
     """
-    return numerics.topk(scores, checked_budget(k, len(scores))).ids
+    return numerics.topk(scores, checked_budget(k, len(scores))).ids  # (k,)
 
 
 # For greedy selections.
 
 
+def exact_directions(x: Any) -> Any:
+    """Rows of length one in float64, a row of zeros as it is."""
+    xp = get_xp(x)
+    if x.dtype == xp.float64:
+        return numerics.unit(x)
+    x = x.astype(xp.float64)  # where no square of a float32 can overflow or vanish
+    length = xp.sqrt((x * x).sum(axis=1, keepdims=True))  # (n, 1)
+    return x / xp.where(length > 0, length, 1)
+
+
 def rounded(cosines: Any) -> Any:
     """Multiples of $2^{-24}$: what should be equal is, although sums were rounded on the way."""
+    # Powers of two: both products are exact, rounding happens once.
     return get_xp(cosines).rint(cosines * 2.0**24) * 2.0**-24
 
 

@@ -40,11 +40,16 @@ from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp
 from tokenlab.engine import accelerated
 from tokenlab.errors import ShapeError, public_caller
-from tokenlab.numerics import unit
 from tokenlab.pruning.divprune import farthest_first
 from tokenlab.pruning.reduction import Reduction, selection
 from tokenlab.pruning.scores import checked_attention, checked_scores
-from tokenlab.pruning.selectors import checked_budget, checked_start, least_typical, rounded
+from tokenlab.pruning.selectors import (
+    checked_budget,
+    checked_start,
+    exact_directions,
+    least_typical,
+    rounded,
+)
 from tokenlab.steps import step
 
 __all__ = ["Migration", "image_is_done", "max_sum", "migration", "reduce"]
@@ -132,9 +137,10 @@ def max_sum(x: Any, k: int | float, *, start: int | None = None) -> Any:
 def least_similar(x: Any, k: int, first: int) -> Any:
     """Positions of `k` rows, each with the smallest sum of cosines with those before it."""
     xp = get_xp(x)
-    x = unit(x.astype(xp.float64))  # (n, d), of length one: products are cosines
+    x = exact_directions(x)  # (n, d), of length one: products are cosines
     v = least_typical(x) if first < 0 else first
     taken: list[int] = []
+    barred = xp.zeros(len(x))  # infinite for the taken: nothing is taken twice
     total = xp.zeros(x.shape[1])
     for _ in range(k):
         taken.append(v)
@@ -142,8 +148,8 @@ def least_similar(x: Any, k: int, first: int) -> Any:
         similarity = step(
             rounded(x @ total)
         )  # (n,) [Σ cos(x, c)] with all taken tokens: the least is next
-        similarity[taken] = xp.inf  # nothing is taken twice
-        v = int(similarity.argmin())  # Eq. (v2); of several the first
+        barred[v] = xp.inf
+        v = int((similarity + barred).argmin())  # Eq. (v2); of several the first
     return step(
         xp.asarray(taken, dtype=xp.int64)
     )  # (k,) -> n: in the order in which they are taken

@@ -35,9 +35,10 @@ from tokenlab.arrays import get_xp
 from tokenlab.blocks import by_rows
 from tokenlab.engine import accelerated
 from tokenlab.errors import InvalidInput
-from tokenlab.numerics import topk, unit
+from tokenlab.numerics import topk
 from tokenlab.pruning.mergers import mean_keys, means
 from tokenlab.pruning.reduction import Reduction, checked_size
+from tokenlab.pruning.selectors import exact_directions
 from tokenlab.steps import step
 
 __all__ = ["layer_counts", "reduce"]
@@ -107,7 +108,7 @@ def reduce(keys: Any, r: int, *, size: Any = None, protect: int = 0) -> Reductio
 @accelerated("pruning.directions", work=lambda keys: keys.size, pays_from=1e4)
 def directions(keys: Any) -> Any:
     """Rows of length one, computed in float64 so that parallel keys become equal."""
-    return unit(keys.astype(get_xp(keys).float64)).astype(keys.dtype)
+    return exact_directions(keys).astype(keys.dtype)
 
 
 @by_rows(lambda a, b: len(b))

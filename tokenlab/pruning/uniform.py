@@ -51,6 +51,7 @@ def reduce(
     n = len(x)
     k = checked_budget(k, n, rounding)
     kept = random_k(n, k, rng=rng) if how == "random" else stride(n, k)
+    # Positions of NumPy become positions of the library of x.
     kept = step("kept", get_xp(x).asarray(kept), f"by {how}", axes=("k",), of="n")
     return Reduction(kept, n)
 
@@ -64,8 +65,9 @@ def random_k(n: int, k: int | float, *, rng: Any = None) -> Any:
     [4, 5, 7]
     """
     n = checks.count(n, "n")
+    # Drawn on the CPU, so that a seed draws the same tokens in every library.
     picked = np.random.default_rng(rng).choice(n, checked_budget(k, n), replace=False)
-    return np.sort(picked).astype(np.int64)
+    return np.sort(picked).astype(np.int64)  # (k,)
 
 
 def stride(n: int, k: int | float) -> Any:
