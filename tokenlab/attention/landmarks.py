@@ -147,21 +147,33 @@ def segment_landmarks(q: Any, m: int, *, mask: Any = None) -> Any:
     >>> segment_landmarks([[0.0], [2.0], [4.0], [6.0], [9.0]], 2).tolist()
     [[2.0], [7.5]]
     """
-    xp, n = get_xp(q), q.shape[-2]
-    m = min(checks.count(m, "m"), n)
     mask = inputs.token_mask(mask, q, "q")
     q = inputs.seen(q, mask, "q")
-    mask = xp.ones(q.shape[:-1], dtype=bool) if mask is None else mask
+    n = q.shape[-2]
+    m = min(checks.count(m, "m"), n)
+    if mask is not None:
+        return means_of_counted(q, m, mask)
+    # numpy.array_split's rule: the first n % m runs get one token more.
+    short, longer = n // m, n % m
+    edge = longer * (short + 1)  # where the shorter runs begin
+    long_runs = q[..., :edge, :].reshape(*q.shape[:-2], longer, short + 1, q.shape[-1])
+    short_runs = q[..., edge:, :].reshape(*q.shape[:-2], m - longer, short, q.shape[-1])
+    parts = [long_runs.mean(axis=-2), short_runs.mean(axis=-2)]
+    return get_xp(q).concatenate(parts, axis=-2)  # (..., m, d)
+
+
+def means_of_counted(q: Any, m: int, mask: Any) -> Any:
+    """The same of the tokens where the mask is True, whose number differs between sequences."""
+    xp = get_xp(q, mask)
     counts = mask.sum(axis=-1, keepdims=True)  # (..., 1)
     if bool((counts < m).any()):
         raise InvalidInput(
             f"{public_caller()}: mask leaves {int(counts.min())} tokens in some sequence; expected "
             f"at least m = {m}. Pass a smaller m, or cut such sequences out."
         )
-    # numpy.array_split's rule: the first n % m runs get one token more.
     rank = mask.cumsum(axis=-1) - 1  # (..., n): the how manieth of those that count
     short, longer = counts // m, counts % m
-    edge = longer * (short + 1)  # where the shorter runs begin
+    edge = longer * (short + 1)
     own = xp.where(rank < edge, rank // (short + 1), longer + (rank - edge) // short)
     share = (own[..., None, :] == xp.arange(m)[:, None]) & mask[..., None, :]  # (..., m, n)
     share = share.astype(q.dtype)

@@ -46,6 +46,7 @@ from tokenlab.attention.inverse import landmark_inverse
 from tokenlab.engine import accelerated
 from tokenlab.errors import InvalidInput, public_caller
 from tokenlab.steps import step
+from tokenlab.tape import taped
 
 __all__ = ["gaussian_kernel", "soft_attention"]
 
@@ -78,15 +79,33 @@ def gaussian_kernel(q: Any, k: Any, *, center: bool = True) -> Any:
     """
     q, k = inputs.in_one_precision(q, k)
     shift = k.mean(axis=-2, keepdims=True) * center
-    s = exp_product(*scaled(q, shift), *scaled(k, shift))  # Eq. (1)
+    s = gaussian(q, k, shift)
     kernel = step(s)  # (..., n, m) [exp(−‖qᵢ − kⱼ‖² / 2√d) (1)] 1 for equal tokens, 0 far away
     return kernel
 
 
+def gaussian(q: Any, k: Any, shift: Any) -> Any:
+    """Equation (1), and its derivative in one piece: twice as fast as that of its parts."""
+    x, x_half = scaled(stop(q), stop(shift))  # (..., n, d), (..., n)
+    y, y_half = scaled(stop(k), stop(shift))  # (..., m, d), (..., m)
+    kernel = exp_product(x, x_half, y, y_half)  # Eq. (1), (..., n, m)
+    return taped(
+        kernel,
+        (q, lambda grad: pull(grad * kernel, x, y)),
+        (k, lambda grad: pull((grad * kernel).swapaxes(-1, -2), y, x)),
+    )
+
+
+def pull(e: Any, x: Any, y: Any) -> Any:
+    """(G3) of `soft_gradient.py`: each token is drawn to those of the other side, or pushed off."""
+    return (e @ y - e.sum(axis=-1)[..., None] * x) * x.dtype.type(x.shape[-1] ** -0.25)
+
+
 def scaled(x: Any, shift: Any) -> tuple[Any, Any]:
-    r"""`x` less `shift` over $d^{1/4}$, and half of its rows' squared lengths."""
+    r"""`x` less `shift`, which no kernel sees, over $d^{1/4}$; and half of its squared lengths."""
     xp = get_xp(x)
-    x = (x - stop(shift)) * x.dtype.type(x.shape[-1] ** -0.25)  # no kernel sees the shift
+    x = x - shift
+    x *= x.dtype.type(x.shape[-1] ** -0.25)
     half = xp.einsum("...d,...d->...", x, x) / 2  # (..., n)
     if not bool(xp.isfinite(half).all()):
         raise InvalidInput(
@@ -101,8 +120,11 @@ def scaled(x: Any, shift: Any) -> tuple[Any, Any]:
 def exp_product(x: Any, x_half: Any, y: Any, y_half: Any) -> Any:
     """`exp(-|x_i - y_j|^2 / 2)` from the product of scaled tokens, never above 1."""
     xp = get_xp(x, y)
-    exponent = x @ y.swapaxes(-1, -2) - x_half[..., :, None] - y_half[..., None, :]  # (..., n, m)
-    return xp.exp(xp.minimum(exponent, 0))  # Eq. (1): |x - y|^2 / 2 = |x|^2 / 2 + |y|^2 / 2 - xy
+    exponent = x @ y.swapaxes(-1, -2)  # (..., n, m)
+    exponent -= x_half[..., :, None]
+    exponent -= y_half[..., None, :]  # |x - y|^2 / 2 = |x|^2 / 2 + |y|^2 / 2 - xy
+    exponent *= exponent < 0  # above 0 by rounding alone
+    return xp.exp(exponent)  # Eq. (1)
 
 
 @takes(q="... n d inf", v="... n d_v inf", landmarks="... m d")
@@ -210,7 +232,7 @@ def rebuilt_attention(
 def thin_kernel(q: Any, landmarks: Any, mask: Any) -> Any:
     """The kernel of tokens and landmarks; 0 for tokens that the mask hides."""
     shift = landmarks.mean(axis=-2, keepdims=True)
-    p = exp_product(*scaled(q, shift), *scaled(landmarks, shift))
+    p = gaussian(q, landmarks, shift)
     p = p if mask is None else p * mask[..., None]
     return step(p)  # (..., n, m) [Pᵀ (1)] tokens with landmarks
 
@@ -218,8 +240,8 @@ def thin_kernel(q: Any, landmarks: Any, mask: Any) -> Any:
 def landmark_kernel(landmarks: Any) -> Any:
     """The kernel of the landmarks, in float64: nearly singular as it is, it must not be rounded."""
     wide = landmarks.astype(get_xp(landmarks).float64)
-    points = scaled(wide, wide.mean(axis=-2, keepdims=True))
-    return step(exp_product(*points, *points))  # (..., m, m) [A (1)] landmarks with landmarks
+    a = gaussian(wide, wide, wide.mean(axis=-2, keepdims=True))
+    return step(a)  # (..., m, m) [A (1)] landmarks with landmarks
 
 
 def rebuilt(p: Any, divide: Callable[[Any], Any], own: Any, x: Any) -> Any:

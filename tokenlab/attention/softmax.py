@@ -34,7 +34,7 @@ from tokenlab import checks
 from tokenlab.arguments import takes
 from tokenlab.arrays import block_size, get_xp
 from tokenlab.attention import inputs
-from tokenlab.attention.soft import exp_product, scaled
+from tokenlab.attention.soft import gaussian
 from tokenlab.blocks import by_rows
 from tokenlab.engine import accelerated
 from tokenlab.fused import softmax
@@ -163,7 +163,7 @@ def gaussian_attention(q: Any, v: Any, *, k: Any = None, mask: Any = None) -> An
     if mask is None or mask.ndim < q.ndim:  # a value that the mask hides is 0
         return gaussian_rows(q, k, v)
     shift = k.mean(axis=-2, keepdims=True)
-    kernel = step(exp_product(*scaled(q, shift), *scaled(k, shift)) * mask)  # (..., n_q, n) [S (3)]
+    kernel = step(gaussian(q, k, shift) * mask)  # (..., n_q, n) [S (3)]
     output = step(kernel @ v)  # (..., n_q, d_v) [Y = SV (3)]
     return output
 
@@ -172,7 +172,7 @@ def gaussian_attention(q: Any, v: Any, *, k: Any = None, mask: Any = None) -> An
 def gaussian_rows(q: Any, k: Any, v: Any) -> Any:
     """Equation (3) for some queries."""
     shift = k.mean(axis=-2, keepdims=True)
-    s = exp_product(*scaled(q, shift), *scaled(k, shift))  # Eq. (3), S
+    s = gaussian(q, k, shift)  # Eq. (3), S
     kernel = step(s)  # (..., n_q, n) [S (3)] near tokens count, distant ones do not
     output = step(kernel @ v)  # (..., n_q, d_v) [Y = SV (3)]
     return output
