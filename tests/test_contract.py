@@ -73,6 +73,8 @@ def same(expected, got):
         assert len(expected) == len(got)
         for a, b in zip(expected, got, strict=True):
             same(a, b)
+    elif isinstance(expected, dict):
+        same([*expected, *expected.values()], [*got, *got.values()])
     elif type(expected).__name__ == "TokenIndex":
         same((expected.tokens, expected.offsets), (got.tokens, got.offsets))
     elif type(expected).__module__.startswith("tokenlab."):  # whatever else an object holds

@@ -11,9 +11,11 @@ __getattr__, __dir__, __all__ = lazy(
         "engine": ["use_engine"],
         "steps": ["record", "step"],
         "attention": [],
+        "autograd": [],
         "checks": [],
         "data": [],
         "errors": [],
+        "models": [],
         "numerics": [],
         "papers": [],
         "plots": [],
@@ -22,5 +24,6 @@ __getattr__, __dir__, __all__ = lazy(
         "quantization": [],
         "logits": [],
         "retrieval": [],
+        "training": [],
     },
 )

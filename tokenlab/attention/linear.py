@@ -48,7 +48,7 @@ from tokenlab.attention import inputs
 from tokenlab.attention.landmarks import segment_landmarks
 from tokenlab.attention.softmax import softmax_attention
 from tokenlab.errors import ShapeError, public_caller
-from tokenlab.fused import softmax
+from tokenlab.models.layers import softmax
 from tokenlab.steps import step
 
 __all__ = [

@@ -37,7 +37,7 @@ from tokenlab.attention import inputs
 from tokenlab.attention.soft import gaussian
 from tokenlab.blocks import by_rows
 from tokenlab.engine import accelerated
-from tokenlab.fused import softmax
+from tokenlab.models.layers import softmax
 from tokenlab.steps import step
 
 __all__ = ["blocked_softmax_attention", "gaussian_attention", "softmax_attention"]

@@ -33,7 +33,7 @@ from tokenlab import checks
 from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp, stop
 from tokenlab.autograd import value_and_grad
-from tokenlab.fused import softmax
+from tokenlab.models.layers import softmax
 from tokenlab.steps import step
 
 __all__ = ["Diversification", "diversification_loss", "pooling_weights", "token_aware_pool"]

@@ -1,0 +1,381 @@
+r"""Layers of neural networks: functions of arrays, each with the derivative beside it where it pays.
+
+    y = linear(gelu(layer_norm(x, gain, bias)), weight)
+    loss = cross_entropy(y, ids)
+
+The tape differentiates plain formulas, and `linear` and `silu` leave it to that. In one piece a
+layer needs a third of the passes over memory: there the formula of the result comes first, and the
+gradient $\bar x$ of the input follows from the gradient $g$ of the result, as one derives it on
+paper. `autograd.gradcheck` of each of them is in the tests.
+
+All take arrays, or values on the tape, with any leading axes. What is not finite goes through, so
+that a training that diverges says so itself.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tokenlab.arguments import takes
+from tokenlab.arrays import get_xp, is_cupy, is_taped, library, stop
+from tokenlab.errors import InvalidInput, public_caller
+from tokenlab.tape import taped
+
+__all__ = [
+    "attention",
+    "cross_entropy",
+    "embedding",
+    "gelu",
+    "layer_norm",
+    "linear",
+    "rms_norm",
+    "silu",
+    "softmax",
+]
+
+
+@takes(x="... d inf", weight="d d_out inf", bias="d_out inf")
+def linear(x: Any, weight: Any, bias: Any = None) -> Any:
+    """`x W + b`.
+
+    Parameters
+    ----------
+    x : ndarray of shape (..., d)
+    weight : ndarray of shape (d, d_out)
+    bias : ndarray of shape (d_out,), optional
+
+    Returns
+    -------
+    ndarray of shape (..., d_out)
+
+    Examples
+    --------
+    >>> linear([[1.0, 2.0]], [[1.0], [3.0]], [0.5]).tolist()
+    [[7.5]]
+    """
+    y = x @ weight  # (..., d_out)
+    return y if bias is None else y + bias
+
+
+@takes(table="vocab d inf", ids="... int")
+def embedding(table: Any, ids: Any) -> Any:
+    """The rows of a table; a row that is read several times gets the sum of its gradients.
+
+    Parameters
+    ----------
+    table : ndarray of shape (vocab, d)
+    ids : ndarray of shape (...)
+        Integers from 0 to `vocab - 1`.
+
+    Returns
+    -------
+    ndarray of shape (..., d)
+
+    Examples
+    --------
+    >>> embedding([[1.0], [2.0]], [1, 0, 1]).tolist()
+    [[2.0], [1.0], [2.0]]
+    """
+    x = stop(table)
+    known_ids(ids, "ids", len(x))
+
+    def pull(g: Any) -> Any:
+        flat, g = ids.reshape(-1), g.reshape(-1, x.shape[1])
+        if is_cupy(x):
+            whole = library(x).zeros_like(x)
+            library(x).add.at(whole, flat, g)
+            return whole
+        # Rows of one id side by side, and one sum for each: many times as fast as numpy.add.at.
+        order = flat.argsort(kind="stable")
+        first = np.flatnonzero(np.diff(flat[order], prepend=-1))
+        whole = np.zeros(x.shape, g.dtype)
+        if len(first):
+            whole[flat[order[first]]] = np.add.reduceat(g[order], first, axis=0)
+        return whole
+
+    return taped(x[ids], (table, pull))
+
+
+def known_ids(ids: Any, name: str, n: int) -> None:
+    """Raise unless all are from 0 to n - 1; a negative one would count from the end."""
+    if ids.size and (int(ids.min()) < 0 or int(ids.max()) >= n):
+        raise InvalidInput(
+            f"{public_caller()}: {name} runs from {int(ids.min())} to {int(ids.max())}; expected "
+            f"0 to {n - 1}, since the table has {n} rows."
+        )
+
+
+@takes(x="... d inf")
+def softmax(x: Any, axis: int = -1) -> Any:
+    r"""$y_i = e^{x_i} / \sum_j e^{x_j}$, and $\bar x = y \odot (g - \sum_j g_j y_j)$.
+
+    Parameters
+    ----------
+    x : ndarray of shape (..., d)
+    axis : int
+
+    Examples
+    --------
+    >>> softmax([0.0, 0.0]).tolist()
+    [0.5, 0.5]
+    """
+    given, x = x, stop(x)
+    y = library(x).exp(x - x.max(axis=axis, keepdims=True))
+    y /= y.sum(axis=axis, keepdims=True)
+    return taped(y, (given, lambda g: y * (g - (g * y).sum(axis=axis, keepdims=True))))
+
+
+@takes(x="... d inf")
+def gelu(x: Any) -> Any:
+    r"""$x\,(1 + \tanh u) / 2$ with $u = \sqrt{2/\pi}\,(x + 0.044715\,x^3)$.
+
+    Parameters
+    ----------
+    x : ndarray of shape (..., d)
+
+    Examples
+    --------
+    >>> gelu([0.0, 10.0]).tolist()
+    [0.0, 10.0]
+    """
+    given, x = x, stop(x)
+    c, k = (2 / math.pi) ** 0.5, 0.044715
+    square = x * x  # x**3 is many times slower than products
+    u = square * (c * k)
+    u += c
+    u *= x
+    half = library(x).tanh(u)
+    half += 1
+    half *= 0.5  # (1 + tanh u) / 2
+
+    def pull(g: Any) -> Any:
+        # The slope is h + x h' with h' = 2 h (1 - h) u' and u' = c (1 + 3 k x²).
+        slope = square * (6 * c * k)
+        slope += 2 * c
+        slope *= x
+        slope *= half
+        slope *= 1 - half
+        slope += half
+        slope *= g
+        return slope
+
+    return taped(x * half, (given, pull))
+
+
+@takes(x="... d inf")
+def silu(x: Any) -> Any:
+    r"""$x\,\sigma(x)$ with $\sigma(x) = (1 + \tanh(x/2)) / 2$, which does not overflow.
+
+    Parameters
+    ----------
+    x : ndarray of shape (..., d)
+
+    Examples
+    --------
+    >>> silu([0.0, 100.0]).tolist()
+    [0.0, 100.0]
+    """
+    return x * (0.5 * (1 + get_xp(x).tanh(0.5 * x)))
+
+
+@takes(x="... d inf", gain="d inf", bias="d inf")
+def layer_norm(x: Any, gain: Any, bias: Any, eps: float = 1e-5) -> Any:
+    """Rows less their mean, over their deviation; the gradient loses what both of these absorb.
+
+    Parameters
+    ----------
+    x : ndarray of shape (..., d)
+    gain, bias : ndarray of shape (d,)
+    eps : float
+        Is added to the variance.
+
+    Examples
+    --------
+    >>> layer_norm([[1.0, 3.0]], [1.0, 1.0], [0.0, 0.5], eps=0.0).tolist()
+    [[-1.0, 1.5]]
+    """
+    a, factor, xp = stop(x), stop(gain), library(x)
+    h = a - a.mean(axis=-1, keepdims=True)
+    scale = 1 / xp.sqrt(products(h, h) / a.shape[-1] + eps)  # (..., 1)
+    h *= scale
+
+    def pull(g: Any) -> Any:
+        g = g * factor
+        along = products(g, h) / g.shape[-1]
+        g -= g.mean(axis=-1, keepdims=True)
+        g -= h * along
+        g *= scale
+        return g
+
+    y = h * factor
+    y += stop(bias)
+    return taped(y, (x, pull), (gain, lambda g: over_rows(g, h)), (bias, lambda g: g))
+
+
+@takes(x="... d inf", gain="d inf")
+def rms_norm(x: Any, gain: Any, eps: float = 1e-5) -> Any:
+    """Rows over the root of their mean square.
+
+    Parameters
+    ----------
+    x : ndarray of shape (..., d)
+    gain : ndarray of shape (d,)
+    eps : float
+        Is added to the mean square.
+
+    Examples
+    --------
+    >>> rms_norm([[3.0, -3.0]], [1.0, 2.0], eps=0.0).tolist()
+    [[1.0, -2.0]]
+    """
+    a, factor, xp = stop(x), stop(gain), library(x)
+    scale = 1 / xp.sqrt(products(a, a) / a.shape[-1] + eps)  # (..., 1)
+    h = a * scale
+
+    def pull(g: Any) -> Any:
+        g = g * factor
+        return scale * (g - h * (products(g, h) / g.shape[-1]))
+
+    return taped(h * factor, (x, pull), (gain, lambda g: over_rows(g, h)))
+
+
+def products(x: Any, y: Any) -> Any:
+    """The product of each row of `x` with that of `y`, in one pass: (..., d) to (..., 1)."""
+    return library(x).einsum("...i,...i->...", x, y)[..., None]
+
+
+def over_rows(x: Any, y: Any) -> Any:
+    """The products of all entries, added up over all rows: (..., d) to (d,)."""
+    d = x.shape[-1]
+    return library(x).einsum("ni,ni->i", x.reshape(-1, d), y.reshape(-1, d))
+
+
+@takes(
+    q="... n_q d inf",
+    k="... n d inf",
+    v="... n d_v inf",
+    mask="n_q n bool | ... n_q n bool",
+)
+def attention(q: Any, k: Any, v: Any, mask: Any = None) -> Any:
+    r"""$Y = P V$ with $P = \mathrm{softmax}(Q K^\top / \sqrt d)$ over the keys that a mask allows.
+
+    Parameters
+    ----------
+    q : ndarray of shape (..., n_q, d)
+        Heads are a leading axis.
+    k : ndarray of shape (..., n, d)
+    v : ndarray of shape (..., n, d_v)
+    mask : ndarray of shape (n_q, n) or (..., n_q, n), optional
+        True where a query sees a key. Every query sees at least one.
+
+    Returns
+    -------
+    ndarray of shape (..., n_q, d_v)
+
+    Examples
+    --------
+    >>> attention([[1.0]], [[0.0], [9.0]], [[2.0], [4.0]], [[True, False]]).tolist()
+    [[2.0]]
+    """
+    if mask is not None:
+        sees_something(mask, "mask")
+    return attend(q, k, v, mask)
+
+
+def sees_something(mask: Any, name: str) -> None:
+    """Raise for a query without a key: its probabilities would be 0 / 0."""
+    blind = ~mask.any(axis=-1)
+    if bool(blind.any()):
+        raise InvalidInput(
+            f"{public_caller()}: {name} has {int(blind.sum())} rows without True, so that a query "
+            "sees nothing. Let it see itself, and leave its result out of the loss."
+        )
+
+
+def attend(q: Any, k: Any, v: Any, mask: Any = None) -> Any:
+    r"""`attention` without its checks; `mask` may be anything that broadcasts.
+
+    $\bar V = P^\top g$, $\bar P = g V^\top$, $\bar S = P \odot (\bar P - \sum_j \bar P_j P_j)$ for
+    $S = Q K^\top / \sqrt d$, and from there $\bar Q = \bar S K / \sqrt d$ and the same for $K$.
+    """
+    a, b, c, xp = stop(q), stop(k), stop(v), library(q, k, v)
+    scale = a.shape[-1] ** -0.5
+    p = (a * scale) @ b.swapaxes(-1, -2)  # (..., n_q, n) scores, and P in the end
+    if mask is not None:
+        p += xp.where(mask, 0, -xp.inf).astype(p.dtype)
+    p -= p.max(axis=-1, keepdims=True)
+    xp.exp(p, out=p)
+    p *= 1 / p.sum(axis=-1, keepdims=True)
+
+    def pull_scores(g: Any) -> Any:
+        g = g @ c.swapaxes(-1, -2)
+        g -= products(g, p)
+        g *= p
+        g *= scale
+        return g
+
+    slope = once(pull_scores)
+    return taped(
+        p @ c,
+        (q, lambda g: slope(g) @ b),
+        (k, lambda g: slope(g).swapaxes(-1, -2) @ a),
+        (v, lambda g: p.swapaxes(-1, -2) @ g),
+    )
+
+
+def once(f: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """`f`, which several ways back need for the same gradient, computed for the first of them."""
+    last: list[Any] = [None, None]
+
+    def call(g: Any) -> Any:
+        if last[0] is not g:
+            last[:] = g, f(g)
+        return last[1]
+
+    return call
+
+
+@takes(logits="... vocab inf", ids="... int", weights="... inf")
+def cross_entropy(logits: Any, ids: Any, weights: Any = None) -> Any:
+    """The mean of -log p(id) over all rows; its gradient is p, less 1 for the right id.
+
+    Parameters
+    ----------
+    logits : ndarray of shape (..., vocab)
+    ids : ndarray of shape (...)
+        What was right, from 0 to `vocab - 1`.
+    weights : ndarray of shape (...), optional
+        How much each row counts in the mean: 0 for padding.
+
+    Returns
+    -------
+    float
+        A number on the tape for logits on the tape.
+
+    Examples
+    --------
+    >>> round(float(cross_entropy([[0.0, 0.0]], [1])), 4)
+    0.6931
+    """
+    if is_taped(weights):
+        raise TypeError("cross_entropy has no derivative for its weights; pass stop(weights)")
+    x, xp = stop(logits), library(logits)
+    rows, right = x.reshape(-1, x.shape[-1]), ids.reshape(-1)  # (n, vocab), (n,)
+    known_ids(right, "ids", x.shape[-1])
+    each = xp.arange(len(rows))
+    share = 1 / len(rows) if weights is None else (weights / weights.sum()).reshape(-1)
+    p = rows - rows.max(axis=-1, keepdims=True)
+    chosen = p[each, right]
+    xp.exp(p, out=p)
+    total = p.sum(axis=-1, keepdims=True)  # (n, 1)
+    loss = ((xp.log(total[:, 0]) - chosen) * share).sum()
+
+    def pull(g: Any) -> Any:
+        factor = g * share if weights is None else (g * share)[:, None]
+        out = p * (factor / total)
+        out[each, right] -= factor if weights is None else factor[:, 0]
+        return out.reshape(x.shape)
+
+    return taped(xp.asarray(loss, dtype=x.dtype), (logits, pull))

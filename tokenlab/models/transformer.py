@@ -1,0 +1,259 @@
+r"""A transformer decoder as two functions: `init` makes its parameters, `forward` its logits.
+
+    params = init(vocab=256, d=64, layers=2, heads=4, rng=0)
+    logits = forward(params, ids)                           # (..., n, vocab)
+    loss = cross_entropy(logits[..., :-1, :], ids[..., 1:])
+
+The form is that of GPT-2: learned positions, norms before each part, a residual stream $x$,
+
+$$x \leftarrow x + \mathrm{attention}(\mathrm{norm}(x)), \qquad
+x \leftarrow x + W_2\, \mathrm{gelu}(W_1\, \mathrm{norm}(x)),$$
+
+and logits from the embeddings, $\mathrm{norm}(x) E^\top$. What a model is, its parameters say: the
+number of heads is an axis, a norm without `bias` is an RMS norm, a block with `cross` also looks at
+given states, `head` stands where the embeddings are not tied, and `frozen_embed` in place of
+`embed` where they are not trained.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tokenlab import checks
+from tokenlab.arguments import takes
+from tokenlab.arrays import get_xp, stop
+from tokenlab.errors import InvalidInput, ShapeError
+from tokenlab.models.layers import (
+    attend,
+    embedding,
+    gelu,
+    known_ids,
+    layer_norm,
+    linear,
+    rms_norm,
+    sees_something,
+)
+from tokenlab.steps import step
+from tokenlab.tape import mapped
+
+__all__ = ["forward", "init"]
+
+
+@takes(embed="vocab d")
+def init(
+    *,
+    vocab: int,
+    d: int,
+    layers: int,
+    heads: int,
+    rng: np.random.Generator | int | None = None,
+    length: int = 256,
+    hidden: int | None = None,
+    norm: str = "layer",
+    embeddings: str = "tied",
+    embed: Any = None,
+    cross: bool = False,
+    dtype: Any = np.float32,
+) -> dict[str, Any]:
+    r"""Parameters of a transformer: nested dicts and lists of arrays.
+
+    A matrix that takes `d` numbers starts with entries of variance $1/d$, the last one of each part
+    with `2 layers` times less, so that the residual stream does not grow with the layers.
+
+    Parameters
+    ----------
+    vocab, d, layers, heads : int
+        `heads` divides `d`.
+    rng : numpy.random.Generator, int or None
+    length : int
+        How many positions there are.
+    hidden : int, optional
+        Width between the two matrices of the second part, by default `4 * d`.
+    norm : "layer" or "rms"
+    embeddings : "tied", "untied" or "frozen"
+        Whether the logits come from the embeddings, from a matrix of their own, or from embeddings
+        that get no gradient and that `training.train` leaves alone.
+    embed : ndarray of shape (vocab, d), optional
+        Embeddings to start from, by default random ones. On a GPU all other arrays are, too.
+    cross : bool
+        Whether every layer also looks at the `cross` states of `forward`.
+    dtype : data-type
+        float32, or float64 for checking gradients.
+
+    Returns
+    -------
+    dict
+        `embed (vocab, d)`, `place (length, d)`, `blocks`, a list of dicts, and `norm`.
+
+    Raises
+    ------
+    InvalidInput, ShapeError
+        `heads` does not divide `d`, a size is not a positive integer, `embed` is of another shape.
+
+    Examples
+    --------
+    >>> params = init(vocab=7, d=4, layers=2, heads=2, rng=0)
+    >>> sorted(params), params["blocks"][0]["qkv"].shape
+    (['blocks', 'embed', 'norm', 'place'], (4, 3, 2, 2))
+    """
+    sizes = {"vocab": vocab, "d": d, "layers": layers, "heads": heads, "length": length}
+    vocab, d, layers, heads, length = (checks.count(n, name) for name, n in sizes.items())
+    hidden = 4 * d if hidden is None else checks.count(hidden, "hidden")
+    checks.choice(norm, "norm", ("layer", "rms"))
+    checks.choice(embeddings, "embeddings", ("tied", "untied", "frozen"))
+    if d % heads:
+        raise InvalidInput(f"init: d is {d} and heads is {heads}; expected heads that divide d.")
+    if embed is not None and embed.shape != (vocab, d):
+        raise ShapeError(f"init: embed is {embed.shape}; expected ({vocab}, {d}) = (vocab, d).")
+    rng, width, last = np.random.default_rng(rng), d // heads, (2 * layers) ** -0.5
+
+    def matrix(*shape: int, scale: float = 1.0) -> Any:
+        return (rng.standard_normal(shape) * shape[0] ** -0.5 * scale).astype(dtype)
+
+    def normed() -> dict[str, Any]:
+        gain = {"gain": np.ones(d, dtype)}
+        return gain | ({"bias": np.zeros(d, dtype)} if norm == "layer" else {})
+
+    def block() -> dict[str, Any]:
+        parts = {"norm1": normed(), "qkv": matrix(d, 3, heads, width)}
+        parts |= {"out": matrix(d, d, scale=last), "norm2": normed()}
+        parts |= {"up": matrix(d, hidden), "down": matrix(hidden, d, scale=last)}
+        if cross:
+            looks = {"norm": normed(), "q": matrix(d, heads, width)}
+            looks |= {"kv": matrix(d, 2, heads, width), "out": matrix(d, d, scale=last)}
+            parts["cross"] = looks
+        return parts
+
+    table = matrix(d, vocab).T.copy() if embed is None else embed.astype(dtype)
+    params = {"frozen_embed" if embeddings == "frozen" else "embed": table}
+    params |= {"place": matrix(d, length).T.copy(), "blocks": [block() for _ in range(layers)]}
+    head = {"head": matrix(d, vocab)} if embeddings == "untied" else {}
+    params |= {"norm": normed()} | head
+    return params if embed is None else mapped(get_xp(embed).asarray, params)
+
+
+@takes(
+    ids="n int | b n int",
+    mask="n n bool | b n n bool",
+    positions="n int | b n int",
+    cross="n_cross d | b n_cross d",
+)
+def forward(
+    params: dict[str, Any],
+    ids: Any,
+    *,
+    mask: Any = None,
+    positions: Any = None,
+    cross: Any = None,
+    tap: Callable[[int, Any], Any] | None = None,
+) -> Any:
+    """Logits of the next token at every position.
+
+    Parameters
+    ----------
+    params : dict
+        From `init`.
+    ids : ndarray of shape (n,) or (b, n)
+        Token numbers.
+    mask : ndarray of shape (n, n) or (b, n, n), optional
+        True where a token (row) sees another one (column); by default itself and what came before.
+    positions : ndarray of shape (n,) or (b, n), optional
+        By default 0 to `n - 1`.
+    cross : ndarray of shape (n_cross, d) or (b, n_cross, d), optional
+        States that every layer looks at, all of them.
+    tap : callable, optional
+        `tap(layer, x)` gets the residual stream `x (..., n, d)` behind each layer, counted from 1,
+        and as layer 0 what enters the first; what it returns takes the place of `x`, and None
+        leaves it.
+
+    Returns
+    -------
+    ndarray of shape (n, vocab) or (b, n, vocab)
+
+    Raises
+    ------
+    ShapeError, InvalidInput, DTypeError, BackendError
+        More tokens than positions, an unknown id, a token that sees nothing, cross states for a
+        model without `cross` or the other way round, a tap that changes the shape.
+
+    Examples
+    --------
+    >>> params = init(vocab=7, d=4, layers=2, heads=2, rng=0)
+    >>> forward(params, [1, 2, 3]).shape, forward(params, [[1, 2, 3]]).shape
+    ((3, 7), (1, 3, 7))
+    """
+    xp, n = get_xp(ids, *params["norm"].values()), ids.shape[-1]
+    table = params["embed"] if "embed" in params else stop(params["frozen_embed"])  # (vocab, d)
+    positions = xp.arange(n) if positions is None else positions
+    mask = seen(xp, n, mask)
+    known_ids(ids, "ids", len(table))
+    known_ids(positions, "positions", len(params["place"]))
+    if (cross is None) == ("cross" in params["blocks"][0]):
+        raise InvalidInput(
+            f"forward: cross is {'None' if cross is None else 'given'}, and the parameters are made"
+            f" with{'' if cross is None else 'out'} cross; expected both or neither of them."
+        )
+    x = embedding(table, ids) + embedding(params["place"], positions)  # (..., n, d)
+    x = tapped(tap, 0, x)
+    for layer, block in enumerate(params["blocks"], start=1):
+        x = x + self_attention(block, normed(block["norm1"], x), mask)
+        if cross is not None:
+            x = x + cross_attention(block["cross"], normed(block["cross"]["norm"], x), cross)
+        x = x + linear(gelu(linear(normed(block["norm2"], x), block["up"])), block["down"])
+        x = tapped(tap, layer, x)
+    x = normed(params["norm"], x)
+    head = params.get("head", table.T)  # (d, vocab)
+    logits = step(x @ head)  # (..., n, vocab) [norm(x) Eᵀ] of every token, for the next one
+    return logits
+
+
+def seen(xp: Any, n: int, mask: Any) -> Any:
+    """Who sees whom, for all heads: by default every token those up to itself."""
+    if mask is None:
+        return xp.arange(n)[:, None] >= xp.arange(n)  # (n, n)
+    sees_something(mask, "mask")
+    return mask[..., None, :, :] if mask.ndim == 3 else mask  # (b, 1, n, n)
+
+
+def tapped(tap: Callable[[int, Any], Any] | None, layer: int, x: Any) -> Any:
+    """The residual stream, or what stands for it from here on."""
+    new = None if tap is None else tap(layer, x)
+    if new is not None and new.shape != x.shape:
+        raise ShapeError(
+            f"forward: tap returned {new.shape} at layer {layer}; expected {x.shape} = (..., n, d)."
+        )
+    return x if new is None else new
+
+
+def normed(p: dict[str, Any], x: Any) -> Any:
+    """A layer norm, or without a bias an RMS norm."""
+    return layer_norm(x, p["gain"], p["bias"]) if "bias" in p else rms_norm(x, p["gain"])
+
+
+def self_attention(p: dict[str, Any], x: Any, mask: Any) -> Any:
+    """Every token looks at those that the mask allows."""
+    q, k, v = (in_heads(x, p["qkv"], i) for i in range(3))  # each (..., heads, n, width)
+    return joined(attend(q, k, v, mask)) @ p["out"]
+
+
+def cross_attention(p: dict[str, Any], x: Any, states: Any) -> Any:
+    """Every token looks at all of the given states."""
+    q = in_heads(x, p["q"][:, None], 0)
+    k, v = (in_heads(states, p["kv"], i) for i in range(2))
+    if k.ndim < q.ndim:  # one set of states for the whole batch
+        k, v = k[None], v[None]
+    return joined(attend(q, k, v)) @ p["out"]
+
+
+def in_heads(x: Any, weights: Any, part: int) -> Any:
+    """`x (..., n, d)` times one of `weights (d, parts, heads, width)`: (..., heads, n, width)."""
+    d, _, heads, width = weights.shape
+    y = x @ weights[:, part].reshape(d, heads * width)
+    return y.reshape(*x.shape[:-1], heads, width).swapaxes(-2, -3)
+
+
+def joined(y: Any) -> Any:
+    """All heads of a token side by side: (..., heads, n, width) to (..., n, d)."""
+    y = y.swapaxes(-2, -3)
+    return y.reshape(*y.shape[:-2], -1)
