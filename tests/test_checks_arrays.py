@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tokenlab import arrays, checks, errors, get_xp, has_gpu, to_numpy
+from tokenlab.arguments import takes
 from tokenlab.errors import BackendError, DTypeError, InvalidInput, ShapeError, TokenlabError
 
 
@@ -462,3 +463,79 @@ def test_has_gpu_is_an_answer_and_never_an_error(monkeypatch):
         assert has_gpu() is False
     finally:
         arrays.has_gpu.cache_clear()
+
+
+# what `@takes` says --------------------------------------------------------------------------------
+
+
+@takes(x="n d?", target="n int | n vocab", seen="... n bool | n n bool", k="count", rng="rng")
+@takes(causal="flag", share="share", ridge="number", scale="positive", bias="")
+def taking(
+    x,
+    target=None,
+    *,
+    seen=None,
+    k=None,
+    rng=None,
+    causal=False,
+    share=0.5,
+    ridge=0,
+    scale=1,
+    bias=0.0,
+):
+    return target, seen, k, rng, causal
+
+
+class Owner:
+    @takes(x="3 d")
+    def method(self, x):
+        return x
+
+    @classmethod
+    @takes(x="n inf")
+    def made(cls, x):
+        return x
+
+
+def test_takes_of_several_types_and_single_words():
+    x = np.ones((2, 0))
+    assert taking(x, [0, 1])[0].dtype == np.int64
+    assert taking(x, [[0.5, 0.5], [1, 0]])[0].dtype == np.float64
+    assert taking(x, k=np.int64(3), rng=0, causal=np.True_)[2] == 3
+    assert isinstance(taking(x, rng=0)[3], np.random.Generator)
+    assert taking(x, seen=np.ones((2, 2), bool))[1].shape == (2, 2)
+    assert Owner().method(np.ones((3, 1))).shape == (3, 1)
+    assert Owner.made([math.inf, math.nan]).shape == (2,)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"x": np.ones((0, 1))}, r"x is \(0, 1\) = \(n, d\); expected n >= 1"),
+        ({"x": None}, r"x is None; expected an array \(n, d\)"),
+        ({"x": [["a"]]}, "x has dtype <U1; expected real numbers"),
+        ({"target": [0.5, 0.5]}, "target has dtype float64; expected integers"),
+        ({"target": [[math.nan, 1]] * 2}, "target has 2 values that are not finite"),
+        ({"target": [1]}, r"target is \(1,\); expected \(n,\) or \(n, vocab\) with n = 2"),
+        ({"seen": np.ma.array([True, True], mask=[0, 1])}, "seen has masked entries"),
+        ({"seen": [1, 0]}, "seen has dtype int64; expected booleans"),
+        ({"k": 0}, "k is 0; expected at least 1"),
+        ({"k": "3"}, "k is '3'; expected an integer"),
+        ({"rng": -1}, "rng is -1; expected"),
+        ({"causal": "False"}, "causal is 'False'; expected True or False"),
+        ({"share": 2}, "share is 2; expected a number from 0 to 1"),
+        ({"ridge": "1e-2"}, "ridge is '1e-2'; expected a finite number"),
+        ({"scale": math.nan}, "scale is nan; expected a number above 0"),
+        ({"bias": [1.0]}, r"bias is \(1,\); expected \(\)"),
+    ],
+)
+def test_takes_refuses(options, says):
+    with pytest.raises(TokenlabError, match=f"^taking: {says}"):
+        taking(**{"x": np.ones((2, 1))} | options)
+
+
+def test_takes_names_methods():
+    with pytest.raises(ShapeError, match=r"^Owner\.method: x is \(2, 1\); expected \(3, d\)"):
+        Owner().method(np.ones((2, 1)))
+    with pytest.raises(ShapeError, match=r"^Owner\.made: x is \(1, 1\)"):
+        Owner.made([[1.0]])

@@ -1,6 +1,5 @@
 """What every module and every public name owes its reader; found, not listed."""
 
-import ast
 import dataclasses
 import inspect
 
@@ -51,7 +50,6 @@ NOT_PAPERS = {
     "tokenlab.lm.protocol",
     "tokenlab.lm.table",
 }
-MAX_FILE, MAX_FUNCTION = 350, 40
 ARRAY_FUNCTIONS = [
     name
     for name, thing in PUBLIC
@@ -190,34 +188,3 @@ def test_registry_points_at_modules_that_name_the_paper(paper):
         assert paper.identifier in doc
         assert str(paper.year) in doc
     assert papers.find(paper.key) is paper
-
-
-def sizes():
-    """`(file, lines, longest function, its lines of code)` of every module."""
-    for path in sorted(discover.ROOT.rglob("*.py")):
-        text = path.read_text(encoding="utf-8")
-        longest, most = "", 0
-        for node in ast.walk(ast.parse(text)):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                lines = code_lines(node, text)
-                longest, most = max((longest, most), (node.name, lines), key=lambda x: x[1])
-        yield path.relative_to(discover.ROOT.parent), len(text.splitlines()), longest, most
-
-
-def code_lines(node, text):
-    """Lines of a function that hold code: no docstring, no comments, no blank lines."""
-    body = node.body[1:] if ast.get_docstring(node) else node.body
-    if not body:
-        return 0
-    lines = text.splitlines()[body[0].lineno - 1 : node.end_lineno]
-    return sum(bool(line.strip()) and not line.strip().startswith("#") for line in lines)
-
-
-def test_files_and_functions_stay_small(capsys):
-    table = list(sizes())
-    with capsys.disabled():
-        print(f"\n{'file':<44} lines  longest function")
-        for path, lines, longest, most in table:
-            print(f"{path!s:<44} {lines:5}  {most:3} {longest}")
-    assert [str(path) for path, lines, _, _ in table if lines > MAX_FILE] == []
-    assert [f"{path}: {f}" for path, _, f, most in table if most >= MAX_FUNCTION] == []

@@ -137,7 +137,7 @@ def finite(x: Any, name: str, xp: ModuleType) -> Any:
                 return x
     bad = ~xp.isfinite(inside)
     if bool(bad.any()):
-        first = [int(i[0]) for i in xp.nonzero(bad)]
+        first = [int(i[0]) for i in xp.nonzero(bad)] if bad.ndim else []
         raise InvalidInput(
             f"{public_caller()}: {name} has {int(bad.sum())} values that are not "
             f"finite, the first at {first}: {float(inside[tuple(first)])}. Remove or replace them, "
