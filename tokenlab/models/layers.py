@@ -55,7 +55,7 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     >>> linear([[1.0, 2.0]], [[1.0], [3.0]], [0.5]).tolist()
     [[7.5]]
     """
-    y = x @ weight  # (..., d_out)
+    y = get_xp(x, weight).matmul(x, weight)  # (..., d_out)
     return y if bias is None else y + bias
 
 
