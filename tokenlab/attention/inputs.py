@@ -28,7 +28,7 @@ def seen(x: Any, mask: Any, name: str) -> Any:
     """Tokens `(..., n, d)` with zeros where the mask `(..., n)` is False; all must be finite."""
     xp = get_xp(x) if mask is None else get_xp(x, mask)
     if mask is not None:
-        x = xp.where(mask[..., None], x, xp.zeros_like(x))
+        x = xp.where(mask[..., None], x, xp.zeros_like(x))  # (..., n, d); NaN times 0 were NaN
     return checks.finite(x, name, xp)
 
 
@@ -38,7 +38,7 @@ def token_mask(mask: Any, x: Any, name: str) -> Any:
         return None
     mask, wanted = booleans(mask, x, name), x.shape[:-1]
     if mask.shape != wanted:
-        pairs = mask.ndim >= 2 and mask.shape[-2:] == (wanted[-1], wanted[-1])
+        pairs = mask.ndim >= 2 and mask.shape[-2:] == (wanted[-1], wanted[-1])  # as for softmax
         raise ShapeError(
             f"{public_caller()}: mask is {mask.shape}; expected {wanted}, one entry per token."
             + (f" A mask of pairs, such as a causal one, is refused: {NOT_CAUSAL}" if pairs else "")
@@ -52,17 +52,17 @@ def pair_mask(mask: Any, q: Any, k: Any, causal: bool = False) -> Any:
     """The mask of keys `(..., n)` or of pairs `(..., n_q, n)`; every query must see some key."""
     if mask is None:
         return None
-    mask, of_pairs = booleans(mask, k, "k"), (*q.shape[:-1], k.shape[-2])
+    mask, of_pairs = booleans(mask, k, "k"), (*q.shape[:-1], k.shape[-2])  # (..., n_q, n)
     if mask.shape not in (k.shape[:-1], of_pairs):
         raise ShapeError(
             f"{public_caller()}: mask is {mask.shape}; expected {k.shape[:-1]}, one entry per "
             f"token, or {of_pairs}, one for each query with each key."
         )
-    if mask.ndim == q.ndim:
+    if mask.ndim == q.ndim:  # one axis more than a mask of tokens: of pairs
         past = mask & get_xp(mask).tri(*of_pairs[-2:], dtype=bool) if causal else mask
         blind = ~past.any(axis=-1)  # (..., n_q)
         if bool(blind.any()):
-            first = [int(i[0]) for i in get_xp(mask).nonzero(blind)]
+            first = [int(i[0]) for i in get_xp(mask).nonzero(blind)]  # leading axes, query
             raise InvalidInput(
                 f"{public_caller()}: mask leaves no key to {int(blind.sum())} queries"
                 f"{', since causal is True' * causal}; the first stands at {first}. Let a query "
@@ -70,17 +70,12 @@ def pair_mask(mask: Any, q: Any, k: Any, causal: bool = False) -> Any:
             )
     elif not bool(mask.any(axis=-1).all()):
         raise InvalidInput(f"{public_caller()}: mask leaves no token in some sequence.")
-    elif causal and not bool(mask[..., 0].all()):
+    elif causal and not bool(mask[..., 0].all()):  # query 0 sees key 0 or none
         raise InvalidInput(
             f"{public_caller()}: mask hides token 0 and causal is True, so query 0 sees no key. "
             "Put the padding at the end."
         )
     return mask
-
-
-def counted(mask: Any, k: Any) -> Any:
-    """The keys that somebody sees, `(..., n)`."""
-    return mask if mask is None or mask.ndim < k.ndim else mask.any(axis=-2)
 
 
 def booleans(mask: Any, x: Any, name: str) -> Any:

@@ -203,7 +203,7 @@ def random_landmarks(q: Any, m: int, *, rng: np.random.Generator | int | None = 
     """
     n = q.shape[-2]
     m = min(checks.count(m, "m"), n)
-    chosen = np.sort(np.random.default_rng(rng).choice(n, m, replace=False))
+    chosen = np.sort(checks.generator(rng).choice(n, m, replace=False))
     return q[..., get_xp(q).asarray(chosen), :]  # (..., m, d)
 
 
@@ -229,7 +229,7 @@ def kmeans_landmarks(q: Any, m: int, *, rng: np.random.Generator | int | None = 
     """
     from tokenlab.quantization import kmeans
 
-    rng = np.random.default_rng(rng)
+    rng = checks.generator(rng)
     m = min(checks.count(m, "m"), q.shape[-2])
     flat = q.reshape(-1, *q.shape[-2:])  # (sequences, n, d)
     found = get_xp(q).stack([kmeans.fit(sequence, m, rng=rng).codebook for sequence in flat])

@@ -168,7 +168,7 @@ def orthogonal_features(
     True
     """
     r, d = checks.count(r, "r"), checks.count(d, "d")
-    rng = np.random.default_rng(rng)
+    rng = checks.generator(rng)
     unitary, upper = np.linalg.qr(rng.standard_normal((-(-r // d), d, d)))  # (groups, d, d)
     # LAPACK's signs are not random: uniform over all rotations only with a positive diagonal.
     unitary *= np.sign(np.diagonal(upper, axis1=-2, axis2=-1))[:, None, :]
@@ -200,6 +200,7 @@ def performer_attention(q: Any, k: Any, v: Any, features: Any, *, eps: float = 1
     >>> performer_attention([[0.0]], [[0.0], [0.0]], [[1.0], [3.0]], w).round(3).tolist()
     [[2.0]]
     """
+    eps = checks.number(eps, "eps", at_least=0)
     q, k, v = inputs.in_one_precision(q, k, v)
     xp, features = get_xp(q, k, v, features), features.astype(q.dtype, copy=False)
     q_log = exponents(q, features)  # (..., n_q, r)
@@ -246,7 +247,7 @@ def linformer_attention(q: Any, k: Any, v: Any, e: Any, *, f: Any = None) -> Any
     f = e if f is None else f
     if e.shape[1] != k.shape[-2]:
         raise ShapeError(
-            f"linformer_attention: e is {e.shape}, f is {f.shape}, k is {k.shape} = (..., n, d); "
+            f"{public_caller()}: e is {e.shape}, f is {f.shape}, k is {k.shape} = (..., n, d); "
             "expected (k, n) for both, for the n that they were made for."
         )
     q, k, v = inputs.in_one_precision(q, k, v)

@@ -33,7 +33,6 @@ Example
 """
 
 import math
-import numbers
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -113,9 +112,7 @@ def newton_iterates(a: Any, iters: int, factor: float = 0.9) -> Iterator[Any]:
 
 def newton_alpha(a: Any, factor: float = 0.9) -> Any:
     """The scale of the start value, `(...)`; 0 for a matrix of zeros, whose inverse is zero."""
-    if not 0 < factor <= 1:
-        raise InvalidInput(f"{public_caller()}: factor is {factor}; expected 0 < factor <= 1.")
-    xp = get_xp(a)
+    factor, xp = checks.number(factor, "factor", above=0, at_most=1), get_xp(a)
     norm = xp.abs(a).sum(axis=-2).max(axis=-1)  # (...): the largest sum of a column
     zero = norm == 0
     alpha = xp.where(zero, 0, 2 * factor / xp.where(zero, 1, norm) ** 2).astype(a.dtype)
@@ -206,12 +203,7 @@ def symmetric(a: Any) -> Any:
 
 def with_ridge(a: Any, ridge: Any) -> Any:
     """`a + ridge I`."""
-    number = isinstance(ridge, numbers.Real) and not isinstance(ridge, bool)
-    if not number or not 0 <= ridge < math.inf:
-        raise InvalidInput(
-            f"{public_caller()}: ridge is {ridge!r}; expected a number of at least 0."
-        )
-    return a + float(ridge) * get_xp(a).eye(a.shape[-1], dtype=a.dtype)
+    return a + checks.number(ridge, "ridge", at_least=0) * get_xp(a).eye(a.shape[-1], dtype=a.dtype)
 
 
 def frobenius(x: Any) -> Any:

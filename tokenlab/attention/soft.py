@@ -78,7 +78,7 @@ def gaussian_kernel(q: Any, k: Any, *, center: bool = True) -> Any:
     [[1.0, 0.1353], [0.6065, 0.6065]]
     """
     q, k = inputs.in_one_precision(q, k)
-    shift = k.mean(axis=-2, keepdims=True) * center
+    shift = k.mean(axis=-2, keepdims=True) * checks.flag(center, "center")
     s = gaussian(q, k, shift)
     kernel = step(s)  # (..., n, m) [exp(−‖qᵢ − kⱼ‖² / 2√d) (1)] 1 for equal tokens, 0 far away
     return kernel
@@ -186,36 +186,21 @@ def soft_attention(
     >>> soft_attention(q, v, [[0.0], [2.0]]).round(3).ravel().tolist()  # the exact one: 5.033
     [2.754, 4.329, 5.348]
     """
-    if causal:
-        raise InvalidInput(f"soft_attention: causal attention is refused: {inputs.NOT_CAUSAL}")
+    if checks.flag(causal, "causal"):
+        raise InvalidInput(f"{public_caller()}: causal attention is refused: {inputs.NOT_CAUSAL}")
     checks.choice(normalize, "normalize", (None, "symmetric", "landmark"))
-    if diagonal and normalize == "landmark":
+    if checks.flag(diagonal, "diagonal") and normalize == "landmark":
         raise InvalidInput(
-            'soft_attention: diagonal is True and normalize is "landmark", whose kernel has no '
+            f'{public_caller()}: diagonal is True and normalize is "landmark", whose kernel has no '
             'diagonal of 1; expected diagonal=False, or normalize="symmetric".'
         )
     mask = inputs.token_mask(mask, q, "q")
     q, v = inputs.seen(q, mask, "q"), inputs.seen(v, mask, "v")
     q, v, landmarks = inputs.in_one_precision(q, v, landmarks)
-    options = {"inverse": inverse, "ridge": ridge, "iters": iters}
-    return rebuilt_attention(
-        q, v, landmarks, mask, normalize=normalize, diagonal=diagonal, **options
-    )
 
-
-def rebuilt_attention(
-    q: Any,
-    v: Any,
-    landmarks: Any,
-    mask: Any,
-    normalize: str | None = None,
-    diagonal: bool = False,
-    **options: Any,
-) -> Any:
-    """The equations of `soft_attention`, in their order, on arrays that it has checked."""
     a = landmark_kernel(landmarks)  # (..., m, m)
     p = thin_kernel(q, landmarks, mask)  # (..., n, m), the paper's transposed P
-    divide = landmark_inverse(a, dtype=q.dtype, **options)  # t -> A⁺ t
+    divide = landmark_inverse(a, inverse, ridge, iters, q.dtype)  # t -> A⁺ t
     if normalize == "landmark":  # what stands on both sides of the inverse may stand at both P
         p = (p * a.sum(axis=-1)[..., None, :] ** -0.5).astype(p.dtype, copy=False)  # Eq. (4)
     own = missing_diagonal(p, divide) if diagonal else None  # (..., n, 1)

@@ -32,7 +32,7 @@ from typing import Any, NamedTuple
 
 from tokenlab.arguments import takes
 from tokenlab.attention import inputs
-from tokenlab.attention.soft import rebuilt_attention
+from tokenlab.attention.soft import soft_attention
 from tokenlab.autograd import value_and_grad
 
 __all__ = ["SoftGradients", "soft_attention_vjp"]
@@ -91,7 +91,7 @@ def soft_attention_vjp(
 
     def loss(arrays: Any) -> Any:  # any loss whose gradient for the output is `grad`
         q, v, landmarks = arrays
-        y = rebuilt_attention(q, v, landmarks, mask, inverse=inverse, ridge=ridge, iters=iters)
+        y = soft_attention(q, v, landmarks, mask=mask, inverse=inverse, ridge=ridge, iters=iters)
         return (y * grad).sum()
 
     _, grads = value_and_grad(loss)((q, v, landmarks))  # (G1) to (G3), from right to left

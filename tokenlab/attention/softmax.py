@@ -180,7 +180,7 @@ def gaussian_rows(q: Any, k: Any, v: Any) -> Any:
 
 def prepared(q: Any, k: Any, v: Any, mask: Any, causal: bool = False) -> tuple[Any, ...]:
     """Queries, keys and values in one precision; what nobody sees is 0. And the checked mask."""
-    mask = inputs.pair_mask(mask, q, k, causal)
+    mask = inputs.pair_mask(mask, q, k, checks.flag(causal, "causal"))
     anybody = mask if mask is None or mask.ndim < q.ndim else mask.any(axis=-2)  # (..., n)
     k, v = inputs.seen(k, anybody, "k"), inputs.seen(v, anybody, "v")
     return *inputs.in_one_precision(q, k, v), mask

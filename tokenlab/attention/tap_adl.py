@@ -78,11 +78,11 @@ def token_aware_pool(x: Any, weights: Any, *, count_padding: bool = True) -> Any
     >>> token_aware_pool(dot, [[[0.0, 1.0]] * 3] * 3)[..., 0].tolist()
     [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]
     """
-    xp = get_xp(x, weights)
+    xp, whole = get_xp(x, weights), checks.flag(count_padding, "count_padding")
     y = weights[..., :1] * x  # branch 0, the token itself: (..., h, w, d)
     for s in range(1, weights.shape[-1]):
         mean = sum(neighbours(x, s)) / 9
-        if not count_padding:
+        if not whole:
             here = xp.ones((*x.shape[-3:-1], 1), dtype=x.dtype)  # (h, w, 1)
             mean = mean / (sum(neighbours(here, s)) / 9)  # the part of the nine that is inside
         step("mean", mean, f"3 x 3 neighbours, {s} apart", axes=("h", "w", "d"))
