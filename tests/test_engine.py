@@ -1,6 +1,9 @@
 """Which of the two functions runs, and what happens where Numba is missing or broken."""
 
+import contextvars
 import inspect
+import os
+import subprocess
 import sys
 import threading
 
@@ -16,6 +19,8 @@ from tokenlab.errors import InvalidInput, MissingDependency
 def _clean(monkeypatch):
     monkeypatch.delenv("TOKENLAB_ENGINE", raising=False)
     monkeypatch.setattr(engine, "REGISTRY", {})
+    monkeypatch.setattr(engine, "BROKEN", set())
+    monkeypatch.setattr(engine, "_warned", [])
     forget = engine.load_twin.cache_clear
     forget()
     yield
@@ -126,6 +131,50 @@ def test_a_thread_starts_with_the_default(double):
     assert answers == ["reference"]
 
 
+def test_a_thread_takes_the_choice_along_with_its_context(double):
+    answers = []
+    with use_engine("numba"):
+        run = contextvars.copy_context().run
+        thread = threading.Thread(target=run, args=(lambda: answers.append(double([])),))
+        thread.start()
+        thread.join()
+    assert answers == ["twin"]
+
+
+@pytest.mark.parametrize("error", [EOFError("cut off"), OSError(28, "No space left"), ValueError()])
+def test_a_twin_that_fails_costs_one_warning(monkeypatch, error):
+    def twin(x):
+        raise error
+
+    monkeypatch.setattr(engine, "load_twin", lambda name, required: twin)
+    function = make()
+    with pytest.warns(RuntimeWarning, match=type(error).__name__ + r".*Using NumPy") as caught:
+        assert [function([1, 2]), function([1, 2])] == ["reference", "reference"]
+    assert len(caught) == 1
+    with use_engine("numba"), pytest.raises(type(error)):  # asked for: told
+        function([1, 2])
+
+
+@pytest.mark.parametrize("error", [InvalidInput("f: x"), MemoryError(), KeyboardInterrupt()])
+def test_what_is_no_fault_of_the_twin_comes_out(monkeypatch, error):
+    def twin(x):
+        raise error
+
+    monkeypatch.setattr(engine, "load_twin", lambda name, required: twin)
+    with pytest.raises(type(error)):
+        make()([1, 2])
+    assert set() == engine.BROKEN
+
+
+def test_an_interrupted_loop_is_an_interruption(monkeypatch):
+    def twin(x):
+        raise SystemError("returned a result with an exception set") from KeyboardInterrupt()
+
+    monkeypatch.setattr(engine, "load_twin", lambda name, required: twin)
+    with pytest.raises(KeyboardInterrupt):
+        make()([1, 2])
+
+
 def test_the_decorated_function_is_still_the_one_to_read(double):
     assert 'return "reference"' in inspect.getsource(double)
     assert double.__doc__ == "Say who ran."
@@ -164,12 +213,69 @@ def without_numba(monkeypatch):
 def test_without_numba_auto_is_silent_and_numba_says_what_to_install():
     function = make()
     assert function([1, 2]) == "reference"
-    with use_engine("numba"), pytest.raises(MissingDependency, match=r"tokenlab\[fast\]") as caught:
+    with (
+        use_engine("numba"),
+        pytest.raises(MissingDependency, match=r"pip install \"numba>=") as caught,
+    ):
         function([1, 2])
     assert isinstance(caught.value, ImportError)
     assert "retrieval.score_candidates" in str(caught.value)
     with pytest.raises(MissingDependency):
         function.twin()
+
+
+@pytest.mark.parametrize("error", [EOFError(), OSError("disk"), AttributeError("numpy.x")])
+def test_a_numba_that_is_damaged_warns_once_for_all_functions(monkeypatch, error):
+    def fail(name):
+        raise error
+
+    monkeypatch.setattr(engine.importlib, "import_module", fail)
+    first, second = make(), make()
+    with pytest.warns(RuntimeWarning, match=type(error).__name__):
+        assert first([1, 2]) == "reference"
+    engine.load_twin.cache_clear()
+    assert second([1, 2]) == "reference"  # and a second warning would be an error
+    with use_engine("numba"), pytest.raises(MissingDependency, match=type(error).__name__):
+        first([1, 2])
+
+
+CACHE = """
+import sys, warnings
+import numpy as np
+sys.path.insert(0, {folder!r})
+warnings.simplefilter("always")
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    import loops
+    print(loops.total(np.arange(4.0)), len(caught), *(w.message for w in caught))
+"""
+
+
+def test_a_damaged_cache_is_made_anew(tmp_path):
+    """In processes of their own: the first fills the cache, the next finds it cut off, then whole."""
+    pytest.importorskip("numba")
+    (tmp_path / "loops.py").write_text(
+        "from tokenlab.kernels import njit\n@njit\ndef total(x):\n    return x.sum()\n"
+    )
+
+    def run():
+        code = CACHE.format(folder=str(tmp_path))
+        environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            env=environment,
+            check=True,
+        )
+        return done.stdout
+
+    assert run().split()[:2] == ["6.0", "0"]
+    for pattern in ("*.nbi", "*.nbc"):
+        for file in (tmp_path / "cache").rglob(pattern):
+            file.write_bytes(file.read_bytes()[:9])
+        assert run().split()[:3] == ["6.0", "1", "Numba's"]
+        assert run().split()[:2] == ["6.0", "0"]
 
 
 def test_a_numba_that_fails_to_import_warns_and_numpy_goes_on(monkeypatch):

@@ -22,16 +22,19 @@ from typing import Any, TypeVar
 import numpy as np
 
 from tokenlab.arrays import holds, is_cupy, is_taped
-from tokenlab.errors import InvalidInput, MissingDependency
+from tokenlab.errors import InvalidInput, MissingDependency, TokenlabError
 from tokenlab.steps import is_recording
 
 __all__ = ["accelerated", "use_engine"]
 
 ENGINES = ("auto", "numpy", "numba")
 REGISTRY: dict[str, Any] = {}  # every accelerated function by name: the parity test walks it
+BROKEN: set[str] = set()  # twins that failed once in this process
+INSTALL = 'pip install "numba>=0.59" "scipy>=1.11" "threadpoolctl>=3.1"'
 
 FIRST_USE = 3000.0
 _missed = 0.0
+_warned: list[str] = []  # the function that found Numba broken; the others find the same
 
 _chosen: ContextVar[str | None] = ContextVar("tokenlab_engine", default=None)
 F = TypeVar("F", bound=Callable[..., Any])
@@ -64,7 +67,21 @@ def accelerated(name: str, *, work: Callable[..., float], pays_from: float) -> C
             if engine == "auto" and not _pays(name, work(*args, **kwargs) / pays_from):
                 return reference(*args, **kwargs)
             twin = load_twin(name, required=engine == "numba")
-            return (twin or reference)(*args, **kwargs)
+            if twin is None or (engine == "auto" and name in BROKEN):
+                return reference(*args, **kwargs)
+            try:
+                return twin(*args, **kwargs)
+            except SystemError as error:  # Ctrl-C in a compiled loop comes as one
+                if isinstance(error.__cause__, KeyboardInterrupt):
+                    raise KeyboardInterrupt from None
+                raise
+            except (TokenlabError, MemoryError):
+                raise
+            except Exception as error:
+                if engine == "numba":
+                    raise
+                without(name, error)
+                return reference(*args, **kwargs)
 
         call.reference, call.engine_name = reference, name  # type: ignore[attr-defined]
         call.twin = functools.partial(load_twin, name, required=True)  # type: ignore[attr-defined]
@@ -72,6 +89,13 @@ def accelerated(name: str, *, work: Callable[..., float], pays_from: float) -> C
         return call  # type: ignore[return-value]
 
     return decorate
+
+
+def without(name: str, error: Exception) -> None:
+    """Do without a twin that cannot be compiled or run here, and say so once."""
+    BROKEN.add(name)
+    problem = f"The fast version of {name} cannot be used ({type(error).__name__}: {error})."
+    warnings.warn(f"{problem} Using NumPy.", RuntimeWarning, stacklevel=4)
 
 
 def elsewhere(x: Any) -> bool:
@@ -87,6 +111,10 @@ def use_engine(engine: str) -> Iterator[None]:
     is chosen here; CuPy arrays stay on the GPU and use them, too, and so does what is
     differentiated. Without a `with` block the environment variable `TOKENLAB_ENGINE` decides, and
     without that, `"auto"`.
+
+    The block's own thread is meant, or its task of asyncio. A thread that is started inside begins
+    without the choice, and takes it along by
+    `Thread(target=contextvars.copy_context().run, args=(work,))`.
 
     Raises
     ------
@@ -141,11 +169,13 @@ def load_twin(name: str, *, required: bool) -> Callable[..., Any] | None:
     family, _, function = name.rpartition(".")
     try:
         return getattr(importlib.import_module(f"tokenlab.kernels.{family}"), function)
-    except ImportError as error:  # absent, or present and refusing this version of NumPy
-        message = f'Numba cannot be used ({error}). Install it: pip install "tokenlab[fast]".'
+    except Exception as error:  # absent, refusing this version of NumPy, or damaged in any way
+        absent = isinstance(error, ModuleNotFoundError) and error.name == "numba"
+        why = str(error) if isinstance(error, ImportError) else f"{type(error).__name__}: {error}"
+        message = f"Numba cannot be used ({why}). Install it: {INSTALL}."
         if required:
             raise MissingDependency(f"{name}: {message}") from error
-        if isinstance(error, ModuleNotFoundError) and error.name == "numba":
-            return None  # simply not installed
-        warnings.warn(f"{message} Using NumPy.", RuntimeWarning, stacklevel=3)
+        if not (absent or _warned):
+            _warned.append(name)
+            warnings.warn(f"{message} Using NumPy.", RuntimeWarning, stacklevel=3)
         return None

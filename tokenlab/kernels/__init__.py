@@ -5,6 +5,8 @@ exists only where a loop beats NumPy. Matrix products stay NumPy's: a twin compu
 product into a buffer that fits into the cache, and its loop consumes the block there.
 """
 
+import contextlib
+import warnings
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
@@ -37,6 +39,45 @@ def _compiled(function: F, fastmath: Any) -> F:
     options: dict[str, Any] = {"nogil": True, "fastmath": fastmath}
     try:
         compiled = numba.njit(cache=True, **options)(function)
-    except RuntimeError:  # "cannot cache function: no locator available"
+    except (RuntimeError, OSError):  # "cannot cache function: no locator available"
         compiled = numba.njit(**options)(function)
+    else:
+        compiled._cache = Forgiving(compiled._cache)
     return cast(F, compiled)
+
+
+class Forgiving:
+    """The compiled loops on disk; where they cannot be read or written, one compiles anew."""
+
+    warned = False
+
+    def __init__(self, cache: Any):
+        self.cache = cache
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.cache, name)
+
+    def load_overload(self, *args: Any) -> Any:
+        """What was compiled before, or None. A damaged file is emptied, if that can be done."""
+        try:
+            return self.cache.load_overload(*args)
+        except Exception as error:  # a cut-off pickle raises whatever it likes
+            self.complain(error)
+            with contextlib.suppress(Exception):
+                self.cache.flush()
+            return None
+
+    def save_overload(self, *args: Any) -> None:
+        """Keep what was compiled, unless the disk is full or locked."""
+        try:
+            self.cache.save_overload(*args)
+        except Exception as error:
+            self.complain(error)
+
+    def complain(self, error: Exception) -> None:
+        """Say so, once in a process."""
+        if not Forgiving.warned:
+            Forgiving.warned = True
+            problem = f"Numba's cache cannot be used ({type(error).__name__}: {error})"
+            where = f"{problem}: {self.cache.cache_path}. Compiling without it."
+            warnings.warn(where, RuntimeWarning, stacklevel=2)

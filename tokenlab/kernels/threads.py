@@ -7,6 +7,7 @@ the others turn idly. Threads that own their rows wait for each other once, at t
 
 import functools
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -74,6 +75,11 @@ def _blas() -> Any:
     """What tells and limits the threads of NumPy's BLAS, or None."""
     try:
         from threadpoolctl import ThreadpoolController
+
+        return ThreadpoolController().select(user_api="blas")
     except ImportError:
         return None
-    return ThreadpoolController().select(user_api="blas")
+    except Exception as error:  # damaged, or a library that it cannot look into
+        problem = f"threadpoolctl cannot be used ({type(error).__name__}: {error})"
+        warnings.warn(f"{problem}. Using one thread.", RuntimeWarning, stacklevel=2)
+        return None
