@@ -273,7 +273,7 @@ def adam(
     def moved(x: Any, g: Any, m: Any, v: Any) -> Any:
         if g is None:
             return x
-        decay = rate * weight_decay if np.ndim(x) > 1 or getattr(x, "ndim", 0) > 1 else 0.0
+        decay = rate * weight_decay if getattr(x, "ndim", 0) > 1 else 0.0
         kept = x * (1 - decay) if decay else x
         return kept - scale * m / (library(v).sqrt(v) + eps)
 

@@ -24,15 +24,14 @@ from tokenlab import checks
 from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp, stop
 from tokenlab.errors import InvalidInput, ShapeError
+from tokenlab.models.attending import attend, sees_something
 from tokenlab.models.layers import (
-    attend,
     embedding,
     gelu,
     known_ids,
     layer_norm,
     linear,
     rms_norm,
-    sees_something,
 )
 from tokenlab.steps import step
 from tokenlab.tape import mapped
