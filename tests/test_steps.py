@@ -297,6 +297,26 @@ def test_compare_treats_nan_and_infinity_as_values():
     assert kept(np.inf, 1.0).compare(kept(np.inf, 3.0)).max_difference == 2
 
 
+def test_compare_containers():
+    def kept(**values):
+        with record() as steps:
+            for name, value in values.items():
+                step(name, value)
+        return steps
+
+    x = np.array([1.0, 2.0])
+    assert kept(a={"p": x, "q": [x, "text"]}).compare(kept(a={"p": x, "q": [x, "text"]}))
+    changed = kept(a={"p": x, "q": [x, "text"]}).compare(kept(a={"p": x, "q": [3 * x, "text"]}))
+    assert changed.reason.startswith("['q'][0]: 2 of 2 values differ, most at [1]: 2 against 6")
+    assert changed.max_difference == 4
+    assert kept(a=Pair(x, [])).compare(kept(a=Pair(x + 1, []))).reason.startswith(".ids: 2 of 2")
+    assert "parts" in kept(a={"p": x}).compare(kept(a={"q": x})).reason
+    assert "parts" in kept(a=[x, [1]]).compare(kept(a=[x])).reason
+    assert kept(a=[1, 2]).compare(kept(a=(1.0, 2.0)))
+    assert kept(a=[[1], [1, 2]]).compare(kept(a=[[1], [1, 3]])).max_difference == 1
+    assert kept(a=None, b=[]).compare(kept(a=None, b=[]))
+
+
 def test_compare_text_and_booleans():
     with record() as a:
         step("mask", np.array([True, False]))

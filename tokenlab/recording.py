@@ -1,12 +1,12 @@
-"""What a recording keeps of a value, which steps it keeps, and how it finds them again."""
+"""What a recording keeps of a value and how it finds it again, and how two values differ."""
 
 import copy
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import numpy as np
 
-from tokenlab.arrays import is_cupy, stop
+from tokenlab.arrays import is_cupy, stop, to_numpy
 from tokenlab.checks import count
 from tokenlab.errors import InvalidInput
 
@@ -24,6 +24,7 @@ def kept(value: Any, seen: dict[int, Any] | None = None) -> Any:
         return value.copy()
     if not isinstance(value, list | tuple | dict | set | bytearray):
         return value
+    # The copy of each container by the id of the first: what stands twice is copied once.
     seen = {} if seen is None else seen
     if id(value) not in seen:  # a list may hold itself
         seen[id(value)] = value if isinstance(value, tuple) else copy.copy(value)
@@ -39,12 +40,70 @@ def _filled(value: Any, twin: Any, seen: dict[int, Any]) -> Any:
     elif isinstance(value, list):
         twin[:] = [kept(x, seen) for x in value]
     elif isinstance(value, tuple):
-        parts = [kept(x, seen) for x in value]
-        if all(a is b for a, b in zip(parts, value, strict=True)):
-            return value
+        copies = [kept(x, seen) for x in value]
+        if all(a is b for a, b in zip(copies, value, strict=True)):
+            return value  # nothing in it can change
         # A named tuple takes its fields one by one.
-        return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
+        return type(value)(*copies) if hasattr(value, "_fields") else tuple(copies)
     return twin
+
+
+def parts(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """A value as its arrays and numbers, each with the way to it: `"['a'][0]"`."""
+    if isinstance(value, dict):
+        pairs = [(f"[{key!r}]", part) for key, part in value.items()]
+    elif hasattr(value, "_fields"):  # a named tuple
+        pairs = [(f".{name}", getattr(value, name)) for name in value._fields]
+    elif isinstance(value, list | tuple) and not _is_array(value):
+        pairs = [(f"[{i}]", part) for i, part in enumerate(value)]
+    else:
+        yield path, value
+        return
+    for name, part in pairs:
+        yield from parts(part, path + name)
+
+
+def _is_array(value: list | tuple) -> bool:
+    """True for a list of numbers, or of equally long lists of them."""
+    try:
+        return np.asarray(value).dtype.kind in "biufc"
+    except (ValueError, TypeError):  # ragged, or arrays that live on a GPU
+        return False
+
+
+def difference(mine: Any, theirs: Any, rtol: float, atol: float) -> tuple[str, float] | None:
+    """What differs first, and by how much; None where two values agree."""
+    ours, others = dict(parts(mine)), dict(parts(theirs))
+    if list(ours) != list(others):
+        return f"it has the parts {list(ours)} against {list(others)}", float("inf")
+    for path in ours:
+        found = _of_arrays(to_numpy(ours[path]), to_numpy(others[path]), rtol, atol)
+        if found:
+            text, size = found
+            return (f"{path}: {text}" if path else text), size
+    return None
+
+
+def _of_arrays(a: np.ndarray, b: np.ndarray, rtol: float, atol: float) -> tuple[str, float] | None:
+    if a.shape != b.shape:
+        return f"shape {a.shape} against {b.shape}", float("inf")
+    # Texts, booleans and objects are equal or not: there is no distance.
+    if not (np.issubdtype(a.dtype, np.number) and np.issubdtype(b.dtype, np.number)):
+        return None if np.array_equal(a, b) else ("the values differ", float("inf"))
+    close = np.isclose(a, b, rtol=rtol, atol=atol, equal_nan=True)
+    if close.all():
+        return None
+    # In float64: the difference of two uint8 would wrap around.
+    with np.errstate(invalid="ignore"):  # inf - inf
+        gap = np.abs(a.astype(np.result_type(a, np.float64)) - b)
+    # NaN against a number is the largest difference there is, and what is close is none.
+    gap = np.where(close, 0.0, np.where(np.isnan(gap), np.inf, gap))
+    at = np.unravel_index(gap.argmax(), gap.shape)
+    where = f" at {[int(i) for i in at]}" if a.ndim else ""
+    text = (
+        f"{(~close).sum()} of {a.size} values differ, most{where}: {a[at]:.6g} against {b[at]:.6g}"
+    )
+    return text, float(gap[at])
 
 
 class Wanted:
@@ -56,7 +115,7 @@ class Wanted:
                 f"record: only is {only!r}; expected names of steps, or a function from a name to "
                 'True or False. Pass for example only=["loss"].'
             )
-        names = {only} if isinstance(only, str) else only
+        names = {only} if isinstance(only, str) else only  # a text is a collection of letters
         self.named = names if callable(names) or names is None else set(names).__contains__
         self.every = count(every, "every")
         self.counts: dict[str, int] = {}
@@ -85,6 +144,7 @@ class Index:
     def of(self, items: list[Any]) -> "Index":
         """This index if the items only became more, else a new one."""
         done = len(self.items)
+        # The list is open to everybody: whoever shortens it, or changes its end, is noticed.
         changed = done > len(items) or (done and self.items[-1] is not items[done - 1])
         index = Index() if changed else self
         for item in items[len(index.items) :]:
@@ -93,6 +153,7 @@ class Index:
 
     def enter(self, item: Any) -> None:
         """One step more. A name that comes again is followed by its count."""
+        # Where some occurrences were left out, the step itself knows its number.
         number = item.occurrence or self.counts.get(item.name, 0) + 1
         name = item.name if number == 1 else f"{item.name} #{number}"
         while name in self.at:  # somebody calls a step "best #2" himself

@@ -21,13 +21,14 @@ from typing import Any, TypeVar, overload
 import numpy as np
 
 from tokenlab.arrays import to_numpy
-from tokenlab.recording import Index, Wanted, kept, spread
+from tokenlab.recording import Index, Wanted, difference, kept, spread
 from tokenlab.stepping import refresh, remark
 
 __all__ = ["Comparison", "Step", "Steps", "record", "step"]
 
 T = TypeVar("T")
-ABSENT: Any = object()
+ABSENT: Any = object()  # None is a value that a step may have
+# A context variable: tasks and threads that run side by side do not see one another's recording.
 _recorder: ContextVar["Steps | None"] = ContextVar("tokenlab_steps", default=None)
 
 
@@ -71,13 +72,14 @@ def step(
     >>> steps["total"]
     2
     """
-    steps = _recorder.get()
-    if value is ABSENT:
+    steps = _recorder.get()  # None nearly always, and then nothing more is done
+    if value is ABSENT:  # the short form: the first argument is the value
         if steps is not None:
             frame = sys._getframe(1)
             said = remark(frame)
             steps._keep(frame, said.name, name, said.note, said.eq, said.axes, said.of)
         return name
+    # Two arrays in a row: the name was forgotten.
     if not isinstance(name, str):
         raise TypeError("step(value) takes its note from the comment; else step(name, value, note)")
     if steps is not None:
@@ -125,13 +127,13 @@ def record(
     steps = Steps(dict(labels or {}))
     steps._wanted = Wanted(only, every)
     steps._outermost = sys._getframe(2)  # the frame that holds the with statement
-    refresh()
+    refresh()  # a file may have been edited and loaded again since the last recording
     token = _recorder.set(steps)
     try:
         yield steps
-    finally:
-        _recorder.reset(token)
-        steps._outermost = None
+    finally:  # also where the code fails: what was kept until then is still there
+        _recorder.reset(token)  # an outer recording goes on
+        steps._outermost = None  # a frame holds all variables of its function
 
 
 def is_recording() -> bool:
@@ -143,12 +145,12 @@ def is_recording() -> bool:
 class Step:
     """One recorded value, and where it was made."""
 
-    name: str
+    name: str  # without the count of its repetitions, which Steps.names has
     value: Any
     note: str
-    eq: str
-    axes: tuple[str, ...]
-    of: str
+    eq: str  # as plain text
+    axes: tuple[str, ...]  # "" where an axis has no name
+    of: str  # the axis that positions point into
     line: int
     calls: tuple[tuple[str, str, int], ...]  # (file, function, its first line), innermost first
     lines: tuple[int, ...] = ()  # the line that was running in each of the calls
@@ -175,11 +177,8 @@ class Comparison:
         return self.step is None
 
     def __repr__(self) -> str:
-        return (
-            self.reason
-            if self.step is None
-            else f"first difference at {self.step!r}: {self.reason}"
-        )
+        where = "" if self.step is None else f"first difference at {self.step!r}: "
+        return where + self.reason
 
 
 @dataclass
@@ -189,7 +188,7 @@ class Steps:
     labels: dict[str, Sequence[str]] = field(default_factory=dict)
     items: list[Step] = field(default_factory=list)
     photo: np.ndarray | None = None  # (height, width, 3) uint8: views paint maps of it over it
-    _outermost: Any = None
+    _outermost: Any = None  # the frame of the with statement: the stack is kept from there inwards
     _wanted: Wanted = field(default_factory=lambda: Wanted(None, 1), repr=False, compare=False)
     _index: Index = field(default_factory=Index, repr=False, compare=False)
 
@@ -200,11 +199,13 @@ class Steps:
         if not occurrence:  # not asked for: nothing is copied
             return
         line, lines, calls = frame.f_lineno, [], []
+        # Names and lines alone: a kept frame would keep every array of its function.
         while frame is not None and frame is not self._outermost:
             code = frame.f_code
             calls.append((code.co_filename, code.co_qualname, code.co_firstlineno))
             lines.append(frame.f_lineno)
             frame = frame.f_back
+        # A step directly inside of the with statement has no call above it, but its own.
         code = sys._getframe(2).f_code
         here = [(code.co_filename, code.co_qualname, code.co_firstlineno)]
         value = kept(value)  # a copy: the function may go on to change its array in place
@@ -215,9 +216,10 @@ class Steps:
     @property
     def names(self) -> list[str]:
         """The names in order; a name that comes again is followed by its count: `"best #2"`."""
-        return list(self._up_to_date().names)
+        return list(self._up_to_date().names)  # a copy: it may be sorted or changed
 
     def _up_to_date(self) -> Index:
+        # When it is asked, not at every step: a recording itself stays quick.
         self._index = self._index.of(self.items)
         return self._index
 
@@ -227,6 +229,7 @@ class Steps:
 
     def depth(self, item: Step) -> int:
         """How many functions that record steps of their own stand above this one."""
+        # A function that only passes a call on makes no level of its own.
         makers = self._up_to_date().makers
         return sum(call in makers for call in item.calls[1:])
 
@@ -240,6 +243,7 @@ class Steps:
         """Where a step stands in the order, from 0."""
         index = self._up_to_date()
         if key not in index.at:
+            # A training has thousands of names, and its error message need not.
             first = ", ".join(index.names[:50]) + ", …" * (len(index.names) > 50)
             raise KeyError(f"no step {key!r}; the recorded steps are: {first}")
         return index.at[key]
@@ -247,7 +251,9 @@ class Steps:
     def before(self, item: Step, name: str) -> Iterator[Step]:
         """The earlier steps of a name, its repetitions included, the nearest first."""
         index = self._up_to_date()
-        places = index.same.get(name, [])
+        places = index.same.get(
+            name, []
+        )  # in order, so that the step's own place is found by halves
         for i in reversed(places[: bisect_left(places, index.place.get(id(item), len(self)))]):
             yield self.items[i]
 
@@ -279,9 +285,9 @@ class Steps:
         for name, mine in zip(self.names, self.items, strict=True):
             if name not in other:
                 return Comparison(name, "the other run has no such step")
-            difference = _difference(mine.array, other.find(name).array, rtol, atol)
-            if difference:
-                return Comparison(name, *difference)
+            found = difference(mine.value, other.find(name).value, rtol, atol)
+            if found:
+                return Comparison(name, *found)
         extra = [name for name in other.names if name not in self]
         if extra:
             return Comparison(extra[0], "only the other run has this step")
@@ -289,6 +295,7 @@ class Steps:
 
     def show(self, **options: Any) -> Any:
         """Draw the steps with matplotlib, one panel each, and return the figure."""
+        # Views are imported on use: most recordings are made without matplotlib.
         from tokenlab.plots.steps_figure import draw_steps
 
         return draw_steps(self, **options)
@@ -310,22 +317,3 @@ class Steps:
         from tokenlab.plots.steps_table import format_table
 
         return format_table(self)
-
-
-def _difference(a: np.ndarray, b: np.ndarray, rtol: float, atol: float) -> tuple[str, float] | None:
-    if a.shape != b.shape:
-        return f"shape {a.shape} against {b.shape}", float("inf")
-    if not (np.issubdtype(a.dtype, np.number) and np.issubdtype(b.dtype, np.number)):
-        return None if np.array_equal(a, b) else ("the values differ", float("inf"))
-    close = np.isclose(a, b, rtol=rtol, atol=atol, equal_nan=True)
-    if close.all():
-        return None
-    with np.errstate(invalid="ignore"):  # inf - inf
-        gap = np.abs(a.astype(np.result_type(a, np.float64)) - b)
-    gap = np.where(close, 0.0, np.where(np.isnan(gap), np.inf, gap))
-    at = np.unravel_index(gap.argmax(), gap.shape)
-    where = f" at {[int(i) for i in at]}" if a.ndim else ""
-    text = (
-        f"{(~close).sum()} of {a.size} values differ, most{where}: {a[at]:.6g} against {b[at]:.6g}"
-    )
-    return text, float(gap[at])

@@ -175,7 +175,7 @@ def test_bins_are_read_in_words(tmp_path):
     seen = said(dumped(render_page(steps).replace("</head>", probe + "</head>"), tmp_path))
     assert "vocab 1,771 to 1,781  →  0.0001 to 0.9, the largest at 1,777 “w1777”" in seen
     assert "373 bins of 11, each with its min and max" in seen
-    assert "up to the smallest of its bin" in seen
+    assert "all values of the bin reach this" in seen
 
 
 def test_a_link_leads_to_its_step(steps, tmp_path):

@@ -189,8 +189,8 @@ function legend(step, colours) {
     );
   }
   if (picture.bins && step.kind === "bars") {
-    swatch("on", "up to the smallest of its bin");
-    swatch("reach", "up to the largest");
+    swatch("on", "all values of the bin reach this");
+    swatch("reach", "some do");
   }
   if ((picture.missing || []).length) {
     swatch(
