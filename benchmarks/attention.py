@@ -26,10 +26,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # also runs fro
 
 from harness import Claim, Facts, Section, installed, interleaved, main
 
+from tokenlab import use_engine
 from tokenlab.attention import (
     blocked_softmax_attention,
     gaussian_attention,
     grid_landmarks,
+    linformer_attention,
     nystrom_attention,
     orthogonal_features,
     performer_attention,
@@ -40,7 +42,7 @@ from tokenlab.tour.attention_methods import Tokens, photo_tokens
 
 TORCH, BLOCKED, PLAIN = "torch scaled_dot_product_attention", "softmax in blocks", "softmax, plain"
 SOFT_49, SOFT_256, NEWTON = "SOFT m = 49", "SOFT m = 256", "SOFT m = 49, 20 Newton steps"
-KEPT, BOUNDED, NOTHING = "all of the kernel kept", "8 MiB of it kept", "nothing of it kept"
+OBVIOUS, READABLE = "obvious two lines", "the readable function, no twin"
 MIB = 1 << 20
 
 
@@ -53,8 +55,10 @@ def sections(options: argparse.Namespace) -> Iterator[Section | Facts]:
             yield comparison(t, torch)
             yield errors(t)
     side = 32 if options.quick else 128
-    for m in (49, 256):
-        yield bounded(photo_tokens(side), m)
+    if options.only in "references":
+        yield from references(photo_tokens(32))
+        if not options.quick:
+            yield from references(photo_tokens(64))
     if options.only in "memory":
         yield memory(photo_tokens(side), torch)
     if options.only in "crossover":
@@ -121,16 +125,74 @@ def errors(t: Tokens) -> Facts:
     return Facts(f"errors, n = {t.side**2:,}", rows)
 
 
-def bounded(t: Tokens, m: int) -> Section:
-    calls = {
-        KEPT: partial(soft, t, m),
-        BOUNDED: partial(soft, t, m, max_bytes=8 * MIB),
-        NOTHING: partial(soft, t, m, max_bytes=0),
+def references(t: Tokens) -> Iterator[Section]:
+    """Each readable function, without its twin, against what one would write at a prompt."""
+    for name, (obvious, ours) in two_lines(t).items():
+        calls = {OBVIOUS: obvious, READABLE: partial(without_twin, ours), name: ours}
+        np.testing.assert_allclose(ours(), obvious(), rtol=1e-3, atol=2e-3)
+        claims = [Claim(READABLE, OBVIOUS, 1 / 1.2)]
+        yield Section(f"references: {name}, n = {t.side**2:,}", calls, OBVIOUS, claims)
+
+
+def without_twin(call: Callable[[], Any]) -> Any:
+    with use_engine("numpy"):
+        return call()
+
+
+def two_lines(t: Tokens) -> dict[str, tuple[Callable[[], Any], Callable[[], Any]]]:
+    """The formulas of the papers as NumPy, no more; and the library's function of the same."""
+    q, k, v, scale = t.q, t.k, t.v, np.float32(t.q.shape[1] ** -0.5)
+    features = orthogonal_features(256, q.shape[1], rng=0)
+    means = np.kron(np.eye(64), np.full((1, len(k) // 64), 64 / len(k))).astype(np.float32)
+    marks = means @ k
+
+    def exact() -> np.ndarray:
+        return shares(q @ k.T * scale) @ v
+
+    def soft_lines() -> np.ndarray:
+        p, a = kernel(k, marks), kernel(*[marks.astype(np.float64)] * 2) + 1e-6 * np.eye(64)
+        return p @ np.linalg.solve(a, (p.T @ v).astype(np.float64)).astype(np.float32)
+
+    def nystrom() -> np.ndarray:
+        q_marks, k_marks = (x.reshape(64, -1, x.shape[1]).mean(axis=1) for x in (q, k))
+        middle = shares(q_marks @ k_marks.T * scale)
+        z = middle.T / (abs(middle).sum(axis=0).max() * abs(middle).sum(axis=1).max())
+        one = np.eye(64, dtype=np.float32)
+        for _ in range(6):
+            az = middle @ z
+            z = z @ (13 * one - az @ (15 * one - az @ (7 * one - az))) / 4
+        return shares(q @ k_marks.T * scale) @ (z @ (shares(q_marks @ k.T * scale) @ v))
+
+    def performer() -> np.ndarray:
+        phi = []
+        for x, axis in ((q, -1), (k, None)):
+            x = x * np.float32(np.sqrt(scale))
+            x = x @ features.T - (x * x).sum(axis=1, keepdims=True) / 2
+            phi.append(np.exp(x - x.max(axis=axis, keepdims=True)) + np.float32(1e-4))
+        return phi[0] @ (phi[1].T @ v) / (phi[0] @ phi[1].sum(axis=0)[:, None])
+
+    def linformer() -> np.ndarray:
+        return shares(q @ (means @ k).T * scale) @ (means @ v)
+
+    return {
+        "softmax_attention": (exact, partial(softmax_attention, q, k, v)),
+        "blocked_softmax_attention": (exact, partial(blocked_softmax_attention, q, k, v)),
+        "gaussian_attention": (lambda: kernel(k, k) @ v, partial(gaussian_attention, k, v)),
+        "soft_attention": (soft_lines, partial(soft_attention, k, v, marks)),
+        "nystrom_attention": (nystrom, partial(nystrom_attention, q, k, v, 64)),
+        "performer_attention": (performer, partial(performer_attention, q, k, v, features)),
+        "linformer_attention": (linformer, partial(linformer_attention, q, k, v, means)),
     }
-    for call in calls.values():
-        np.testing.assert_allclose(call(), calls[KEPT](), rtol=1e-4, atol=1e-4)
-    claims = [Claim(BOUNDED, KEPT, 1 / 1.2)]
-    return Section(f"blocks of SOFT m = {m}, n = {t.side**2:,}", calls, KEPT, claims)
+
+
+def shares(x: np.ndarray) -> np.ndarray:
+    e = np.exp(x - x.max(axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True)
+
+
+def kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    squares = (x * x).sum(axis=1)[:, None] + (y * y).sum(axis=1) - 2 * x @ y.T
+    return np.exp(-squares / float(2 * x.shape[1] ** 0.5))
 
 
 def memory(t: Tokens, torch: Any) -> Facts:
@@ -138,13 +200,12 @@ def memory(t: Tokens, torch: Any) -> Facts:
     n, rows = t.side**2, {}
     for m in (49, 256):
         thin = f"{4 * n * (m + 64) / MIB:.1f} MiB"
-        for text, max_bytes in ((KEPT, float("inf")), (BOUNDED, 8 * MIB), (NOTHING, 0)):
-            rows[f"SOFT m = {m}, {text}"] = traced(partial(soft, t, m, max_bytes=max_bytes))
+        rows[f"SOFT m = {m}"] = traced(partial(soft, t, m))
         rows[f"m = {m}: kernel (n, m) and output (n, d)"] = thin
     for name, call in methods(t, None, (BLOCKED, "Gaussian, exact")).items():
         rows[name] = traced(call)
     if torch:
-        names = {TORCH: TORCH, BLOCKED: BLOCKED, f"SOFT m = 49, {NOTHING}": NOTHING}
+        names = {TORCH: TORCH, BLOCKED: BLOCKED, SOFT_49: SOFT_49}
         rows |= {f"resident: {text}"[:42]: resident(name, t.side) for text, name in names.items()}
     return Facts(f"memory at its peak, n = {n:,}", rows)
 
@@ -170,7 +231,7 @@ def _resident(name: str, side: int) -> str:
     calls = {
         TORCH: lambda t: torch_attention(t, torch)(),
         BLOCKED: lambda t: blocked_softmax_attention(t.q, t.k, t.v),
-        NOTHING: lambda t: soft(t, 49, max_bytes=0),
+        SOFT_49: lambda t: soft(t, 49),
     }
     status, clear, t = Path("/proc/self/status"), Path("/proc/self/clear_refs"), photo_tokens(side)
     if not clear.exists():
