@@ -85,6 +85,8 @@ def _unary(self: FakeArray, function: Any) -> Any:
 
 def _binary(name: str) -> Any:
     def method(self: FakeArray, other: Any) -> Any:
+        if not isinstance(other, FakeArray) and getattr(other, "__array_ufunc__", 0) is None:
+            return NotImplemented  # the real one leaves such an operator to the other, too
         return wrap(getattr(operator, name)(self._host, unwrap(other)))
 
     def reflected(self: FakeArray, other: Any) -> Any:

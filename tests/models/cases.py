@@ -63,4 +63,4 @@ def _(asarray):
 @case("tokenlab.models.transformer.init")
 def _(asarray):
     sizes = {"vocab": 7, "d": 4, "layers": 1, "heads": 2, "rng": 0}
-    return (), {**sizes, "embed": asarray(random(7, 4))}
+    return (), {**sizes, "embed": asarray(random(7, 4)), "dtype": np.float64}

@@ -56,7 +56,7 @@ def group_means(kept: Any, groups: Any, *, size: Any = None) -> Reduction:
 
 def means(groups: Any, sizes: Any, m: int) -> tuple[Sparse, Any]:
     """The matrix of weighted means of `m` groups, and their sizes."""
-    xp = get_xp(groups)
+    xp = get_xp(groups, sizes)
     columns = xp.nonzero(groups >= 0)[0]  # (n_entries,), -1 is dropped
     rows = groups[columns]
     weights = sizes[columns]
