@@ -12,7 +12,17 @@ import tokenlab.pruning
 from tokenlab.arrays import to_numpy
 from tokenlab.engine import use_engine
 from tokenlab.errors import InvalidInput
-from tokenlab.pruning import Reduction, size_aware_attention
+from tokenlab.pruning import (
+    Reduction,
+    evit,
+    hiprune,
+    recoverable,
+    size_aware_attention,
+    sparsevlm,
+    todre,
+    token_transforming,
+    tome,
+)
 
 from .rules import (
     ARGUMENTS,
@@ -214,9 +224,103 @@ def test_rules_record_their_steps_and_compose(name):
     tokens = make(16, grid=(4, 4))
     with record() as steps:
         first = RULES[name](tokens, 9)
-    assert "kept" in steps or family(name) == "token_transforming"
+    assert "kept" in steps
+    for item in steps:
+        assert item.axes or np.ndim(item.value) == 0, item.name
+        assert item.note or item.eq, item.name
     second = Reduction(np.array([0, 1]), len(first))
     both = first.compose(second)
     np.testing.assert_allclose(both.apply(tokens.x), second.apply(first.apply(tokens.x)), atol=1e-9)
     assert both.kept.tolist() == first.kept[:2].tolist()[: len(both.kept)]
     assert repr(both).startswith("Reduction(16 tokens to 2")
+
+
+# What a recording of each paper shows, in the order in which it comes first.
+STORY = {
+    "divprune": ["closest other", "closest", "taken", "kept"],
+    "evit": ["scores", "dropped", "kept"],
+    "fastv": ["scores", "kept"],
+    "hiprune": ["object scores", "deep scores", "anchors", "role", "kept"],
+    "recoverable": ["visual scores", "text scores", "outlier factor", "role", "kept", "size"],
+    "sparsevlm": [
+        *("relevance", "judges", "scores", "recycled"),
+        *("density", "isolation", "peaks", "groups", "kept"),
+    ],
+    "todre": ["pivot scores", "similarity", "taken", "kept"],
+    "todre v1": ["pivot scores", "closest", "taken", "kept"],
+    "token_transforming": ["scores", "kept", "closeness", "shares", "weights", "size"],
+    "tome": ["cosines", "cosine", "nearest", "merging", "kept", "size"],
+    "visionzip": ["scores", "role", "kept", "cosine", "nearest"],
+}
+
+
+@pytest.mark.parametrize("name", STORY)
+def test_a_recording_tells_the_papers_steps(name):
+    from tokenlab.steps import record
+
+    with record() as steps:
+        RULES[name](make(30, grid=(5, 6)), 15)
+    assert list(dict.fromkeys(item.name for item in steps)) == STORY[name]
+
+
+@pytest.mark.parametrize(
+    ("module", "names"),
+    [
+        ("divprune", ["k_center"]),
+        ("todre", ["max_sum"]),
+        ("token_transforming", ["soft_assign"]),
+        ("evit", ["fuse"]),
+        ("visionzip", ["contextual"]),
+        ("hiprune", ["neighbours4"]),
+        ("recoverable", ["lof_ratio", "outlier_factor"]),
+        ("density", ["density_clusters", "knn_density"]),
+        ("uniform", ["random_k", "stride"]),
+        ("selectors", ["budget", "topk"]),
+        ("mergers", ["group_means"]),
+    ],
+)
+def test_an_algorithm_stands_in_its_papers_file_and_is_called_from_the_family(module, names):
+    home = import_module(f"tokenlab.pruning.{module}")
+    for name in names:
+        function = getattr(tokenlab.pruning, name)
+        assert function is getattr(home, name)
+        assert function.__module__ == home.__name__
+
+
+WRONG = {
+    "budget is k = 17": lambda t: hiprune.reduce(t.scores, t.deep, grid=t.grid, k=17),
+    "rounding is": lambda t: evit.reduce(t.scores, k=0.5, rounding="even"),
+    "pivot is 99": lambda t: todre.reduce(t.x, k=2, pivot=99),
+    "scores go down": lambda t: evit.reduce(-t.scores, k=2),
+    "n_neighbors is 0": lambda t: recoverable.reduce(t.scores, t.deep, t.x, n_neighbors=0),
+    "rest_neighbors is 0": lambda t: recoverable.reduce(t.scores, t.deep, t.x, rest_neighbors=0),
+    "temperature is 0": lambda t: token_transforming.reduce(t.x, t.scores, k=2, temperature=0),
+    "mode is": lambda t: token_transforming.reduce(t.x, t.scores, k=2, mode="column"),
+    "image is": lambda t: sparsevlm.reduce(t.attention, t.x[0], t.text, k=2),
+    "keys is": lambda t: tome.reduce(t.x[0], 2),
+}
+
+
+@pytest.mark.parametrize("problem", WRONG)
+def test_errors_name_the_function_that_was_called_and_its_argument(problem):
+    with pytest.raises(ValueError, match=f"^reduce: .*{problem}"):
+        WRONG[problem](make(16, grid=(4, 4)))
+
+
+def test_stage_two_names_itself():
+    rows = np.full((1, 4, 4), 0.25)
+    for function in (todre.migration, todre.image_is_done):
+        with pytest.raises(ValueError, match=f"^{function.__name__}: text and image must"):
+            function(rows, text=slice(0, 0), image=slice(1, 2))
+
+
+@pytest.mark.filterwarnings("always")
+def test_the_warning_shows_the_users_line():
+    for rule in (
+        lambda a: tokenlab.pruning.cls_row(a),
+        lambda a: hiprune.reduce(a, a, grid=(2, 2), k=2),
+        lambda a: todre.reduce(np.eye(4), k=2, pivot=a),
+    ):
+        with pytest.warns(RuntimeWarning, match="do not sum to one") as caught:
+            rule(np.ones((1, 5, 5)))
+        assert {w.filename for w in caught} == {__file__}

@@ -62,8 +62,7 @@ def reduce(
     places = order[first]  # one token of each cluster that has any
     row = xp.zeros(k, dtype=xp.int64)  # of each cluster, among the places in their order
     row[codes[places]] = xp.argsort(xp.argsort(places))
-    kept = step(
-        xp.sort(places).astype(xp.int64)
-    )  # (k,) -> n: the most central token of each cluster
+    kept = xp.sort(places).astype(xp.int64)
+    step(kept)  # (k,) -> n: the most central token of each cluster
     merged = group_means(kept, row[codes], size=sizes)
     return merged if size is not None else Reduction(kept, n, merged.transform, merged.size)

@@ -51,19 +51,18 @@ def density_clusters(x: Any, k: int | float, *, n_neighbors: int = 5) -> tuple[A
     k = checked_budget(k, n)
     n_neighbors = min(checks.count(n_neighbors, "n_neighbors"), n - 1)
     squares = squared_distances(x)  # (n, n)
-    density = step(
-        density_of(squares, n_neighbors, x.shape[1])
-    )  # (n,) [ρ] how crowded a token's place is
+    density = density_of(squares, n_neighbors, x.shape[1])
+    step(density)  # (n,) [ρ] how crowded a token's place is
     rank = xp.empty(n, dtype=xp.int64)
     rank[xp.argsort(-density, kind="stable")] = xp.arange(n)  # 0 is the densest
-    isolation = step(
-        xp.sqrt(least_before(squares, rank))
-    )  # (n,) [δ] distance to the nearest denser token
+    isolation = xp.sqrt(least_before(squares, rank))
+    step(isolation)  # (n,) [δ] distance to the nearest denser token
     peaks = step(density * isolation)  # (n,) [ρδ] dense, and far from denser
     centres = xp.sort(topk(peaks, k).ids)  # (k,)
     groups = squares[:, centres].argmin(axis=1).astype(xp.int64)  # (n,)
     groups[centres] = xp.arange(k)  # equal tokens may share a place
-    return centres, step(groups)  # (n,) -> k: the nearest centre
+    groups = step(groups)  # (n,) -> k: the nearest centre
+    return centres, groups
 
 
 @takes(x="n d")

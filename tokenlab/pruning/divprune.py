@@ -80,15 +80,14 @@ def loneliest(x: Any) -> int:
     """
     xp = get_xp(x)
     x = exact_directions(x)  # (n, d)
-    closest_other = step(
-        nearest_cosine(xp.arange(len(x)), x)
-    )  # (n,) [max u ≠ v of cos(v, u)] the nearest other token
+    closest_other = nearest_cosine(xp.arange(len(x)), x)
+    step(closest_other)  # (n,) [max u ≠ v of cos(v, u)] the nearest other token
     return int(closest_other.argmin())  # Eq. (1), first
 
 
 @by_rows(lambda these, x: len(x))
 def nearest_cosine(these: Any, x: Any) -> Any:
-    """The largest cosine of each of these tokens with another one; in float32, so that equal tie."""
+    """The largest cosine of each of these tokens with another; in float32, so that equal ones tie."""
     xp = get_xp(these, x)
     cosines = x[these] @ x.T  # (n_these, n)
     cosines[xp.arange(len(these)), these] = -2.0  # not with itself
@@ -130,19 +129,17 @@ def farthest_first(x: Any, k: int, first: int) -> Any:
     xp = get_xp(x)
     x = exact_directions(x)  # (n, d), of length one: products are cosines
     v = least_typical(x) if first < 0 else first
-    taken: list[int] = []
+    order: list[int] = []
     closest = xp.full(len(x), -xp.inf)  # (n,)
     for _ in range(k):
-        taken.append(v)
+        order.append(v)
         cosine = rounded(x @ x[v])  # (n,)
-        closest = step(
-            xp.maximum(closest, cosine)
-        )  # (n,) [max c of cos(x, c)] with the nearest taken token: the least is next
+        closest = xp.maximum(closest, cosine)
+        step(closest)  # (n,) [max c of cos(x, c)] with the nearest taken token: the least is next
         closest[v] = xp.inf  # nothing is taken twice
         v = int(closest.argmin())  # Eq. (1), next; of several the first
-    return step(
-        xp.asarray(taken, dtype=xp.int64)
-    )  # (k,) -> n: in the order in which they are taken
+    taken = xp.asarray(order, dtype=xp.int64)
+    return step("taken", taken, "in the order in which they are taken", axes=("k",), of="n")
 
 
 NOTES = r"""

@@ -100,7 +100,8 @@ def _fused(kept: Any, scores: Any) -> Reduction:
     kept = distinct(kept, n)
     dropped = xp.ones(n, dtype=bool)
     dropped[kept] = False
-    dropped = xp.nonzero(dropped)[0].astype(xp.int64)  # (n_dropped,)
+    dropped = xp.nonzero(dropped)[0].astype(xp.int64)
+    step(dropped)  # (n_dropped,) -> n: those that are added up to one token
     if len(dropped) == 0:
         return Reduction(kept, n)
     ones = xp.ones(k, dtype=scores.dtype)

@@ -72,10 +72,9 @@ def reduce(
     # The released code reads one row alone: what the next word looks at.
     queries = slice(None) if variant == "paper" else slice(-1, None)
     columns = slice(None) if image is None else image
-    received = attention[:, queries].mean(axis=(0, 1))  # (n,)
-    scores = step(
-        received[columns]
-    )  # (n_image,) [φ, Eq. (1)] attention received by each image token
+    received = attention[:, queries].mean(axis=(0, 1))  # by all columns
+    scores = received[columns]
+    step(scores)  # (n,) [φ, Eq. (1)] attention received by each image token
     if len(scores) == 0:
         raise ShapeError(
             f"reduce: image is {image}, which selects none of n = {attention.shape[2]} columns."

@@ -116,21 +116,17 @@ def reduce(
     step("deep scores", deep, "what the deep layer looks at", axes=("n",))
 
     n_anchors = round(k * checks.share(alpha, "alpha") / GROUP)  # Eq. (1); a half goes to the even
-    anchors = step(
-        xp.argsort(-seen, kind="stable")[:n_anchors]
-    )  # (n_anchors,) -> n: [top of a_object] the object
+    anchors = xp.argsort(-seen, kind="stable")[:n_anchors]
+    step(anchors)  # (n_anchors,) -> n: Eq. (2) what the object layer looks at most
     role = xp.full(n, REGISTER)  # (n,)
     role[neighbours4(anchors, grid, variant=variant)] = BUFFER
     role[anchors] = ANCHOR  # Eq. (2)
     step("role", role, "0 anchor, 1 buffer, 2 register if it is kept", axes=("n",))
     # One sort: anchors first, then buffers, then the others, each by the scores of their layer.
     score = xp.where(role == REGISTER, deep, seen)
-    order = xp.lexsort(
-        xp.stack([-score, role.astype(score.dtype)])
-    )  # (n,), the last key counts first
-    kept = step(
-        xp.sort(order[:k]).astype(xp.int64)
-    )  # (k,) -> n: [Eq. (3)] in the order of the image
+    order = xp.lexsort(xp.stack([-score, role.astype(score.dtype)]))  # the last key counts first
+    kept = xp.sort(order[:k]).astype(xp.int64)
+    step(kept)  # (k,) -> n: Eq. (3) in the order of the image
     return Reduction(kept, n, roles=role[kept], role_names=ROLES)
 
 

@@ -119,9 +119,8 @@ def reduce(
     if n_centres:
         role[rest[topk(visual[rest], n_centres).ids]] = CENTRE
     role = step(role)  # (n,) 0 visual, 1 text, 2 centre, 3 merged
-    kept = step(
-        xp.nonzero(role != MERGED)[0].astype(xp.int64)
-    )  # (k,) -> n: in the order of the image
+    kept = xp.nonzero(role != MERGED)[0].astype(xp.int64)
+    step(kept)  # (k,) -> n: in the order of the image
     chosen = Reduction(kept, n, roles=role[kept], role_names=ROLES)
     merged = xp.nonzero(role == MERGED)[0]
     if len(merged) == 0:

@@ -83,12 +83,10 @@ def reduce(
     n = len(image)
     k = checked_budget(k, n, rounding)
     recycle = checks.share(recycle, "recycle")
-    judges = step(
-        raters(image, text)
-    )  # (n_raters,) -> n_text: the words that have to do with the image
-    scores = step(
-        attention[:, judges].mean(axis=(0, 1))
-    )  # (n,) [Eq. (2)] what the raters attend to
+    judges = raters(image, text)
+    step(judges)  # (n_raters,) -> n_text: the words that have to do with the image
+    scores = attention[:, judges].mean(axis=(0, 1))
+    step(scores)  # (n,) [Eq. (2)] what the raters attend to
     ranked = topk(scores, n).ids  # (n,), best first
     rated = ranked[:k]
     recycled = ranked[k : k + rounded_down(recycle * (n - k))]  # the best of the others
@@ -139,9 +137,8 @@ def raters(image: Any, text: Any) -> Any:
     """
     xp = get_xp(image, text)
     share = softmax(image @ text.T, axis=1)  # (n, n_text)
-    relevance = step(
-        share.mean(axis=0)
-    )  # (n_text,) [r, Eq. (1)] what each word has to do with the image
+    relevance = share.mean(axis=0)
+    step(relevance)  # (n_text,) [r, Eq. (1)] what each word has to do with the image
     # Rounding may put the mean of equal numbers above all of them.
     least = xp.minimum(relevance.mean(), relevance.max())
     return xp.nonzero(relevance >= least)[0].astype(xp.int64)  # Eq. (1)

@@ -107,7 +107,7 @@ def reduce(
 
 @takes(x="n d")
 def max_sum(x: Any, k: int | float, *, start: int | None = None) -> Any:
-    r"""Greedy max-sum: again and again the token whose cosines with the taken ones sum lowest, (v2).
+    r"""Greedy max-sum: again and again the token of the smallest sum of cosines with the taken ones, (v2).
 
     Unlike k-center (v1) it may take two tokens that are nearly the same, when both are far from
     most of the others.
@@ -139,20 +139,18 @@ def least_similar(x: Any, k: int, first: int) -> Any:
     xp = get_xp(x)
     x = exact_directions(x)  # (n, d), of length one: products are cosines
     v = least_typical(x) if first < 0 else first
-    taken: list[int] = []
+    order: list[int] = []
     barred = xp.zeros(len(x))  # infinite for the taken: nothing is taken twice
     total = xp.zeros(x.shape[1])
     for _ in range(k):
-        taken.append(v)
+        order.append(v)
         total = total + x[v]  # (d,): the sum of cosines is one product with the sum of rows
-        similarity = step(
-            rounded(x @ total)
-        )  # (n,) [Σ cos(x, c)] with all taken tokens: the least is next
+        similarity = rounded(x @ total)
+        step(similarity)  # (n,) [Σ cos(x, c)] with all taken tokens: the least is next
         barred[v] = xp.inf
         v = int((similarity + barred).argmin())  # Eq. (v2); of several the first
-    return step(
-        xp.asarray(taken, dtype=xp.int64)
-    )  # (k,) -> n: in the order in which they are taken
+    taken = xp.asarray(order, dtype=xp.int64)
+    return step("taken", taken, "in the order in which they are taken", axes=("k",), of="n")
 
 
 def _first(pivot: Any, x: Any) -> int:

@@ -152,9 +152,8 @@ def _spread(keys: Any, kept: Any, temperature: float, mode: str, size: Any) -> R
         shares = weights / xp.maximum(weights.sum(axis=0), xp.finfo(weights.dtype).tiny)
         total = shares @ sizes
     else:
-        shares = step(
-            softmax(closeness / temperature, axis=0)
-        )  # (k, n) [P] each token spreads its mass
+        shares = softmax(closeness / temperature, axis=0)
+        step(shares)  # (k, n) [P] each token spreads its mass
         total = shares @ sizes
         weights = shares * sizes / total[:, None]
     weights = step(weights)  # (k, n) [W, Eq. (2)] each row sums to one

@@ -82,12 +82,10 @@ def transition_variation(
     before = xp.sqrt((t_in * t_in).sum(axis=1))  # (n,)
     after = xp.sqrt((t_out * t_out).sum(axis=1))
     ratio = after / xp.where(before > 0, before, 1)
-    magnitude = step(
-        xp.where(before > 0, ratio, 0)
-    )  # (n,) [m, Eq. (1)] how much longer the output is
-    cosine = step(
-        (unit(t_in) * unit(t_out)).sum(axis=1)
-    )  # (n,) [c, Eq. (1)] how much of its direction is the input's
+    magnitude = xp.where(before > 0, ratio, 0)
+    step(magnitude)  # (n,) [m, Eq. (1)] how much longer the output is
+    cosine = (unit(t_in) * unit(t_out)).sum(axis=1)
+    step(cosine)  # (n,) [c, Eq. (1)] how much of its direction is the input's
     turn = step(1 - xp.abs(cosine) if paper else 1 - cosine)  # (n,) [1 - |c|] how far it turns
     variation = softmax(turn) * magnitude  # Eq. (2)
     if image is not None and not paper:

@@ -75,9 +75,8 @@ def reduce(scores: Any, keys: Any, *, dominant: int, contextual: int) -> Reducti
         rest = xp.nonzero(role != DOMINANT)[0]  # (n - dominant,)
         role[rest[:: max(1, len(rest) // contextual)][:contextual]] = CONTEXTUAL
     role = step(role)  # (n,) 0 dominant, 1 contextual, 2 merged
-    kept = step(
-        xp.nonzero(role != MERGED)[0].astype(xp.int64)
-    )  # (k,) -> n: in the order of the image
+    kept = xp.nonzero(role != MERGED)[0].astype(xp.int64)
+    step(kept)  # (k,) -> n: in the order of the image
     members = xp.nonzero(role == MERGED)[0].astype(xp.int64)
     if not contextual or len(members) == 0:
         return Reduction(kept, len(keys), roles=role[kept], role_names=ROLES)
@@ -119,12 +118,10 @@ def most_similar(keys: Any, targets: Any, others: Any) -> tuple[Any, Any]:
     """For each of the others the target of largest cosine, and how many each target gets."""
     xp = get_xp(keys, targets, others)
     directions = unit(keys)
-    cosine = step(
-        directions[others] @ directions[targets].T
-    )  # (n_others, m) [cos(k_j, k_t)] merged and contextual
-    nearest = step(
-        cosine.argmax(axis=1).astype(xp.int64)
-    )  # (n_others,) -> m: the contextual token it is added to
+    cosine = directions[others] @ directions[targets].T
+    step(cosine)  # (n_others, m) [cos(k_j, k_t)] merged and contextual
+    nearest = cosine.argmax(axis=1).astype(xp.int64)
+    step(nearest)  # (n_others,) -> m: the contextual token it is added to
     return nearest, xp.bincount(nearest, minlength=len(targets)).astype(xp.int64)
 
 
