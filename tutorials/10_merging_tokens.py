@@ -311,20 +311,20 @@ def fidelity(make):
 
 
 # %%
-taus = [0.003, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1.0, 3.0]
-soft = [fidelity(lambda i, tau=tau: soft_assign(*places_of(i), tau)) for tau in taus]
+temperatures = [0.003, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1.0, 3.0]
+soft = [fidelity(lambda i, t=t: soft_assign(*places_of(i), t)) for t in temperatures]
 lines = {
     "to the nearest alone": fidelity(hard),
     "ToMe": fidelity(lambda i: tome_down_to(places_of(i)[0], 64)),
     "k-means": fidelity(lambda i: clusters.reduce(photos.hidden[i, 1:], k=64, rng=0)),
 }
-for tau, f in zip(taus, soft, strict=True):
-    print(f"shares at τ = {tau:<5}: {f:.3f}")
+for t, f in zip(temperatures, soft, strict=True):
+    print(f"shares at τ = {t:<5}: {f:.3f}")
 print({name: f"{f:.3f}" for name, f in lines.items()})
 
 # %% alt="Fidelity against temperature: soft shares approach the nearest place alone at low temperature and fall far as they soften; ToMe and k-means lie above throughout"
 figure, ax = plt.subplots(figsize=(5.8, 3.2))
-ax.semilogx(taus, soft, "o-", color="#00224e", label="many-to-many, ours")
+ax.semilogx(temperatures, soft, "o-", color="#00224e", label="many-to-many, ours")
 styles = zip(lines.items(), ("0.35", "0.35", "0.1"), ("--", ":", "-."), strict=True)
 for (name, value), colour, style in styles:
     ax.axhline(value, color=colour, linestyle=style, label=name)
@@ -334,7 +334,9 @@ plt.show()
 
 # %%
 best = int(np.argmax(soft))
-print(f"best τ = {taus[best]}: {soft[best]:.3f}, nearest alone {lines['to the nearest alone']:.3f}")
+print(
+    f"best τ = {temperatures[best]}: {soft[best]:.3f}, nearest alone {lines['to the nearest alone']:.3f}"
+)
 assert soft[-1] < soft[best] < lines["to the nearest alone"] < lines["ToMe"] < lines["k-means"]
 
 # %% [markdown]

@@ -97,17 +97,16 @@ def reduce(
     """
     k = checked_budget(k, len(x), rounding)
     first = _first(pivot, x)
-    choose = {"v1": farthest_first, "v2": least_similar}[
-        checks.choice(variant, "variant", ("v2", "v1"))
-    ]
-    reduction = selection(choose(x, k, first), len(x))  # Eq. (v1), Eq. (v2)
+    checks.choice(variant, "variant", ("v2", "v1"))
+    choose = farthest_first if variant == "v1" else least_similar  # Eq. (v1), Eq. (v2)
+    reduction = selection(choose(x, k, first), len(x))
     step("kept", reduction.kept, "in the order of the image", axes=("k",), of="n")
     return reduction
 
 
 @takes(x="n d")
 def max_sum(x: Any, k: int | float, *, start: int | None = None) -> Any:
-    r"""Greedy max-sum: again and again the token of the smallest sum of cosines with the taken ones, (v2).
+    r"""Greedy max-sum, (v2): again and again the token whose cosines with the taken ones sum lowest.
 
     Unlike k-center (v1) it may take two tokens that are nearly the same, when both are far from
     most of the others.
