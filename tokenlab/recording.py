@@ -2,12 +2,12 @@
 
 import copy
 from collections.abc import Callable, Collection, Iterator
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 
 from tokenlab.arrays import is_cupy, stop, to_numpy
-from tokenlab.checks import count
 from tokenlab.errors import InvalidInput
 
 __all__: list[str] = []
@@ -117,7 +117,11 @@ class Wanted:
             )
         names = {only} if isinstance(only, str) else only  # a text is a collection of letters
         self.named = names if callable(names) or names is None else set(names).__contains__
-        self.every = count(every, "every")
+        # `record` itself is named: between it and its user stands the with statement.
+        whole = isinstance(every, Integral) and not isinstance(every, bool)
+        if not whole or every < 1:
+            raise InvalidInput(f"record: every is {every!r}; expected an integer of at least 1.")
+        self.every = int(every)
         self.counts: dict[str, int] = {}
 
     def occurrence(self, name: str) -> int:

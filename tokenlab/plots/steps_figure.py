@@ -21,12 +21,14 @@ MOST = 200  # rows or columns of a heat map
 READABLE = 24  # labels along one axis of a panel
 GRID = (12, 5)  # rows and columns of written-out positions
 PANELS = 60  # of one figure
+# The ground under values that are NaN or infinite.
 HATCHED: dict[str, Any] = {
     "facecolor": "#f2f2f2",
     "hatch": "////",
     "edgecolor": "#bdbdbd",
     "linewidth": 0,
 }
+# The colours of the page, on white.
 INK, MUTED, BAR = "#1c2027", "#5a616d", "#31688e"
 
 
@@ -72,13 +74,16 @@ def draw_steps(
         ) from error
     all_names = steps.names
     wanted = list(range(len(steps))) if names is None else [steps.position(name) for name in names]
+    # By number, not by name: the same name may be drawn twice.
     arrays = {i: values.as_array(steps.items[i]) for i in wanted}
     kinds = {i: values.kind_of(steps.items[i], array) for i, array in arrays.items()}
     drawn = [i for i in wanted if kinds[i] not in ("object", "empty")]
     skipped = [i for i in wanted if kinds[i] in ("object", "empty")]
+    # Who names the steps gets them all; who does not, no figure of four thousand panels.
     limit = PANELS if names is None else len(drawn)
     drawn, later = drawn[:limit], drawn[limit:]
     columns = max(1, min(columns, len(drawn)))
+    # An empty recording still makes a figure, of one empty cell.
     n_rows = max(1, -(-len(drawn) // columns))
     figure = plt.figure(figsize=figsize or (4.6 * columns, 3.7 * n_rows), layout="constrained")
     for k, i in enumerate(drawn):
@@ -86,6 +91,7 @@ def draw_steps(
         _panel(panel, steps, i, np.asarray(arrays[i]), kinds[i])
     if skipped or later:
         said = [f"{i + 1} {all_names[i]}" for i in skipped[:20]] + ["…"] * (len(skipped) > 20)
+        # Unlike a value that cannot be drawn, a later step can be asked for.
         said += [f"{len(later)} later steps"] * bool(later)
         text = f"Not drawn: {', '.join(said)}"
         figure.supxlabel(_safe(text), fontsize=9, color=MUTED, x=0.01, ha="left")
@@ -95,6 +101,7 @@ def draw_steps(
 def _panel(axes: "Axes", steps: Steps, i: int, array: np.ndarray, kind: str) -> None:
     item = steps.items[i]
     title = f"{i + 1}  {steps.names[i]}"
+    # The number is the one of the page and of the table.
     heading = axes.set_title(
         _safe(title), loc="left", fontsize=11, fontweight="bold", color=INK, pad=18
     )
@@ -122,7 +129,7 @@ def _panel(axes: "Axes", steps: Steps, i: int, array: np.ndarray, kind: str) -> 
 
 
 def _number(axes: "Axes", text: str) -> None:
-    axes.set_axis_off()
+    axes.set_axis_off()  # a number has no axes
     axes.text(0.5, 0.5, _safe(text), fontsize=26, ha="center", va="center", color=INK)
 
 
@@ -161,6 +168,7 @@ def _heat_map(axes: "Axes", steps: Steps, item: Step, array: np.ndarray, kind: s
 
 def _coloured(axes: "Axes", image: np.ndarray, measured: values.Range, **options: Any) -> None:
     """A matrix in colours, with a bar that says what they mean."""
+    # Where zero lies inside, it is the middle of the colours.
     reach = max(-measured.low, measured.high)
     low, high = (-reach, reach) if measured.signed else (measured.low, measured.high)
     options |= {"cmap": "PuOr_r" if measured.signed else "viridis", "vmin": low, "vmax": high}
@@ -175,8 +183,10 @@ def _coloured(axes: "Axes", image: np.ndarray, measured: values.Range, **options
 def _photo(axes: "Axes", steps: Steps, shape: tuple[int, ...], *, grey: bool) -> None:
     """The picture under a map of it, one cell of the map to a patch."""
     photo = np.asarray(steps.photo)
+    # Under colours a photo has none of its own.
     photo = photo.mean(axis=2) if grey else photo
     options: dict[str, Any] = {"cmap": "gray", "vmin": 0, "vmax": 255} if grey else {}
+    # Cells are centred on whole numbers, so the photo begins half a cell before the first.
     extent = (-0.5, shape[1] - 0.5, shape[0] - 0.5, -0.5)
     axes.imshow(photo, extent=extent, aspect="equal", **options)
 
@@ -185,6 +195,7 @@ def _ticks(axis: Any, shown: values.Axis, rotation: int = 0) -> None:
     """Labels where they can be read, otherwise the true positions at a few places."""
     n = len(shown.shown)
     few = n <= READABLE
+    # Six numbers fit beneath a panel, whatever its length.
     at = range(n) if few and shown.labels else range(0, n, max(1, -(-n // 6)))
     labels = [_safe(values.clip(shown.label(i) if few else f"{shown.shown[i]:,}", 18)) for i in at]
     axis.set_ticks(list(at), labels, rotation=rotation if few and shown.labels else 0)
@@ -199,8 +210,11 @@ def _bars(axes: "Axes", steps: Steps, item: Step, array: np.ndarray) -> str:
     heights = cut.values[0, 0].astype(np.float64)
     missing = ~np.isfinite(heights)
     at = np.arange(len(heights))
+    # Names are read from left to right: their bars lie.
     lying = cut.columns.labels is not None and len(at) <= READABLE
+    # The same drawing, turned.
     draw, span = (axes.barh, axes.axhspan) if lying else (axes.bar, axes.axvspan)
+    # Gaps between many bars would be all that one sees.
     thickness = 0.8 if len(at) <= 60 else 1.0
     draw(at, np.where(missing, 0.0, heights), thickness, color=BAR)
     for i in np.flatnonzero(missing):
@@ -208,7 +222,7 @@ def _bars(axes: "Axes", steps: Steps, item: Step, array: np.ndarray) -> str:
     axis = axes.yaxis if lying else axes.xaxis
     _ticks(axis, cut.columns)
     if lying:
-        axes.invert_yaxis()
+        axes.invert_yaxis()  # the first one on top
     return _on_ground(axes, array, cut.columns.note, lying=lying)
 
 
@@ -217,9 +231,11 @@ def _binned_bars(axes: "Axes", item: Step, array: np.ndarray, bins: Bins) -> str
     low, high = (np.nan_to_num(ends.astype(np.float64)) for ends in (bins.low, bins.high))
     at = np.arange(len(low))
     up, down = np.maximum(high, 0), np.minimum(low, 0)
+    # Pale to the extremes on both sides of zero,
     axes.bar(at, up - down, 1.0, bottom=down, color=BAR, alpha=0.45)
-    # All values of a bin lie on one side of zero, or its bar has no full part.
+    # and full over it as far as all go: all values of a bin lie on one side of zero, or its bar has no full part.
     axes.bar(at, np.maximum(low, 0) + np.minimum(high, 0), 1.0, color=BAR)
+    # A mark at the top where something is missing, the whole height where all is.
     for i in np.flatnonzero(bins.gaps):
         axes.axvspan(i - 0.5, i + 0.5, ymin=0.95 if np.isfinite(bins.low[i]) else 0, **HATCHED)
     name = values.axis_names(item, array.ndim)[-1]
@@ -231,7 +247,7 @@ def _on_ground(axes: "Axes", array: np.ndarray, note: str, *, lying: bool = Fals
     """Let bars stand on zero, or say that they do not; the note with that sentence."""
     axes.spines[["top", "right"]].set_visible(False)
     base = _base(values.Range.of(array))
-    if base is None:
+    if base is None:  # the usual case: bars stand on zero, and their lengths can be compared
         return note
     ends = base, array.max() + (array.min() - base) / 2
     axes.set_xlim(ends) if lying else axes.set_ylim(ends)
@@ -241,6 +257,7 @@ def _on_ground(axes: "Axes", array: np.ndarray, note: str, *, lying: bool = Fals
 def _base(measured: values.Range) -> float | None:
     """Where bars start that are all alike and far from zero; None means at zero."""
     low, high = measured.low, measured.high
+    # An eighth of the range is left beneath the lowest, or its bar would vanish.
     return low - (high - low) / 8 if low > 0 and 0 < high - low < high / 3 else None
 
 
@@ -252,8 +269,10 @@ def _names(axes: "Axes", steps: Steps, item: Step, array: np.ndarray) -> str:
     if array.ndim == 1:  # a vector reads best from top to bottom
         grid, side, top = grid.T, top, side
     labels = values.position_labels(steps, item.of, grid)
+    # Letters that fit into a cell of the grid.
     longest = 34 if grid.shape[1] == 1 else max(4, 50 // grid.shape[1])
     for k, label in enumerate(labels):
+        # Labels come row by row.
         row, column = divmod(k, grid.shape[1])
         text = _safe(values.clip(label, longest))
         axes.text(column, row, text, fontsize=8, ha="center", va="center", color=INK)
@@ -267,7 +286,7 @@ def _names(axes: "Axes", steps: Steps, item: Step, array: np.ndarray) -> str:
 
 def _safe(text: str) -> str:
     """Text that matplotlib draws as it is: no formulas, no sign that its font lacks."""
-    known = _known_signs()
+    known = _known_signs()  # a missing sign would be a warning and an empty box of any width
     return "".join(c if ord(c) in known else "□" for c in text).replace("$", r"\$")
 
 

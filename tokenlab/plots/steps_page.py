@@ -23,6 +23,7 @@ __all__ = ["render_fragment", "render_page"]
 CELLS = 300_000  # numbers in a page, all steps together: about two megabytes
 CELLS_PER_STEP = 60_000
 SCRIPTS = ("draw", "canvas", "photo", "picture", "page")  # in this order: each uses those before it
+# A frame cannot grow with what is in it.
 FRAME_HEIGHT = 760  # pixels of a notebook cell
 
 
@@ -36,6 +37,7 @@ def render_page(steps: Steps, *, title: str = "") -> str:
         The heading; without one, the name of the function that was recorded.
     """
     calls = source.Calls()
+    # Large values share the numbers that a page may hold, each cut to the same limit.
     needed = sum(min(CELLS_PER_STEP, a.size) for a in map(values.as_array, steps) if a is not None)
     cells = max(100, int(CELLS_PER_STEP * min(1, CELLS / max(1, needed))))
     data = [
@@ -43,11 +45,13 @@ def render_page(steps: Steps, *, title: str = "") -> str:
         for item, name in zip(steps, steps.names, strict=True)
     ]
     name = _main_function(steps)
+    # Templates, not f-strings: style and script are full of braces.
     return Template(_resource("steps_page.html")).substitute(
         title=escape(title or (f"{name}, step by step" if name else "Step by step")),
         css=_resource("steps_page.css") + _resource("steps_picture.css"),
         script="\n".join([_photo(steps), *(_resource(f"steps_{part}.js") for part in SCRIPTS)]),
         outline=_outline(data),
+        # Each source once, however many steps it made.
         sources="\n".join(_source_block(s, i) for s, i in calls.sources.items()),
         static=_static(data, list(calls.sources)),
         data=_json(data),
@@ -59,12 +63,14 @@ def render_fragment(steps: Steps) -> str:
 
     Where a notebook removes frames (not trusted, or shown by a website) the table remains.
     """
+    # In an attribute, the page is text: nothing in it can end the frame.
     page = escape(render_page(steps), quote=True)
     frame = (
         f'<iframe srcdoc="{page}" title="Recorded steps, one by one" sandbox="allow-scripts" '
         f'loading="lazy" width="100%" height="{FRAME_HEIGHT}" '
         'style="border:1px solid #8885;border-radius:8px;min-width:300px"></iframe>'
     )
+    # Inline styles alone: a notebook strips style sheets, and keeps tables.
     named = zip(steps.names, steps, strict=True)
     cells = [_table_row(steps, i, *pair) for i, pair in enumerate(named, start=1)]
     head = "".join(
@@ -78,6 +84,7 @@ def _table_row(steps: Steps, i: int, name: str, item: Step) -> str:
     array = values.as_array(item)
     cells = (
         str(i),
+        # Wide blanks indent what a called function made: HTML drops ordinary ones.
         "\u2003" * steps.depth(item) + name,
         values.shape_text(item, array),
         values.type_text(item, array),
@@ -95,6 +102,7 @@ def _photo(steps: Steps) -> str:
     """The picture under the maps, once for all steps, as a line of script."""
     if steps.photo is None:
         return "const PHOTO = null;"
+    # Only recordings with a photo need it.
     from tokenlab.plots.notebook import png
 
     data = base64.b64encode(png(np.ascontiguousarray(steps.photo))).decode("ascii")
@@ -103,12 +111,15 @@ def _photo(steps: Steps) -> str:
 
 def _main_function(steps: Steps) -> str:
     """The outermost function that was recorded; empty when the steps are in no function."""
+    # Calls go from the inside out, so the last is the outermost.
     name = steps.items[0].calls[-1][1] if len(steps) else ""
+    # "<module>" and "<lambda>" are no names.
     return "" if "<" in name else name
 
 
 def _json(data: Any) -> str:
     """JSON that may stand inside a script element: no `<` can end it."""
+    # JSON has no NaN; those were written as null before, and one that slipped through raises here.
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
@@ -116,6 +127,7 @@ def _json(data: Any) -> str:
 def _step_data(
     steps: Steps, item: Step, name: str, calls: source.Calls, cells: int
 ) -> dict[str, Any]:
+    # Measured in Python on the whole value: the page itself sees a sample.
     array = values.as_array(item)
     kind = values.kind_of(item, array)
     return {
@@ -138,9 +150,10 @@ def _outline(data: list[dict[str, Any]]) -> str:
     open_calls: list[tuple[str, int]] = []
     for i, step in enumerate(data, start=1):
         calls = [(call["function"], call["source"]) for call in reversed(step["calls"])]
+        # Headings for the calls that are new since the last step, as in a folded tree.
         same = _common(calls, open_calls)
         for depth, (function, _) in enumerate(calls[same:], start=same):
-            if function:
+            if function:  # a module has no heading
                 lines.append(
                     f'<li class="function" style="--depth:{depth}">{escape(function)}</li>'
                 )
@@ -171,6 +184,7 @@ def _static(data: list[dict[str, Any]], sources: list[source.Source]) -> str:
     out = []
     for i, step in enumerate(data, start=1):
         call = step["calls"][0]
+        # A loop makes thousands of steps with one statement: later ones refer to the first.
         first = first_at.setdefault((call["source"], *call["lit"]), i)
         code = _code(call, sources) if first == i else ""
         out.append(_static_entry(i, step, code, first))
@@ -178,6 +192,7 @@ def _static(data: list[dict[str, Any]], sources: list[source.Source]) -> str:
 
 
 def _code(call: dict[str, Any], sources: list[source.Source]) -> str:
+    # From where the value was made to the step; line numbers count from the source's first line.
     found = sources[call["source"]]
     return "\n".join(
         found.lines[max(0, call["from"] - found.first) : call["lit"][1] - found.first + 1]
@@ -190,6 +205,7 @@ def _static_entry(i: int, step: dict[str, Any], code: str, first: int) -> str:
     where = f"{escape(call['file'])}, line {call['lit'][0]}"
     if first < i:
         where += f', as <a href="#step-{first}">step {first}</a>'
+    # The empty box is filled by the script, when the page is printed.
     parts = [
         f'<section id="step-{i}"><h2>{i}. {escape(step["name"])}</h2>',
         f'<p class="facts">{escape(facts)}</p><div class="picture"></div>',

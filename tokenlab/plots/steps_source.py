@@ -28,8 +28,10 @@ __all__ = [
 ]
 
 PACKAGE = Path(__file__).parents[1]
+# Decorators and recorders stand between two functions of a paper, and explain nothing.
 MACHINERY = ("arguments", "autograd", "blocks", "engine", "recording", "stepping", "steps", "tape")
 HIDDEN = {str(PACKAGE / f"{name}.py") for name in MACHINERY}
+# A step in a callback of NumPy or of a notebook is shown in the function that made it.
 LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib")})
 WINDOW = 60  # lines shown above and below a statement that is in no function
 
@@ -55,13 +57,14 @@ class Source:
 
 def is_shown(file: str) -> bool:
     """False for calls that explain nothing: this package's machinery, other people's libraries."""
-    if file.startswith(str(PACKAGE)):
+    if file.startswith(str(PACKAGE)):  # first, since this package may be installed as a library
         return file not in HIDDEN
     return not file.startswith(LIBRARIES)
 
 
 def short_path(file: str) -> str:
     """A path without the machine's folders: `tokenlab/retrieval/xtr.py`, `homework.py`."""
+    # A page is mailed, and nobody's folders with it.
     path = Path(file)
     if path.parent.name.startswith("ipykernel_") or file.startswith("<ipython-input"):
         return "notebook cell"
@@ -78,9 +81,11 @@ def find_source(file: str, function: str, first: int, line: int) -> Source:
     nodes, total = _parsed(file)
     if not total or line > total:
         return Source(file, function, 1, 0)
+    # A lambda has no node of its own that would be worth reading: what is around it is shown.
     node = _function_at(nodes, first) or _function_around(nodes, line)
     if node is None:
         return Source(file, function, max(1, line - WINDOW), min(total, line + WINDOW))
+    # Decorators say how a function is run, and belong to it.
     first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
     return Source(file, function, first, node.end_lineno or node.lineno, _docstring(node))
 
@@ -104,6 +109,7 @@ def _functions(nodes: list[ast.AST]) -> list[ast.FunctionDef | ast.AsyncFunction
 def _function_at(nodes: list[ast.AST], first: int) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
     """The function whose first line, decorators included, is this one."""
     for node in _functions(nodes):
+        # Python counts a function from its first decorator.
         if first in (node.lineno, *(d.lineno for d in node.decorator_list[:1])):
             return node
     return None
@@ -113,6 +119,7 @@ def _function_around(
     nodes: list[ast.AST], line: int
 ) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
     """The innermost function that holds a line: a lambda or a comprehension is shown in it."""
+    # The last to begin is the innermost.
     around = [n for n in _functions(nodes) if n.lineno <= line <= (n.end_lineno or n.lineno)]
     return max(around, key=lambda n: n.lineno, default=None)
 
@@ -125,6 +132,7 @@ def _docstring(node: ast.FunctionDef | ast.AsyncFunctionDef) -> tuple[int, int]:
 
 def statement_lines(file: str, line: int) -> tuple[int, int]:
     """First and last line of the innermost statement at a line; of a block only its head."""
+    # Of all statements that hold the line the shortest, since statements lie in one another.
     best = (line, line)
     size = float("inf")
     for node in _parsed(file)[0]:
@@ -149,6 +157,7 @@ def making_lines(file: str, line: int) -> tuple[int, int]:
     nodes = _parsed(file)[0]
     value = next((arg for node in nodes if (arg := _stepped_name(node, first, last))), None)
     around = _function_around(nodes, line)
+    # No variable, or no function that would bound the search: the statement is all there is.
     if value is None or around is None:
         return first, last
     starts = [
@@ -166,6 +175,7 @@ def _stepped_name(node: ast.AST, first: int, last: int) -> str | None:
     """The variable that a `step(variable)` or `step("name", variable)` here passes, if any."""
     if not (isinstance(node, ast.Call) and first <= node.lineno <= last and node.args):
         return None
+    # Both `step(...)` and `tokenlab.step(...)`.
     named = getattr(node.func, "id", getattr(node.func, "attr", "")) == "step"
     value = node.args[min(1, len(node.args) - 1)]  # the short form has no name in front
     return value.id if named and isinstance(value, ast.Name) else None
@@ -192,6 +202,7 @@ class Calls:
             if out and not is_shown(file):
                 continue
             found = find_source(file, function, first, line)
+            # Callers are lit where they call; the step itself from where its value was made.
             lit = statement_lines(file, line)
             made = lit if out else making_lines(file, line)
             out.append(
@@ -208,6 +219,7 @@ class Calls:
 
 def source_html(source: Source) -> str:
     """One `<span class="line">` per line, the docstring folded away."""
+    # Coloured as a whole and cut afterwards: a docstring runs over many lines.
     lines = list(_coloured(source.lines, source.first))
     first, last = (n - source.first for n in source.docstring)
     if last > first >= 0:  # a docstring of one line stays as it is
@@ -215,6 +227,7 @@ def source_html(source: Source) -> str:
         head = lines[first].replace('class="line', 'class="line folds', 1)
         rest = "\n".join(lines[first + 1 : last + 1])
         hint = f'<span class="more">{count} more line{"s" * (count > 1)}</span>'
+        # An element that the browser opens by itself, also without JavaScript.
         folded = f'<details class="doc"><summary>{head}{hint}</summary>{rest}</details>'
         lines[first : last + 1] = [folded]
     return "\n".join(lines)
@@ -224,6 +237,7 @@ def _coloured(lines: list[str], first: int) -> Iterator[str]:
     spans: dict[int, list[tuple[int, int, str]]] = {}
     for row, start, stop, kind in _spans(lines):
         spans.setdefault(row, []).append((start, stop, kind))
+    # Text outside of a span is escaped as well: nothing of a source becomes markup.
     for row, line in enumerate(lines):
         html, at = "", 0
         for start, stop, kind in spans.get(row, []):
@@ -243,7 +257,7 @@ def _coloured(lines: list[str], first: int) -> Iterator[str]:
 
 def _spans(lines: list[str]) -> Iterator[tuple[int, int, int, str]]:
     """What to colour: row, first and last column, class. Reads as far as the text is Python."""
-    before = ""
+    before = ""  # the last word, which tells whether a name is that of a function
     try:
         for token in tokenize.generate_tokens(io.StringIO("\n".join(lines) + "\n").readline):
             kind = _colour(token, before)
@@ -255,6 +269,7 @@ def _spans(lines: list[str]) -> Iterator[tuple[int, int, int, str]]:
             for row in range(top - 1, bottom):  # a string may run over several lines
                 start = left if row == top - 1 else 0
                 yield row, start, right if row == bottom - 1 else len(lines[row]), kind
+    # A function in the middle of a class begins indented, and a window may end in a string.
     except (tokenize.TokenError, SyntaxError, IndexError):
         return
 
@@ -264,6 +279,7 @@ def _colour(token: tokenize.TokenInfo, before: str) -> str:
     if token.type == tokenize.NAME:
         if before in ("def", "class"):
             return "f"
+        # Of other names the grammar says nothing.
         return "k" if keyword.iskeyword(token.string) else ""
     # Python 3.12 reads the parts of an f-string as tokens of their own.
     if token.type == tokenize.STRING or tokenize.tok_name[token.type].startswith("FSTRING"):

@@ -31,6 +31,7 @@ def as_array(item: Step) -> np.ndarray | None:
 
 def kind_of(item: Step, array: np.ndarray | None) -> str:
     """How to draw it: object, empty, number, positions, mask, bars, matrix or text."""
+    # The order matters: an empty mask is empty, a single position is a number.
     if array is None or array.dtype.names:
         return "object"
     if array.size == 0:
@@ -41,7 +42,7 @@ def kind_of(item: Step, array: np.ndarray | None) -> str:
         return "positions"
     if array.dtype.kind == "b":
         return "mask"
-    if array.dtype.kind not in "iuf":
+    if array.dtype.kind not in "iuf":  # texts, complex numbers, objects: written out
         return "text"
     # A single row, too, says more as bars than as a strip of colours.
     return "bars" if is_row(array) else "matrix"
@@ -69,6 +70,7 @@ class Range:
         low, high = array.min(), array.max()  # NaN wins both, so two look-ups tell all
         if np.isfinite(low) and np.isfinite(high):
             return cls(low.item(), high.item())
+        # A second look only where it is needed: most values are finite throughout.
         finite = array[np.isfinite(array)]
         low, high = (finite.min(), finite.max()) if finite.size else (np.float64(0), np.float64(0))
         nan, minus, plus = (int(test(array).sum()) for test in (np.isnan, np.isneginf, np.isposinf))
@@ -77,11 +79,13 @@ class Range:
     @property
     def signed(self) -> bool:
         """Zero lies well inside: such data wants a colour map with a middle."""
+        # Rounding below zero does not make a softmax signed.
         return min(-self.low, self.high) > 0.1 * max(-self.low, self.high)
 
     @property
     def missing(self) -> list[tuple[str, int]]:
         """What is not finite, and how often: `[("-inf", 3)]`."""
+        # In the order of a number line, what is no number last.
         counts = [("-inf", self.minus_inf), ("inf", self.plus_inf), ("NaN", self.nan)]
         return [(name, count) for name, count in counts if count]
 
@@ -100,6 +104,7 @@ class Axis:
         """What is left out, for example `"every 12th of 24,802 n_tokens"`, or nothing."""
         if len(self.shown) == self.size:
             return ""
+        # Either every n-th or the beginning: a range tells which by its step.
         which = (
             f"every {ordinal(self.shown.step)}"
             if self.shown.step > 1
@@ -152,12 +157,14 @@ def cut(
         Keep the beginning instead of every n-th: right for text that is in order.
     """
     names = axis_names(item, array.ndim)
+    # A vector is one slice of one row, so that all views draw the same three axes.
     lead, tail = array.shape[:-2], (1, 1, *array.shape)[-2:]
     values = array.reshape(math.prod(lead), *tail)
     limits = [min(n, limit) for n, limit in zip(values.shape, (slices, rows, columns), strict=True)]
     if math.prod(limits) > cells:  # shrink rows and columns alike
         shrink = math.sqrt(cells / math.prod(limits))
         limits[1:] = [max(1, min(n, int(max(n, 8) * shrink))) for n in limits[1:]]
+    # Ranges, not arrays: they keep their step, which the note names.
     shown = [_spaced(n, k, first) for n, k in zip(values.shape, limits, strict=True)]
     values = values[np.ix_(*shown)]
     row_name, column_name = ("", "", *names)[-2:]
@@ -181,10 +188,11 @@ def _slices(
     steps: Steps, item: Step, names: list[str], sizes: tuple[int, ...], shown: range
 ) -> Axis:
     """The leading axes as one; a slice of several is called `"b 0, h 3"`."""
-    if len(names) == 1:
+    if len(names) == 1:  # one leading axis keeps its own labels
         return _axis(steps, item, names[0], sizes[0], shown)
     labels = []
     for flat in shown:
+        # Back from the one axis to the several that it was.
         at = np.unravel_index(flat, sizes) if sizes else ()
         labels.append(", ".join(f"{n or 'axis'} {i}" for n, i in zip(names, at, strict=True)))
     return Axis("", math.prod(sizes), shown, labels)
@@ -192,6 +200,7 @@ def _slices(
 
 def axis_names(item: Step, ndim: int) -> list[str]:
     """One name for each axis, empty where nobody gave one."""
+    # Names that do not fit in number would stand at the wrong axes.
     return list(item.axes) if len(item.axes) == ndim else [""] * ndim
 
 
@@ -203,6 +212,7 @@ def axis_labels(
     Either the recording was given labels, or an earlier step of this name holds them: the rows of
     an array with the axis `candidates` are called what the step `candidates` lists.
     """
+    # Of another length they are labels of something else, though the axis has the same name.
     given = steps.labels.get(name)
     if given is not None and len(given) == size:
         return [visible(str(given[i])) for i in shown]
@@ -215,6 +225,7 @@ def axis_labels(
 
 def position_labels(steps: Steps, of: str, positions: np.ndarray) -> list[str]:
     """Positions on the axis `of` by name where the names are known, else by number."""
+    # A negative position would silently be counted from the end.
     names = steps.labels.get(of, ()) if of else ()
     return [
         visible(str(names[p])) if isinstance(p, int) and 0 <= p < len(names) else number(p)
@@ -228,19 +239,21 @@ def visible(label: str) -> str:
         return "␣" * len(label) or "(empty)"
     if label.isprintable():
         return label
+    # Token labels are full of line ends and tabs, and control characters disturb a terminal.
     label = label.replace("\n", "↵").replace("\t", "⇥")
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in label)
 
 
 def number(x: Any) -> str:
     """A number in at most four digits, an integer in full."""
-    if isinstance(x, float | np.floating):
+    if isinstance(x, float | np.floating):  # -0.0 is written as 0
         return "0" if x == 0 else f"{float(x):.4g}"
     return str(x)
 
 
 def ordinal(n: int) -> str:
     """`1st`, `2nd`, `3rd`, `11th`."""
+    # 11th, 12th, 13th go against the rule of their last digit.
     ending = "th" if 10 <= n % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(n % 10, "th")
     return f"{n:,}{ending}"
 
@@ -250,6 +263,7 @@ def shape_text(item: Step, array: np.ndarray | None) -> str:
     if array is None or array.ndim == 0:
         return ""
     names = axis_names(item, array.ndim)
+    # As Python writes a tuple: one axis without a name keeps its comma.
     parts = ", ".join(
         f"{size} {name}".rstrip() for size, name in zip(array.shape, names, strict=True)
     )
@@ -265,6 +279,7 @@ def type_text(item: Step, array: np.ndarray | None) -> str:
 
 def value_text(steps: Steps, item: Step, array: np.ndarray | None) -> str:
     """The value itself if it is small, otherwise its range."""
+    # In one line: a table has no room for more.
     if array is None:
         return clip(" ".join(repr(item.value).split()), 40)
     kind = kind_of(item, array)
@@ -279,6 +294,7 @@ def value_text(steps: Steps, item: Step, array: np.ndarray | None) -> str:
         return f"{int(array.sum())} of {array.size} true"
     if kind == "text":
         return clip(f"{array.flat[0]} .. {array.flat[-1]}", 40)
+    # Finite extremes first, then how much is missing.
     measured = Range.of(array)
     ends = [f"{number(measured.low)} .. {number(measured.high)}"] if measured.finite else []
     return ", ".join(ends + [f"{count} {name}" for name, count in measured.missing])
