@@ -20,8 +20,8 @@ from docs.figures_registry import FIGURES, figure
 from PIL import Image
 
 from docs import gallery
-from tokenlab.cli import STEP_THROUGHS
 from tokenlab.papers import PAPERS, find
+from tokenlab.tour.step_throughs import found
 
 WORKING = [paper for paper in PAPERS if paper.status == "works"]
 FINDINGS = (ROOT / "tutorials" / "findings.py").read_text(encoding="utf-8")
@@ -50,11 +50,22 @@ def test_every_paper_that_works_has_a_card(made):
     assert len({gallery.slug(paper) for paper in PAPERS}) == len(PAPERS)
 
 
-def test_a_paper_without_a_figure_stops_the_build(tmp_path):
-    new = replace(WORKING[0], key="no_such_paper")
-    with pytest.raises(ValueError, match=r"'no_such_paper' has no figure: tools/docs/figures_"):
+def test_a_paper_without_a_step_through_stops_the_build(tmp_path):
+    new = replace(WORKING[0], key="no_such_paper", steps="no-such-steps")
+    with pytest.raises(ValueError, match=r"'no_such_paper' has no step-through 'no-such-steps'"):
         gallery.write(tmp_path, [*PAPERS, new])
     assert not (tmp_path / "gallery.md").exists()
+
+
+def test_a_paper_without_a_figure_shows_the_end_of_its_step_through(tmp_path):
+    new = replace(find("hiprune"), key="no_such_paper", tutorials=())
+    page = gallery.write(tmp_path, [new]).read_text(encoding="utf-8")
+    assert "left, the last value of the step-through of HiPrune" in page
+    with Image.open(tmp_path / "gallery" / "no_such_paper.png") as image:
+        pixels = np.asarray(image.convert("L"))
+    assert pixels.shape == (gallery.HEIGHT * gallery.SCALE, gallery.WIDTH * gallery.SCALE)
+    assert pixels[0, 0] > 250
+    assert (pixels < 80).any()
 
 
 def test_a_planned_paper_has_no_card(tmp_path, monkeypatch):
@@ -77,16 +88,15 @@ def test_links_of_the_cards_lead_somewhere(made):
     for family in re.findall(r"\]\(api/([^)#]+)\.md", page):
         assert (ROOT / "docs" / "api" / f"{family}.md").is_file(), family
     steps = re.findall(r"\]\(steps/([^)]+)\.html", page)
-    assert set(steps) <= set(STEP_THROUGHS)
-    assert len(steps) > 10
-    assert len(re.findall(r"\[Tutorial: ", page)) >= len(WORKING)
+    assert set(steps) <= set(found())
+    assert len(steps) == len(WORKING)
 
 
 @pytest.mark.parametrize("paper", WORKING, ids=lambda paper: paper.key)
 def test_the_tutorial_of_a_card_names_its_module(paper):
     name = paper.module.split(".")[-1]
     exports = {"tome", "todre", "evit"} & {name} or set(_exports(paper.module)) | {name}
-    for lesson in gallery.lessons(paper.module):
+    for lesson in paper.tutorials:
         text = (ROOT / "tutorials" / f"{lesson}.py").read_text(encoding="utf-8")
         assert any(re.search(rf"\b{word}\b", text) for word in exports), lesson
 
@@ -99,8 +109,8 @@ def _exports(module):
 @pytest.mark.parametrize("key", [paper.key for paper in WORKING])
 def test_what_is_called_in_a_card_is_there(key):
     """Names in the sentence on what the module does are names of its family."""
-    package = __import__(f"tokenlab.{gallery.family_of(find(key))}", fromlist=["x"])
-    for code in re.findall(r"`([^`]+)`", gallery.DOES[key]):
+    package = __import__(f"tokenlab.{find(key).family}", fromlist=["x"])
+    for code in re.findall(r"`([^`]+)`", find(key).does):
         place = package
         for name in code.partition("(")[0].split("."):
             place = getattr(place, name)

@@ -4,15 +4,18 @@ import tomllib
 from dataclasses import dataclass
 from importlib.resources import files
 
-__all__ = ["PAPERS", "Paper", "find"]
+__all__ = ["FAMILIES", "PAPERS", "Paper", "find"]
 
 
 @dataclass(frozen=True)
 class Paper:
     """One paper of the collection.
 
-    `claim` is what the paper's abstract says, in short; it is quoted, not endorsed. `status` is
-    `"works"` when the module is complete and tested, `"planned"` otherwise.
+    `name` is its short name. `claim` is what the paper's abstract says, in short; it is quoted, not
+    endorsed. `does` is a sentence on what the module does, `steps` the name of its step-through,
+    `tutorials` are the tutorials that use it. `finding` is what came out when a claim was run, in
+    the words of tutorials/findings.py. `status` is `"works"` when the module is complete and
+    tested, `"planned"` otherwise.
     """
 
     key: str
@@ -23,7 +26,17 @@ class Paper:
     identifier: str
     module: str
     claim: str
+    name: str
+    does: str
+    steps: str
+    tutorials: tuple[str, ...] = ()
+    finding: str = ""
     status: str = "works"
+
+    @property
+    def family(self) -> str:
+        """The package of its module."""
+        return self.module.split(".")[1]
 
     def citation(self) -> str:
         """One line for a list of references."""
@@ -31,11 +44,12 @@ class Paper:
 
 
 PAPERS = tuple(
-    Paper(**entry)
+    Paper(**{**entry, "tutorials": tuple(entry.get("tutorials", ()))})
     for entry in tomllib.loads(
         files("tokenlab").joinpath("papers.toml").read_text(encoding="utf-8")
     )["paper"]
 )
+FAMILIES = tuple(dict.fromkeys(paper.family for paper in PAPERS))
 
 
 def find(key: str) -> Paper:

@@ -43,7 +43,8 @@ def small(monkeypatch):
         function.cache_clear()
 
 
-def test_the_output_layer_in_the_tour(small, tmp_path, capsys):
+def test_the_output_layer_in_the_tour(small, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
     pytest.importorskip("matplotlib")
     assert main(["tour", "logits", "--out", str(tmp_path)]) == 0
     text = capsys.readouterr().out

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from browsers import CHROMIUM, QUIET
 
-from tokenlab.cli import STEP_THROUGHS, main
+from tokenlab.cli import main
 from tokenlab.data import load_vit_photos
 from tokenlab.data.vit_photos import _read_png
 from tokenlab.errors import ShapeError
@@ -18,6 +18,7 @@ from tokenlab.plots.steps_page import render_page
 from tokenlab.pruning import Reduction, evit, hiprune
 from tokenlab.tour import pruning as part
 from tokenlab.tour import pruning_rules
+from tokenlab.tour.step_throughs import found
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg", force=True)
@@ -126,9 +127,7 @@ def test_the_tours_rules_keep_the_tokens_for_which_the_model_was_run(rule, mine)
         assert mine(int(trials.photo[t]), len(kept) / 256).kept.tolist() == kept.tolist()
 
 
-@pytest.mark.parametrize(
-    "name", [n for n, (part, *_) in STEP_THROUGHS.items() if part == "pruning"]
-)
+@pytest.mark.parametrize("name", [s.name for s in found().values() if s.family == "pruning"])
 def test_step_throughs_paint_maps(name, tmp_path, capsys):
     page = tmp_path / "page.html"
     assert main(["steps", name, "--question", "1", "--html", str(page), "--no-browser"]) == 0

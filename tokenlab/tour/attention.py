@@ -4,18 +4,33 @@ from pathlib import Path
 
 import numpy as np
 
-from tokenlab.attention import gaussian_kernel, grid_landmarks, newton_pinv, soft_attention
+from tokenlab.attention import (
+    diversification_loss,
+    gaussian_kernel,
+    grid_landmarks,
+    newton_pinv,
+    nystrom_attention,
+    orthogonal_features,
+    performer_attention,
+    soft_attention,
+    token_aware_pool,
+)
 from tokenlab.data import load_vit_photos
 from tokenlab.steps import Steps, record
+from tokenlab.tour import Minute
 from tokenlab.tour.attention_methods import (
     HEAD,
     HEADS,
     PHOTO,
     Result,
+    linformer_means,
     measure,
+    methods,
     noise_tokens,
     photo_tokens,
+    timed,
 )
+from tokenlab.tour.step_throughs import step_through
 from tokenlab.tour.terminal import heading, paragraph, table
 
 SHOWN = HEADS * PHOTO + HEAD  # the head of a step-through
@@ -24,6 +39,9 @@ SIDES = (32, 64, 128)  # tokens a side: n = 1,024, 4,096, 16,384
 LADDER = (8, 12, 16, 24, 32, 48)  # to find where a method begins to pay
 # One hue for SOFT, one for the Nyströmformer.
 COLOURS = ("#9ecae1", "#3182bd", "#08519c", "#31a354", "#fdae6b", "#e6550d", "#c51b8a", "#636363")
+
+EXACT, SOFT = "Gaussian, exact", "SOFT, 256 landmarks"  # of the short tour
+_PATCHES = {"n": [f"row {i // 16}, column {i % 16}" for i in range(256)]}
 
 
 def run(out: Path) -> None:
@@ -149,7 +167,8 @@ def subject(number: int) -> str:
     return f"Photo {load_vit_photos().names[photo]!r}, head {head} of block 6"
 
 
-def newton_steps(number: int, k_prime: int = 0, case: str = "converges", iters: int = 10) -> Steps:
+@step_through("newton", "every iterate, and the eigenvalues it has inverted", iters=10)
+def newton_steps(number: int, iters: int, case: str = "converges") -> Steps:
     """The recording of Newton steps on the landmarks of one head."""
     a, factor = newton_cases(number)[case]
     with record() as steps:
@@ -157,23 +176,84 @@ def newton_steps(number: int, k_prime: int = 0, case: str = "converges", iters: 
     return steps
 
 
-def newton_never_steps(number: int, k_prime: int = 0) -> Steps:
+@step_through("newton-never", "without the factor 0.9 it is stuck", iters=8)
+def newton_never_steps(number: int, iters: int) -> Steps:
     """Two tokens without the factor 0.9: one eigenvalue is never inverted."""
-    return newton_steps(number, case="never", iters=8)
+    return newton_steps(number, iters, case="never")
 
 
-def newton_spoilt_steps(number: int, k_prime: int = 0) -> Steps:
+@step_through("newton-spoilt", "more iterations hurt", iters=36)
+def newton_spoilt_steps(number: int, iters: int) -> Steps:
     """A singular matrix in float32: past the best iterate, each step is worse."""
-    return newton_steps(number, case="spoilt", iters=36)
+    return newton_steps(number, iters, case="spoilt")
 
 
-def soft_steps(number: int, k_prime: int = 0) -> Steps:
+@step_through("soft", "landmarks, thin kernel, inverse, output")
+def soft_steps(number: int) -> Steps:
     """The recording of SOFT on 16 x 16 patches, with 16 landmarks and exact normalisation."""
     t = photo_tokens(16, *divmod(number, HEADS))
-    labels = {"n": [f"row {i // 16}, column {i % 16}" for i in range(256)]}
-    with record(labels) as steps:
+    with record(_PATCHES) as steps:
         soft_attention(t.k, t.v, grid_landmarks(t.k, (16, 16), 4), normalize="symmetric")
     return steps
+
+
+@step_through("nystromformer", "landmarks of queries and of keys, an inverse between", iters=6)
+def nystrom_steps(number: int, iters: int) -> Steps:
+    """The recording of the Nyströmformer on 16 x 16 patches, with 16 landmarks."""
+    t = photo_tokens(16, *divmod(number, HEADS))
+    marks = tuple(grid_landmarks(x, (16, 16), 4) for x in (t.q, t.k))
+    with record(_PATCHES) as steps:
+        nystrom_attention(t.q, t.k, t.v, marks, iters=iters)
+    return steps
+
+
+@step_through("performer", "random features in place of the exponential", features=64)
+def performer_steps(number: int, features: int) -> Steps:
+    """The recording of the Performer on 16 x 16 patches."""
+    t = photo_tokens(16, *divmod(number, HEADS))
+    with record(_PATCHES) as steps:
+        directions = orthogonal_features(features, t.q.shape[1], rng=0)
+        performer_attention(t.q, t.k, t.v, directions)
+    return steps
+
+
+@step_through("linformer", "keys and values projected to fewer")
+def linformer_steps(number: int) -> Steps:
+    """The recording of a Linformer whose projection averages squares, and was never trained."""
+    t = photo_tokens(16, *divmod(number, HEADS))
+    with record(_PATCHES) as steps:
+        linformer_means(4, t)
+    return steps
+
+
+@step_through("tap-adl", "pool neighbourhoods, then unlike rows", lam=2.0)
+def tap_adl_steps(number: int, lam: float) -> Steps:
+    """The recording of both halves of the paper: pooling with equal weights, and the loss."""
+    photo, head = divmod(number, HEADS)
+    data = load_vit_photos()
+    grid = data.hidden[photo, 1:].reshape(16, 16, -1)  # (h, w, d)
+    equal = np.full((16, 16, 3), 1 / 3, np.float32)  # of three branches; nothing is trained
+    with record() as steps:
+        token_aware_pool(grid, equal)
+        diversification_loss(data.attention(photo)[head], lam=lam)
+    return steps
+
+
+def minute(out: Path) -> Minute:
+    """One result: SOFT against what it approximates, in error and in time."""
+    t = photo_tokens(48)
+    found = {m.name: timed(m, t) for m in methods() if m.name in (EXACT, SOFT)}
+    (exact, seconds), (thin, fewer) = found[EXACT], found[SOFT]
+    error = np.linalg.norm(thin - exact) / np.linalg.norm(exact)
+    page = soft_steps(SHOWN).to_html(out / "soft.html", title="SOFT, step by step")
+    return Minute(
+        "attention compares all tokens with all; can a few stand for them?",
+        f"""on {len(t.q):,} patches of a photo SOFT takes {1e3 * fewer:.0f} ms with 256 landmarks,
+        exact attention {1e3 * seconds:.0f} ms; its output is {error:.0%} off. How well a model
+        would learn with it, this does not say.""",
+        "a landmark is the mean of a small square of patches.",
+        page,
+    )
 
 
 def _draw(results: list[Result], path: Path) -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 from html import escape
 from pathlib import Path
 
-from tokenlab.cli import STEP_THROUGHS
+from tokenlab.tour.step_throughs import StepThrough, found
 
-K_PRIME = 100
 FIRST = "xtr"  # stands open on the page
 INTRODUCTION = """---
 hide: [navigation]
@@ -44,26 +42,26 @@ def write(folder: Path) -> list[Path]:
     """Write NAME.html for every step-through and index.md; return the pages."""
     folder.mkdir(parents=True, exist_ok=True)
     pages, parts = [], [INTRODUCTION]
-    for name, (family, function, what) in STEP_THROUGHS.items():
-        part = importlib.import_module(f"tokenlab.tour.{family}")
-        steps = getattr(part, function)(part.SHOWN, K_PRIME)
-        subject = part.subject(part.SHOWN)
-        page = steps.to_html(folder / f"{name}.html", title=f"{name}: {what} – {subject}")
-        pages.append(page)
-        parts.append(_entry(name, family, what, subject, len(steps)))
+    for chosen in found().values():
+        steps = chosen.run(chosen.shown)
+        subject = chosen.subject(chosen.shown)
+        title = f"{chosen.name}: {chosen.about} – {subject}"
+        pages.append(steps.to_html(folder / f"{chosen.name}.html", title=title))
+        parts.append(_entry(chosen, subject, len(steps)))
     parts.append(OWN)
     (folder / "index.md").write_text("\n".join(parts), encoding="utf-8")
     return pages
 
 
-def _entry(name: str, family: str, what: str, subject: str, n: int) -> str:
+def _entry(chosen: StepThrough, subject: str, n: int) -> str:
+    name, what = chosen.name, chosen.about
     is_open = " open" if name == FIRST else ""
     return f"""## {name}
 
 {what[0].upper()}{what[1:]}. {n} steps, of: *{subject.rstrip(".")}*
 
 [Open the page]({name}.html), make it with `tokenlab steps {name}`, or read
-[the code](../api/{family}.md).
+[the code](../api/{chosen.family}.md).
 
 <details class="steps"{is_open}><summary>Step through {name} here</summary>
 <iframe class="steps" src="{name}.html" loading="lazy" title="{escape(f"{name}: {what}")}"></iframe>
