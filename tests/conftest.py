@@ -1,5 +1,6 @@
 """Fixtures that every test may use."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -8,6 +9,21 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 collect_ignore_glob = ["*/cases.py", "cases.py"]  # registered once, by the contract tests
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config):
+    """The whole suite runs on all cores, where pytest-xdist is installed; `-n 0` keeps it on one.
+
+    A few files, or a debugger, run as they always do. Compiled twins lie in Numba's cache on disk,
+    which the processes share.
+    """
+    option = config.option
+    whole = config.args == config.getini("testpaths") and "not site" in option.markexpr
+    undecided = getattr(option, "numprocesses", 0) is None and option.dist == "no"
+    cores = min(os.cpu_count() or 1, 8)
+    if whole and undecided and cores > 1 and not (option.collectonly or option.usepdb):
+        option.numprocesses, option.dist = cores, "worksteal"
 
 
 @pytest.fixture
