@@ -68,7 +68,7 @@ def with_engine(engine: str, function: Callable[..., Any], *args: Any, **kwargs:
 
 def iterations(title: str, x: np.ndarray, n_codes: int, rounds: int, peer: Any) -> Section:
     first = x[np.random.default_rng(1).choice(len(x), n_codes, replace=False)]
-    options = {"init": first, "max_iter": rounds, "tol": 0.0}
+    options = {"init": first, "iters": rounds, "tol": 0.0}
     methods = {OURS: with_engine("numba", fit, x, n_codes, **options)}
     if x.size * n_codes < 1e11:
         methods[REFERENCE] = with_engine("numpy", fit, x, n_codes, **options)
@@ -117,7 +117,7 @@ def inertia(peer: Any, quick: bool) -> Iterator[Facts]:
     if not quick:
         data["blobs, 20,000 x 64, 256 codes"] = (blobs(20_000, 64, 256), 256)
     for name, (x, n_codes) in data.items():
-        ours = [exact(x, fit(x, n_codes, max_iter=300, tol=0, rng=s).codebook) for s in SEEDS]
+        ours = [exact(x, fit(x, n_codes, iters=300, tol=0, rng=s).codebook) for s in SEEDS]
         theirs = [
             exact(
                 x, peers_fit(peer, x, n_codes, max_iter=300, tol=0, random_state=s).cluster_centers_

@@ -36,6 +36,7 @@ from tokenlab.logits import (
     frequency_mapping,
     perplexity,
     tie_floor,
+    train,
 )
 
 plt.rcParams.update({"figure.dpi": 110, "font.size": 9, "axes.spines.top": False})
@@ -140,7 +141,7 @@ print("the best of all 32 maps:", best, f"floor {tie_floor(text, np.array(best))
 #
 # Four maps of the 4,096 real tokens to the same number of codes: at random into equal sizes; by
 # meaning (k-means on the rows of the matrix, every row counting the same); by frequency alone
-# (neighbours in frequency share a code, all codes get the same mass); and k-means in which a row
+# (neighbours in frequency share a code, in the sizes of the lowest floor); and k-means in which a row
 # weighs as much as its token is frequent. `counts` are of other text, the floor is on the text to
 # be predicted.
 
@@ -178,7 +179,7 @@ for name in ("meaning: k-means", "weighted k-means"):
 # %% [markdown]
 # How does the floor fall with more codes? For the whole vocabulary we have no counts of every
 # token, so take Zipf's law, $f_r \propto 1/r$, for this calculation only. The best sizes are
-# proportional to $1/f$: all codes have equal mass, which is what `frequency_mapping` makes.
+# about proportional to $1/f$; `frequency_mapping` finds them exactly.
 
 # %%
 zipf = 1e9 / np.arange(1, data.vocab_full + 1)  # as if counted in a long text
@@ -193,7 +194,7 @@ for k, a, b in zip(ks, equal, best, strict=True):
 # %% alt="Two falling lines on log axes: the floor of equal sizes is far above that of sizes by frequency; at 99 percent fewer rows the first is about 100 and the second about 7"
 figure, ax = plt.subplots(figsize=(5.6, 3.2))
 ax.loglog(ks, equal, "s--", color="0.35", label="codes of equal size")
-ax.loglog(ks, best, "o-", color="#00224e", label="codes of equal mass")
+ax.loglog(ks, best, "o-", color="#00224e", label="the best sizes")
 ax.axvline(ks[1], color="0.35", linewidth=0.8)
 ax.text(ks[1] * 1.06, 1.4, "99 % fewer rows")
 ax.set(xlabel="codes", ylabel="tie floor, perplexity", ylim=(1, 300))
@@ -267,7 +268,7 @@ teacher = np.exp(full.log_softmax(data.hidden_fit))  # (n, vocab)
 
 def trained(codebook, mapping):
     head = VQHead(codebook, mapping, bias=np.zeros(len(codebook), np.float32))
-    return head.train(data.hidden_fit, teacher, epochs=3, batch=128, rate=0.002, rng=0)
+    return train(head, data.hidden_fit, teacher, epochs=3, batch=128, rate=0.002, rng=0)
 
 
 def measure(head):
@@ -332,7 +333,7 @@ heads = {"256 codes, tied": codes, "+ shares": shared}
 fitted = {"hidden": data.hidden_fit, "counts": counts}
 for rank in (8, 32):
     residual = ResidualHead.from_weight(weight, shared, rank, **fitted)
-    residual.train(data.hidden_fit, teacher, epochs=2, batch=128, rate=0.002, rng=0)
+    train(residual, data.hidden_fit, teacher, epochs=2, batch=128, rate=0.002, rng=0)
     heads[f"+ shares, rank {rank}"] = residual
 heads["1,024 codes, tied"] = trained(*fit_codes(weight, 1024, counts=counts, rng=0))
 heads["+ shares "] = heads["1,024 codes, tied"].break_ties(counts)
@@ -350,7 +351,7 @@ heads["+ shares "] = heads["1,024 codes, tied"].break_ties(counts)
 # %%
 heads["low rank, 64"] = LowRankHead.from_weight(weight, 64, **fitted)
 heads["adaptive softmax"] = AdaptiveHead.from_weight(weight, [vocab // 16, vocab // 4], **fitted)
-heads["low rank, 64"].train(data.hidden_fit, teacher, epochs=2, batch=128, rate=0.002, rng=0)
+train(heads["low rank, 64"], data.hidden_fit, teacher, epochs=2, batch=128, rate=0.002, rng=0)
 seconds = {name: [] for name in ["full softmax", *heads]}
 for i in range(-2, 40):  # all take turns; the first calls may compile
     for name, head in {"full softmax": full, **heads}.items():

@@ -319,7 +319,7 @@ plt.show()
 
 # %%
 for name, x, n_codes in (("coffee", pixels[::7], 8), ("tokens", sample, 64)):
-    drawn = [kmeans.fit(x, n_codes, init="random", max_iter=0, rng=s).inertia for s in range(5)]
+    drawn = [kmeans.fit(x, n_codes, init="random", iters=0, rng=s).inertia for s in range(5)]
     settled = kmeans.fit(x, n_codes, rng=0).inertia
     print(f"{name}: random rows have {np.mean(drawn) / settled:.2f} times the inertia")
     assert np.mean(drawn) > 1.2 * settled

@@ -34,6 +34,7 @@ from tokenlab.logits import (
     learn_mapping,
     perplexity,
     tie_floor,
+    train,
 )
 from tokenlab.papers import find
 from tokenlab.quantization import kmeans
@@ -171,9 +172,8 @@ print("full head: perplexity {:.2f}, 95 % of draws of documents {:.2f} to {:.2f}
 
 # %%
 def tuned(head, epochs=3):
-    trained = copy.deepcopy(head).train(
-        hidden, teacher, epochs=epochs, batch=128, rate=0.002, rng=0
-    )
+    options = {"epochs": epochs, "batch": 128, "rate": 0.002, "rng": 0}
+    trained = train(copy.deepcopy(head), hidden, teacher, **options)
     return max(head, trained, key=lambda h: h.log_prob(*held_out).mean())
 
 
@@ -190,7 +190,7 @@ def measure(head, against=right):
 # ## 4. Meaning or frequency?
 #
 # Five maps to the same number of codes. *Random* knows nothing. *Meaning* is k-means on the rows.
-# *Frequency* puts neighbours in frequency together, all codes with about the same mass. *Both* is
+# *Frequency* puts neighbours in frequency together, in the sizes of the lowest tie floor. *Both* is
 # k-means in which a row weighs as much as its token is frequent. *Learned* starts from that and moves
 # tokens between codes while it trains (`learn_mapping`; the paper's own rule was not at hand).
 
@@ -202,7 +202,7 @@ starts = {n: (centroids(weight, m, K, counts=counts), m) for n, m in maps.items(
 starts |= {"meaning": by_meaning, "both": by_both}
 heads = {name: tuned(tied(*start)) for name, start in starts.items()}
 heads["learned"] = learn_mapping(
-    heads["both"], hidden, teacher, rounds=2, epochs=2, batch=128, rate=0.002, rng=0
+    heads["both"], hidden, teacher, iters=2, epochs=2, batch=128, rate=0.002, rng=0
 )
 ratios, parts = {}, {}
 print(f"{K} codes: {1 - K / vocab:.1%} fewer parameters")
@@ -320,7 +320,7 @@ for ours, peer in PAIRS.items():
 
 # %%
 for n in (40, 2048, 3072):  # drawn at random: the careful start takes long for so many codes
-    start = kmeans.fit(weight, n, weights=counts + 1, init="random", max_iter=8, rng=0)
+    start = kmeans.fit(weight, n, weights=counts + 1, init="random", iters=8, rng=0)
     head = tuned(tied(start.codebook, start.codes), epochs=2)
     enter(f"{n:,} codes, tied", head)
     head = head.break_ties(counts)

@@ -147,7 +147,7 @@ def test_no_rows(rng):
 
 
 def test_bad_input(rng):
-    with pytest.raises(ShapeError, match=r"bias is \(3,\); expected \(2,\)"):
+    with pytest.raises(ShapeError, match=r"FullHead: .* vocab = 2, but bias is \(3,\)"):
         FullHead(np.eye(2), np.zeros(3))
     with pytest.raises(ShapeError, match=r"up is \(3, 1\) = \(vocab, rank\)"):
         LowRankHead(np.ones((2, 4)), np.ones((3, 1)))

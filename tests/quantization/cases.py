@@ -71,7 +71,7 @@ def _():
 def _():
     for x, codebook in _clusterings():
         candidates = codebook[:11]
-        mass, out = np.full(len(x), np.inf, x.dtype), np.empty((len(candidates), len(x)), x.dtype)
+        mass = np.full(len(x), np.inf, x.dtype)
         weights = np.random.default_rng(9).integers(0, 5, len(x)) / 4
-        yield x, weights, np.where(weights > 0, mass, 0).astype(x.dtype), candidates, out
-        yield x, weights, np.minimum(mass, weights).astype(x.dtype), candidates[:1], out[:1]
+        yield x, weights, np.where(weights > 0, mass, 0).astype(x.dtype), candidates
+        yield x, weights, np.minimum(mass, weights).astype(x.dtype), candidates[:1]

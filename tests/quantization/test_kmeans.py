@@ -70,9 +70,9 @@ def test_weights_move_the_mean():
 def test_an_empty_code_takes_the_row_of_largest_weighted_distance():
     x, start = [[0.0], [2.0], [20.0], [23.0]], [[1.0], [20.0], [99.0]]
     # Squared distances 1, 1, 0, 9: row 3 becomes the third code ...
-    assert fit(x, 3, init=start, max_iter=1).codebook.ravel().tolist() == [1, 20, 23]
+    assert fit(x, 3, init=start, iters=1).codebook.ravel().tolist() == [1, 20, 23]
     # ... unless it counts for little: then row 0, which comes before the equal row 1.
-    result = fit(x, 3, init=start, max_iter=1, weights=[1, 1, 1, 0.1])
+    result = fit(x, 3, init=start, iters=1, weights=[1, 1, 1, 0.1])
     np.testing.assert_allclose(result.codebook.ravel(), [2, 20 + 0.3 / 1.1, 0])
 
 
@@ -112,7 +112,7 @@ def test_equals_the_naive_loop(rng, engine, weighted):
     weights[:4] = 1
     for iterations in (0, 1, 2, 5):
         with use_engine(engine):
-            got = fit(x, 4, init=x[:4], weights=weights, max_iter=iterations, tol=0)
+            got = fit(x, 4, init=x[:4], weights=weights, iters=iterations, tol=0)
         args = x.tolist(), x[:4].tolist(), weights.tolist(), iterations
         codebook, codes, inertia = naive(*args)
         np.testing.assert_allclose(got.codebook, codebook, rtol=1e-10, atol=1e-12)
@@ -134,7 +134,7 @@ def test_equals_scikit_learn(rng, dtype):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that it has not converged
             theirs.fit(x, sample_weight=weights)
-        ours = fit(x, 12, init=x[:12], weights=weights, max_iter=iterations, tol=0)
+        ours = fit(x, 12, init=x[:12], weights=weights, iters=iterations, tol=0)
         np.testing.assert_array_equal(ours.codes, theirs.labels_)
         rtol = 1e-5 if dtype == np.float32 else 1e-10
         np.testing.assert_allclose(ours.codebook, theirs.cluster_centers_, rtol=rtol, atol=rtol)
@@ -164,7 +164,7 @@ def test_the_inertia_only_goes_down_and_every_code_is_used(seed, n, d, n_codes):
     x = rng.integers(-3, 4, (n, d)).astype(np.float32 if seed % 2 else np.float64)
     weights = rng.integers(0, 3, n) + (np.arange(n) == 0)
     init = "random" if seed % 3 else "k-means++"
-    result = fit(x, n_codes, weights=weights, init=init, tol=0, max_iter=200, rng=seed)
+    result = fit(x, n_codes, weights=weights, init=init, tol=0, iters=200, rng=seed)
     assert result.codebook.shape == (n_codes, d)
     assert result.codebook.dtype == x.dtype
     assert result.converged
@@ -212,10 +212,10 @@ def test_scale_shift_and_repeated_rows(seed, scale):
 @given(seed=small)
 def test_spherical_inertia_only_goes_down(seed):
     x = np.random.default_rng(seed).standard_normal((60, 3)).astype(np.float32)
-    result = fit(x, 5, spherical=True, tol=0, max_iter=100, rng=seed)
+    result = fit(x, 5, spherical=True, tol=0, iters=100, rng=seed)
     assert all(b < a for a, b in zip(result.history, result.history[1:], strict=False))
     np.testing.assert_allclose(np.linalg.norm(result.codebook, axis=1), 1, rtol=1e-6)
-    longer = fit(3 * x, 5, spherical=True, tol=0, max_iter=100, rng=seed)
+    longer = fit(3 * x, 5, spherical=True, tol=0, iters=100, rng=seed)
     assert longer.inertia == pytest.approx(result.inertia, rel=1e-4)
 
 
@@ -227,7 +227,7 @@ def test_the_same_seed_gives_the_same_result(rng):
     for init in ("k-means++", "random"):
         a, b = fit(x, 5, init=init, rng=3), fit(x, 5, init=init, rng=np.random.default_rng(3))
         np.testing.assert_array_equal(a.codebook, b.codebook)
-    assert len({fit(x, 5, init="random", max_iter=0, rng=s).inertia for s in range(9)}) > 1
+    assert len({fit(x, 5, init="random", iters=0, rng=s).inertia for s in range(9)}) > 1
 
 
 def test_twin_and_reference_draw_the_same_seeds():
@@ -318,7 +318,7 @@ def test_one_code_is_the_mean_and_one_row_is_enough(rng):
 
 def test_no_iteration_and_no_rows(rng):
     x = rng.standard_normal((20, 3))
-    result = fit(x, 2, init=x[:2], max_iter=0)
+    result = fit(x, 2, init=x[:2], iters=0)
     np.testing.assert_array_equal(result.codebook, x[:2])
     assert len(result.history) == 1
     assert not result.converged
@@ -366,9 +366,9 @@ def test_memory_stays_far_below_all_distances(rng):
     x = rng.standard_normal((20_000, 8)).astype(np.float32)
     for engine in ("numpy", "numba"):
         with use_engine(engine):
-            fit(x[:999], 50, max_iter=1)
+            fit(x[:999], 50, iters=1)
             tracemalloc.start()
-            fit(x, 900, init="random", max_iter=1, rng=0)
+            fit(x, 900, init="random", iters=1, rng=0)
             peak = tracemalloc.get_traced_memory()[1]
             tracemalloc.stop()
         assert peak < 0.35 * 4 * 20_000 * 900
@@ -377,13 +377,13 @@ def test_memory_stays_far_below_all_distances(rng):
 @pytest.mark.parametrize(
     ("error", "match", "call"),
     [
-        (ShapeError, r"x is \(3,\), 1 axes", lambda: fit(np.ones(3), 1)),
+        (ShapeError, r"fit: x is \(3,\); expected \(n, d\)", lambda: fit(np.ones(3), 1)),
         (ShapeError, r"x is \(0, 3\) = \(n, d\)", lambda: fit(np.ones((0, 3)), 1)),
         (InvalidInput, "x has 1 values that are not finite", lambda: fit([[np.nan]], 1)),
         (DTypeError, "x has dtype bool", lambda: fit(np.ones((2, 2), bool), 1)),
         (InvalidInput, "n_codes is 0", lambda: fit(SQUARE, 0)),
         (InvalidInput, "n_codes is 1.5", lambda: fit(SQUARE, 1.5)),
-        (InvalidInput, "max_iter is -1", lambda: fit(SQUARE, 2, max_iter=-1)),
+        (InvalidInput, "iters is -1", lambda: fit(SQUARE, 2, iters=-1)),
         (InvalidInput, "tol is -1", lambda: fit(SQUARE, 2, tol=-1)),
         (InvalidInput, "tol is nan", lambda: fit(SQUARE, 2, tol=float("nan"))),
         (InvalidInput, "init is 'forgy'; expected", lambda: fit(SQUARE, 2, init="forgy")),
@@ -395,7 +395,11 @@ def test_memory_stays_far_below_all_distances(rng):
         (InvalidInput, "weights run from 0 to 0", lambda: fit(SQUARE, 2, weights=np.zeros(4))),
         (InvalidInput, "1e.30; squared", lambda: fit(np.full((3, 2), 1e30, np.float32), 2)),
         (InvalidInput, "x has 1 rows of length zero", lambda: fit([[0.0], [1]], 1, spherical=True)),
-        (ShapeError, "d = 2, but codebook", lambda: assign(SQUARE, np.ones((2, 3)))),
+        (
+            ShapeError,
+            "assign: x is .* d = 2, but codebook",
+            lambda: assign(SQUARE, np.ones((2, 3))),
+        ),
         (ShapeError, "codebook is", lambda: assign(SQUARE, np.ones((0, 2)))),
         (InvalidInput, "plus_plus: n_codes is 0", lambda: plus_plus(SQUARE, 0)),
     ],

@@ -12,20 +12,20 @@ from tokenlab.kernels import njit
 from tokenlab.kernels.exponential import normalise
 
 
-def normalised(logits: Any, prior: Any) -> tuple[Any, Any]:
-    """Twin of `tokenlab.logits.heads.normalised`, for float32; float64 goes back to it."""
-    if logits.dtype != np.float32 or prior.dtype != np.float32:
-        from tokenlab.logits.heads import normalised as readable
+def normalised(logits: Any, log_n: Any) -> tuple[Any, Any]:
+    """Twin of `tokenlab.logits.vq_logits.normalised`, for float32; float64 goes back to it."""
+    if logits.dtype != np.float32 or log_n.dtype != np.float32:
+        from tokenlab.logits.vq_logits import normalised as readable
 
-        return readable.reference(logits, prior)  # type: ignore[attr-defined]
+        return readable.reference(logits, log_n)  # type: ignore[attr-defined]
     scores, log_z = np.empty(logits.shape, np.float32), np.empty(len(logits), np.float32)
-    highest = (logits + prior).max(axis=1)  # NumPy's maximum beats a loop
-    normalise(logits, prior, highest, scores, log_z)
+    highest = (logits + log_n).max(axis=1)  # NumPy's maximum beats a loop
+    normalise(logits, log_n, highest, scores, log_z)
     return scores, log_z
 
 
 def expand_codes(values: Any, mapping: Any, log_share: Any, out: Any) -> Any:
-    """Twin of `tokenlab.logits.code_order.expand_codes`."""
+    """Twin of `tokenlab.logits.vq_logits.expand_codes`."""
     if out is None:
         out = np.empty((len(values), len(mapping)), values.dtype)
     share = np.empty(0, values.dtype) if log_share is None else log_share

@@ -19,7 +19,7 @@ GROUP = 8  # codes that are compared before the best so far is looked at
 
 
 def nearest(x: Any, codebook: Any) -> tuple[Any, Any]:
-    """Twin of `tokenlab.quantization.codebook.nearest`."""
+    """Twin of `tokenlab.quantization.kmeans.nearest`."""
     from tokenlab.quantization.codebook import relative
 
     codes, distances = np.empty(len(x), np.int64), np.empty(len(x), x.dtype)
@@ -90,7 +90,7 @@ def _distances(x, codebook, codes, distances):  # type: ignore[no-untyped-def]
 
 @njit
 def weighted_sums(x, codes, weights, n_codes):  # type: ignore[no-untyped-def]
-    """Twin of `tokenlab.quantization.codebook.weighted_sums`."""
+    """Twin of `tokenlab.quantization.kmeans.weighted_sums`."""
     sums = np.zeros((n_codes, x.shape[1]))
     for i in range(len(x)):
         code, weight = np.uint64(codes[i]), weights[i]
@@ -100,11 +100,11 @@ def weighted_sums(x, codes, weights, n_codes):  # type: ignore[no-untyped-def]
 
 
 @njit
-def closer(x, weights, mass, candidates, out):  # type: ignore[no-untyped-def]
+def closer(x, weights, mass, candidates):  # type: ignore[no-untyped-def]
     """Twin of `tokenlab.quantization.seeding.closer`; four candidates share one look at a row."""
     last = len(candidates) - 1
     zero = x[0, 0] - x[0, 0]
-    potentials = np.zeros(last + 1)
+    out, potentials = np.empty((last + 1, len(x)), x.dtype), np.zeros(last + 1)
     for i in range(len(x)):
         weight = zero + weights[i]
         for k in range(0, last + 1, 4):

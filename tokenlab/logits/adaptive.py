@@ -21,20 +21,6 @@ $$\log p(v) = \log \mathrm{softmax}(A h + b)_r \quad (r < s) \qquad (1)$$
 $$\log p(v) = \log \mathrm{softmax}(A h + b)_{s + i} + \log \mathrm{softmax}(U_i P_i h)_v
 \quad (v \in \text{tail } i) \qquad (2)$$
 
-Differs from the paper
-----------------------
-- `bias` of the head is optional in torch's `AdaptiveLogSoftmaxWithLoss` and always here: zeros
-  are none. Otherwise (1), (2) and the loss agree with it.
-- Token ids need not be ranked by frequency: `order` says which token has which rank.
-- `from_weight` turns a trained output matrix into such a head, which the paper, training from
-  scratch, has no need of: tails by `low_rank`, the entry of a cluster by a least-squares fit to the
-  logarithm of its mass.
-
-Cost
-----
-$2\,d\,(s + n_{tails})$ operations for each row, and $2\,d_i\,(d + size_i)$ for each row whose token
-is in tail $i$; all tails for `log_softmax`.
-
 Example
 -------
     head = AdaptiveHead.from_weight(weight, [1000, 4000], counts=counts, hidden=hidden)
@@ -45,11 +31,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tokenlab import checks
+from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp
 from tokenlab.errors import InvalidInput, ShapeError
 from tokenlab.logits.baselines import low_rank
 from tokenlab.logits.code_order import best_by_id, checked_counts
-from tokenlab.logits.heads import Head, HeadLoss, cross_entropy, log_sum_exp
+from tokenlab.logits.heads import Head, HeadLoss, log_sum_exp, softmax_loss
 from tokenlab.logits.inputs import checked_hidden, checked_target
 from tokenlab.numerics import TopK, log_softmax, topk
 
@@ -99,7 +86,10 @@ class AdaptiveHead(Head):
         self.head = checks.vectors(head, "head", "cutoffs[0] + n_tails", xp, at_least=1)
         self.bias = xp.zeros(len(self.head), dtype=self.head.dtype)
         if bias is not None:
-            self.bias = checks.shaped(checks.floats(bias, "bias", xp), "bias", ("n",))
+            self.bias = checks.finite(checks.floats(bias, "bias", xp), "bias", xp)
+            if self.bias.shape != (len(self.head),):
+                came = f"bias is {self.bias.shape}, head {self.head.shape}"
+                raise ShapeError(f"AdaptiveHead: {came}; expected one number for each row of head.")
         self.d, self.n_tails = self.head.shape[1], len(tails)
         self.starts = [checks.count(c, "cutoffs", at_least=0) for c in cutoffs]
         for i, (down, up) in enumerate(tails):
@@ -139,6 +129,7 @@ class AdaptiveHead(Head):
             )
 
     @classmethod
+    @takes(weight="vocab d", counts="vocab", hidden="n d")
     def from_weight(
         cls,
         weight: Any,
@@ -163,8 +154,7 @@ class AdaptiveHead(Head):
             States that tails and clusters are fitted on; without them a cluster's entry is its
             mean row plus the logarithm of its size.
         """
-        xp = get_xp(*(x for x in (weight, counts, hidden) if x is not None))
-        weight = checks.vectors(weight, "weight", "vocab", xp, at_least=1)
+        xp = get_xp(weight)
         order = xp.arange(len(weight))
         if counts is not None:
             order = xp.argsort(-checked_counts(counts, len(weight)), kind="stable")
@@ -207,7 +197,8 @@ class AdaptiveHead(Head):
 
     def topk(self, hidden: Any, k: int) -> TopK:
         """The `k` most probable tokens of each row; a tail is opened only if it can hold one."""
-        hidden, k = checked_hidden(self, hidden), min(checks.count(k, "k"), self.vocab)
+        hidden = checked_hidden(self, hidden)
+        k = min(checks.count(k, "k"), self.vocab)
         xp, short = get_xp(hidden), self.starts[0]
         entries = log_softmax(self._head_logits(hidden))
         ids = xp.zeros((len(hidden), k), dtype=xp.int64)
@@ -229,7 +220,7 @@ class AdaptiveHead(Head):
     def log_prob(self, hidden: Any, token: Any) -> Any:
         """Log-probability of `token (n,)` after `hidden (n, d)`, `(n,)`; one tail for each row."""
         hidden = checked_hidden(self, hidden)
-        token = checked_target(self, token, hidden, self.vocab, "vocab")
+        token = checked_target(self, "token", token, hidden)
         xp, rows = get_xp(hidden), get_xp(hidden).arange(len(hidden))
         entry, tails = self._split(token)
         logits = self._head_logits(hidden)
@@ -259,23 +250,23 @@ class AdaptiveHead(Head):
     def loss_and_grad(self, hidden: Any, target: Any) -> HeadLoss:
         """Mean cross entropy of tokens `(n,)`, or of distributions `(n, vocab)`."""
         hidden = checked_hidden(self, hidden)
-        target = checked_target(self, target, hidden, self.vocab, "vocab")
+        target = checked_target(self, "target", target, hidden, ("vocab", self.vocab))
         if len(hidden) == 0:
             raise InvalidInput("AdaptiveHead: hidden has no rows; a mean needs one.")
         n, xp = len(hidden), get_xp(hidden)
         entry, tails = self._split(target)
-        total, d_head = cross_entropy(self._head_logits(hidden), entry)
+        total, head_grad = softmax_loss(self._head_logits(hidden), entry)
         grads = {name: xp.zeros_like(x) for name, x in self.parameters.items()}
-        grads["head"], grads["bias"] = d_head.T @ hidden / n, d_head.sum(axis=0) / n
-        hidden_grad = d_head @ self.head / n
+        grads["head"], grads["bias"] = head_grad.T @ hidden / n, head_grad.sum(axis=0) / n
+        hidden_grad = head_grad @ self.head / n
         for i, rows, inside in tails:
             (down, up), mine = self._tail(i), hidden[rows]
-            loss, d_tail = cross_entropy(self._tail_logits(mine, i), inside)
-            d_inner = d_tail @ up / n  # (rows, d_i)
-            grads[f"up{i}"] = d_tail.T @ (mine if down is None else mine @ down.T) / n
+            loss, tail_grad = softmax_loss(self._tail_logits(mine, i), inside)
+            inner_grad = tail_grad @ up / n  # (rows, d_i)
+            grads[f"up{i}"] = tail_grad.T @ (mine if down is None else mine @ down.T) / n
             if down is not None:
-                grads[f"down{i}"] = d_inner.T @ mine
-            hidden_grad[rows] += d_inner if down is None else d_inner @ down
+                grads[f"down{i}"] = inner_grad.T @ mine
+            hidden_grad[rows] += inner_grad if down is None else inner_grad @ down
             total += loss
         return HeadLoss(total / n, grads, hidden_grad)
 
@@ -285,7 +276,6 @@ def _cluster_entry(tail: Any, hidden: Any) -> tuple[Any, Any]:
     xp = get_xp(tail)
     if hidden is None:
         return tail.mean(axis=0), xp.log(xp.full(1, float(len(tail))))
-    hidden = checks.vectors(hidden, "hidden", "n", xp, at_least=1)
     mass = log_sum_exp(hidden @ tail.T).astype(xp.float64)
     x = xp.concatenate([hidden, xp.ones((len(hidden), 1), dtype=hidden.dtype)], axis=1)
     x = x.astype(xp.float64)
@@ -293,3 +283,20 @@ def _cluster_entry(tail: Any, hidden: Any) -> tuple[Any, Any]:
     ridge = 1e-3 * float(moments.trace()) / len(moments)
     solution = xp.linalg.solve(moments + ridge * xp.eye(len(moments)), x.T @ mass)
     return solution[:-1].astype(tail.dtype), solution[-1:]
+
+
+NOTES = r"""
+Differs from the paper
+----------------------
+- `bias` of the head is optional in torch's `AdaptiveLogSoftmaxWithLoss` and always here: zeros
+  are none. Otherwise (1), (2) and the loss agree with it.
+- Token ids need not be ranked by frequency: `order` says which token has which rank.
+- `from_weight` turns a trained output matrix into such a head, which the paper, training from
+  scratch, has no need of: tails by `low_rank`, the entry of a cluster by a least-squares fit to the
+  logarithm of its mass.
+
+Cost
+----
+$2\,d\,(s + n_{tails})$ operations for each row, and $2\,d_i\,(d + size_i)$ for each row whose token
+is in tail $i$; all tails for `log_softmax`.
+"""

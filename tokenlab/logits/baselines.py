@@ -24,17 +24,6 @@ U = W S^{1/2} Q,\; P = Q^\top S^{-1/2} \quad (4)$$
 with $Q$ the leading eigenvectors of $S^{1/2} W^\top \Omega W S^{1/2}$, and $\Omega$ the weights of
 the tokens.
 
-Differs from the paper
-----------------------
-- SVD-softmax previews with the leading singular directions of $W$ and scores the best $N$ tokens
-  again, exactly. Here the low rank is all there is.
-- The plain singular value decomposition ignores how hidden states are spread. With `hidden`, (4)
-  is optimal for them instead; without, it is the decomposition of $W$.
-
-Cost
-----
-(1) $2\,d\,vocab$ operations for each row, (2) and (3) $2\,rank\,(d + vocab)$, and (3) the codes.
-
 Example
 -------
     full = FullHead(weight)
@@ -45,11 +34,12 @@ Example
 from typing import Any
 
 from tokenlab import checks
+from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp
 from tokenlab.errors import ShapeError
-from tokenlab.logits.code_order import expand_codes, occurrences
+from tokenlab.logits.code_order import occurrences
 from tokenlab.logits.heads import DenseHead
-from tokenlab.logits.vq_logits import VQHead
+from tokenlab.logits.vq_logits import VQHead, expand_codes
 
 __all__ = ["FullHead", "LowRankHead", "ResidualHead", "low_rank"]
 
@@ -68,13 +58,10 @@ class FullHead(DenseHead):
     [-0.6931]
     """
 
+    @takes(weight="vocab d", bias="vocab")
     def __init__(self, weight: Any, bias: Any = None):
-        xp = get_xp(weight) if bias is None else get_xp(weight, bias)
-        self.weight = checks.vectors(weight, "weight", "vocab", xp, at_least=1)
-        self.bias = None if bias is None else checks.finite(xp.asarray(bias), "bias", xp)
-        self.vocab, self.d = self.weight.shape
-        if self.bias is not None and self.bias.shape != (self.vocab,):
-            raise ShapeError(f"FullHead: bias is {self.bias.shape}; expected ({self.vocab},).")
+        self.weight, self.bias = weight, bias
+        self.vocab, self.d = weight.shape
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -86,10 +73,10 @@ class FullHead(DenseHead):
         logits = hidden @ self.weight.T
         return logits if self.bias is None else logits + self.bias
 
-    def backward(self, hidden: Any, d_logits: Any) -> tuple[dict[str, Any], Any]:
+    def backward(self, hidden: Any, logits_grad: Any) -> tuple[dict[str, Any], Any]:
         """Gradients of the parameters and of `hidden`."""
-        grads = {"weight": d_logits.T @ hidden, "bias": d_logits.sum(axis=0)}
-        return {name: grads[name] for name in self.parameters}, d_logits @ self.weight
+        grads = {"weight": logits_grad.T @ hidden, "bias": logits_grad.sum(axis=0)}
+        return {name: grads[name] for name in self.parameters}, logits_grad @ self.weight
 
 
 class LowRankHead(DenseHead):
@@ -108,16 +95,10 @@ class LowRankHead(DenseHead):
     [[3.0, 6.0, 0.0]]
     """
 
+    @takes(down="rank d", up="vocab rank")
     def __init__(self, down: Any, up: Any):
-        xp = get_xp(down, up)
-        self.down = checks.vectors(down, "down", "rank", xp, at_least=1)
-        self.up = checks.shaped(checks.floats(up, "up", xp), "up", ("vocab", "rank"))
-        if self.up.shape[1] != len(self.down):
-            raise ShapeError(
-                f"LowRankHead: up is {self.up.shape} = (vocab, rank), but down is "
-                f"{self.down.shape} = (rank, d)."
-            )
-        self.vocab, self.d = len(self.up), self.down.shape[1]
+        self.down, self.up = down, up
+        self.vocab, self.d = len(up), down.shape[1]
 
     @classmethod
     def from_weight(
@@ -135,10 +116,10 @@ class LowRankHead(DenseHead):
         """Eq. (2), `(n, vocab)`."""
         return (hidden @ self.down.T) @ self.up.T
 
-    def backward(self, hidden: Any, d_logits: Any) -> tuple[dict[str, Any], Any]:
+    def backward(self, hidden: Any, logits_grad: Any) -> tuple[dict[str, Any], Any]:
         """Gradients of the parameters and of `hidden`."""
-        inner = d_logits @ self.up  # (n, rank)
-        return {"down": inner.T @ hidden, "up": d_logits.T @ (hidden @ self.down.T)}, (
+        inner = logits_grad @ self.up  # (n, rank)
+        return {"down": inner.T @ hidden, "up": logits_grad.T @ (hidden @ self.down.T)}, (
             inner @ self.down
         )
 
@@ -202,15 +183,16 @@ class ResidualHead(LowRankHead):
         head, residual = self.head, super().logits(hidden)
         return residual + expand_codes(head.code_logits(hidden), head.mapping, head.log_share, None)
 
-    def backward(self, hidden: Any, d_logits: Any) -> tuple[dict[str, Any], Any]:
+    def backward(self, hidden: Any, logits_grad: Any) -> tuple[dict[str, Any], Any]:
         """Gradients of the parameters and of `hidden`."""
-        grads, hidden_grad = super().backward(hidden, d_logits)
-        d_codes = self.head.tokens.sums(d_logits)  # (n, n_codes)
-        grads |= {"codebook": d_codes.T @ hidden, "bias": d_codes.sum(axis=0)}
+        grads, hidden_grad = super().backward(hidden, logits_grad)
+        codes_grad = self.head.tokens.sums(logits_grad)  # (n, n_codes)
+        grads |= {"codebook": codes_grad.T @ hidden, "bias": codes_grad.sum(axis=0)}
         mine = {name: grads[name] for name in self.parameters}
-        return mine, hidden_grad + d_codes @ self.head.codebook
+        return mine, hidden_grad + codes_grad @ self.head.codebook
 
 
+@takes(weight="vocab d", hidden="n d", counts="vocab")
 def low_rank(weight: Any, rank: int, *, hidden: Any = None, counts: Any = None) -> tuple[Any, Any]:
     r"""The matrix of a given rank that is nearest to `weight`, as two factors, Eq. (4).
 
@@ -236,14 +218,10 @@ def low_rank(weight: Any, rank: int, *, hidden: Any = None, counts: Any = None) 
     >>> (up @ down).round(4).tolist()
     [[1.0, 2.0], [2.0, 4.0]]
     """
-    xp = get_xp(*(x for x in (weight, hidden, counts) if x is not None))
-    weight = checks.vectors(weight, "weight", "vocab", xp, at_least=1)
-    d, rank = weight.shape[1], checks.count(rank, "rank")
-    rank = min(rank, d)
+    xp, d = get_xp(weight), weight.shape[1]
+    rank = min(checks.count(rank, "rank"), d)
     root = back = xp.eye(d)
     if hidden is not None:
-        hidden = checks.vectors(hidden, "hidden", "n", xp, at_least=1)
-        checks.same_width(hidden, "hidden", "n", weight, "weight", "vocab")
         variance, axes = xp.linalg.eigh((hidden.T @ hidden).astype(xp.float64) / len(hidden))
         # Directions that no state had would have an infinite inverse; give them a little.
         length = xp.sqrt(xp.maximum(variance, 0) + 1e-4 * variance.mean())
@@ -258,3 +236,17 @@ def low_rank(weight: Any, rank: int, *, hidden: Any = None, counts: Any = None) 
     q = q * xp.sign(xp.take_along_axis(q, abs(q).argmax(axis=0)[None], axis=0))
     down, up = (q.T @ back).astype(weight.dtype), weight @ (root @ q).astype(weight.dtype)
     return down, up  # Eq. (4)
+
+
+NOTES = r"""
+Differs from the paper
+----------------------
+- SVD-softmax previews with the leading singular directions of $W$ and scores the best $N$ tokens
+  again, exactly. Here the low rank is all there is.
+- The plain singular value decomposition ignores how hidden states are spread. With `hidden`, (4)
+  is optimal for them instead; without, it is the decomposition of $W$.
+
+Cost
+----
+(1) $2\,d\,vocab$ operations for each row, (2) and (3) $2\,rank\,(d + vocab)$, and (3) the codes.
+"""

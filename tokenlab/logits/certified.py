@@ -25,23 +25,6 @@ $$\log \sum_k n_k e^{h \cdot C_k} \;\le\; \log \sum_v e^{h \cdot w_v} \;\le\;
 
 The left side of (2) is Jensen's inequality, the right one (1).
 
-Differs from the paper
-----------------------
-- None of this is in the paper, which replaces the full matrix and never returns to it.
-- Bounds allow for rounding: a product of $d$ terms is off by at most
-  $d\,\varepsilon\,\|h\|(\|C_k\| + R_k)$, which is added.
-
-Measured on the output layer that comes with the package (`benchmarks/logits.py`): with 256 and
-1,024 codes of its 4,096 rows every row is scored, with 2,048 codes still 77 % for the best token
-and 88 % for fifty. Hidden states are long and rows of a code far apart, so that (1) is a bound that
-no token comes near. The left side of (2) is 4.7 and 3.2 nats low, the right side over 100 nats
-high.
-
-Cost
-----
-$2\,n\,d\,n_{codes}$ operations for the bounds and $2\,d$ for each token that is scored. The index
-holds the matrix once more, in the order of the codes.
-
 Example
 -------
     index = FullHeadIndex(weight, mapping)
@@ -54,10 +37,12 @@ import math
 from typing import Any, NamedTuple
 
 from tokenlab import checks
+from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp
 from tokenlab.errors import ShapeError
 from tokenlab.logits.code_order import CodeOrder, best_by_id, checked_mapping
 from tokenlab.logits.heads import log_sum_exp
+from tokenlab.logits.inputs import checked_hidden
 from tokenlab.logits.vq_logits import VQHead
 from tokenlab.logits.vq_mappings import centroids
 from tokenlab.numerics import segment_max
@@ -101,10 +86,9 @@ class FullHeadIndex:
     ([[0]], [0.67], [0.5, 0.0])
     """
 
+    @takes(weight="vocab d", mapping="vocab int")
     def __init__(self, weight: Any, mapping: Any):
-        xp = get_xp(weight, mapping)
-        weight = checks.vectors(weight, "weight", "vocab", xp, at_least=1)
-        mapping = checked_mapping(mapping)
+        xp, mapping = get_xp(weight, mapping), checked_mapping(mapping)
         self.vocab, self.d = weight.shape
         self.centroids = centroids(weight, mapping)  # (n_codes, d)
         n_codes = len(self.centroids)
@@ -120,21 +104,24 @@ class FullHeadIndex:
         length = xp.sqrt((self.centroids * self.centroids).sum(axis=1))
         self._slack = self.d * float(xp.finfo(weight.dtype).eps) * (length + self.radii)
 
-    def _bounds(self, hidden: Any) -> tuple[Any, Any, Any]:
-        """Checked rows, the logits of the centroids, and Eq. (1); `-inf` for empty codes."""
+    def _bounds(self, hidden: Any) -> tuple[Any, Any]:
+        """The logits of the centroids, and Eq. (1); `-inf` for empty codes."""
         xp = get_xp(hidden, self.rows)
-        hidden = checks.vectors(hidden, "hidden", "n", xp)
-        checks.same_width(hidden, "hidden", "n", self.rows, "weight", "vocab")
         length = xp.sqrt((hidden * hidden).sum(axis=1, keepdims=True))
-        logits = hidden @ self.centroids.T
+        logits = hidden @ self.centroids.T  # (n, n_codes)
         filled = self.start[1:] > self.start[:-1]
         above = logits + length * (self.radii + self._slack)  # Eq. (1)
-        return hidden, xp.where(filled, logits, -xp.inf), xp.where(filled, above, -xp.inf)
+        return xp.where(filled, logits, -xp.inf), xp.where(filled, above, -xp.inf)
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The matrix, by the name of the argument."""
+        return {"weight": self.rows}
 
     def normaliser(self, hidden: Any) -> Normaliser:
         """Bracket $\\log \\sum_v e^{h w_v}$ for each row of `hidden`, Eq. (2), without `weight`."""
-        hidden, logits, above = self._bounds(hidden)
-        xp = get_xp(hidden)
+        hidden = checked_hidden(self, hidden)
+        xp, (logits, above) = get_xp(hidden), self._bounds(hidden)
         sizes = (self.start[1:] - self.start[:-1]).astype(hidden.dtype)
         log_n = xp.log(xp.maximum(sizes, 1))
         return Normaliser(log_sum_exp(logits + log_n), log_sum_exp(above + log_n))  # Eq. (2)
@@ -154,8 +141,9 @@ class FullHeadIndex:
             `ids` and `values` `(n, k)`; `fraction (n,)` of the tokens that were scored; `margin
             (n,)`, by how much the `k`-th value exceeds every bound left, infinite when none was.
         """
+        hidden = checked_hidden(self, hidden)
         k = min(checks.count(k, "k"), self.vocab)
-        hidden, _, above = self._bounds(hidden)
+        _, above = self._bounds(hidden)
         xp, dtype = get_xp(hidden), above.dtype
         ids = xp.zeros((len(hidden), k), dtype=xp.int64)
         values = xp.zeros((len(hidden), k), dtype=dtype)
@@ -188,6 +176,7 @@ class FullHeadIndex:
         return ids, values, scored, math.inf
 
 
+@takes(hidden="n? d", weight="vocab d")
 def certified_topk(hidden: Any, weight: Any, head: VQHead, k: int) -> CertifiedTopK:
     r"""Exact top-k of the full output matrix, with the codes of a head as index.
 
@@ -219,8 +208,6 @@ def certified_topk(hidden: Any, weight: Any, head: VQHead, k: int) -> CertifiedT
     >>> certified_topk([[0.0, 1.0]], weight, head, 2).ids.tolist()
     [[1, 0]]
     """
-    xp = get_xp(hidden, weight, head.codebook)
-    weight = checks.vectors(weight, "weight", "vocab", xp)
     if len(weight) != head.vocab:
         raise ShapeError(
             f"certified_topk: weight is {weight.shape} = (vocab, d), but the head has vocab = "
@@ -234,3 +221,23 @@ def _ranges(starts: Any, sizes: Any) -> Any:
     xp = get_xp(starts, sizes)
     first = xp.cumsum(sizes) - sizes
     return xp.arange(int(sizes.sum())) + xp.repeat(starts - first, sizes.tolist())
+
+
+NOTES = r"""
+Differs from the paper
+----------------------
+- None of this is in the paper, which replaces the full matrix and never returns to it.
+- Bounds allow for rounding: a product of $d$ terms is off by at most
+  $d\,\varepsilon\,\|h\|(\|C_k\| + R_k)$, which is added.
+
+Measured on the output layer that comes with the package (`benchmarks/logits.py`): with 256 and
+1,024 codes of its 4,096 rows every row is scored, with 2,048 codes still 77 % for the best token
+and 88 % for fifty. Hidden states are long and rows of a code far apart, so that (1) is a bound that
+no token comes near. The left side of (2) is 4.7 and 3.2 nats low, the right side over 100 nats
+high.
+
+Cost
+----
+$2\,n\,d\,n_{codes}$ operations for the bounds and $2\,d$ for each token that is scored. The index
+holds the matrix once more, in the order of the codes.
+"""

@@ -1,4 +1,4 @@
-"""The tokens of every code side by side, and what is done in that order: top-k, drawing, scatter.
+"""The tokens of every code side by side, and what is done in that order: top-k, drawing, sums.
 
 order, start = [3, 7, 0, ...], [0, 2, ...]     the tokens of code 0 are 3 and 7
 """
@@ -9,14 +9,13 @@ import numpy as np
 
 from tokenlab import checks
 from tokenlab.arrays import get_xp, is_cupy
+from tokenlab.blocks import by_rows
 from tokenlab.engine import accelerated
 from tokenlab.errors import InvalidInput, public_caller
 from tokenlab.logits.heads import below_next
 from tokenlab.numerics import offsets_of, topk
 
 __all__ = ["CodeOrder"]
-
-CANDIDATES = 1 << 20  # tokens that the readable top-k looks at together
 
 
 class CodeOrder(NamedTuple):
@@ -75,8 +74,7 @@ class CodeOrder(NamedTuple):
 
 def shares_of(counts: Any, mapping: Any, n_codes: int, smoothing: float) -> Any:
     """`counts + smoothing` as shares within each code, float64; equal where all of them are 0."""
-    if not 0 <= smoothing < np.inf:
-        raise InvalidInput(f"VQHead: smoothing is {smoothing}; expected a number of at least 0.")
+    smoothing = checks.number(smoothing, "smoothing", at_least=0)
     xp = get_xp(counts, mapping)
     counts = counts.astype(xp.float64) + smoothing
     total = xp.bincount(mapping, weights=counts, minlength=n_codes)
@@ -85,81 +83,55 @@ def shares_of(counts: Any, mapping: Any, n_codes: int, smoothing: float) -> Any:
     return xp.where(never, 1.0, counts) / xp.where(never, sizes[mapping], total[mapping])
 
 
-@accelerated(
-    "logits.expand_codes",
-    work=lambda values, mapping, *_: len(values) * len(mapping),
-    pays_from=1e6,
-)
-def expand_codes(values: Any, mapping: Any, log_share: Any, out: Any) -> Any:
-    """`values[:, mapping] + log_share`, `(n, vocab)`, into `out` where it is given."""
-    xp = get_xp(values, mapping)
-    if not is_cupy(values):  # "clip" writes into out directly, and the map has been checked
-        out = np.take(values, mapping, axis=1, out=out, mode="clip")
-    else:
-        out = xp.take(values, mapping, axis=1, out=out)
-    if log_share is not None:
-        out += log_share
-    return out
+def _candidates(scores: Any, log_share: Any, order: Any, start: Any, k: int) -> int:
+    """How many tokens `merge_topk` looks at for a row."""
+    return min(k, len(start) - 1) * min(k, int((start[1:] - start[:-1]).max()))
 
 
 @accelerated("logits.merge_topk", work=lambda scores, *_: scores.size, pays_from=50)
+@by_rows(_candidates)
 def merge_topk(scores: Any, log_share: Any, order: Any, start: Any, k: int) -> tuple[Any, Any]:
     """The `k <= vocab` best tokens of each row, from the scores of codes and shares in `order`.
 
     A token is at most `k`-th in its code and its code at most `k`-th among codes by their best
     tokens, or else `k` tokens stand before it.
     """
-    xp = get_xp(scores, order)
-    sizes = start[1:] - start[:-1]
+    xp, sizes = get_xp(scores, order), start[1:] - start[:-1]
     codes = xp.nonzero(sizes)[0]
     codes = codes[xp.argsort(order[start[codes]])]  # by their first tokens: so topk settles ties
-    best_share = 0 if log_share is None else log_share[start[codes]]
+    best = scores[:, codes]  # (n, filled codes): each by its first token, which is its best
+    best = best if log_share is None else best + log_share[start[codes]]
+    winner = codes[topk(best, k).ids]  # (n, at most k)
     rank = xp.arange(min(k, int(sizes.max())))
-    rows = max(1, CANDIDATES // (min(k, len(codes)) * len(rank)))
-    parts = []
-    for block in (scores[i : i + rows] for i in range(0, max(1, len(scores)), rows)):
-        best = topk(block[:, codes] + best_share, k).ids
-        winner = codes[best][:, :, None]  # (n, at most k, 1)
-        inside = rank < sizes[winner]
-        at = xp.where(inside, start[winner] + rank, 0)
-        ids = xp.where(inside, order[at], len(order))
-        score = xp.take_along_axis(block, winner[:, :, 0], axis=1)[:, :, None]
-        score = score if log_share is None else score + log_share[at]
-        flat = (len(block), winner.shape[1] * len(rank))
-        value = xp.where(inside, score, -xp.inf).reshape(flat)
-        parts.append(best_by_id(ids.reshape(flat), value, k))
-    ids, values = zip(*parts, strict=True)
-    return xp.concatenate(ids), xp.concatenate(values).astype(scores.dtype, copy=False)
+    inside = rank < sizes[winner][:, :, None]  # (n, at most k, rank): a short code has no more
+    at = xp.where(inside, start[winner][:, :, None] + rank, 0)
+    ids = xp.where(inside, order[at], len(order))
+    value = xp.take_along_axis(scores, winner, axis=1)[:, :, None]
+    value = value if log_share is None else value + log_share[at]
+    value = xp.where(inside, value, -xp.inf)  # (n, at most k, rank)
+    flat = len(scores), winner.shape[1] * len(rank)
+    ids, values = best_by_id(ids.reshape(flat), value.reshape(flat), k)  # (n, k)
+    return ids, values.astype(scores.dtype, copy=False)
 
 
 def best_by_id(ids: Any, values: Any, k: int) -> tuple[Any, Any]:
     """The `k` largest values of each row and their ids, ties by id."""
     xp = get_xp(ids, values)
     by_id = xp.argsort(ids, axis=1)
-    found = topk(xp.take_along_axis(values, by_id, axis=1), k)
-    return xp.take_along_axis(
-        xp.take_along_axis(ids, by_id, axis=1), found.ids, axis=1
-    ), found.values
+    ids, values = (xp.take_along_axis(x, by_id, axis=1) for x in (ids, values))
+    found = topk(values, k)
+    return xp.take_along_axis(ids, found.ids, axis=1), found.values
 
 
 def checked_mapping(mapping: Any, n_codes: int | None = None) -> Any:
-    """A map `(vocab,)` with at least one token, as int64; codes in `0 .. n_codes - 1`."""
-    xp = get_xp(mapping)
-    mapping = checks.shaped(checks.integers(mapping, "mapping", xp), "mapping", ("vocab",))
-    if len(mapping) == 0:
-        raise InvalidInput(
-            f"{public_caller()}: mapping is empty; expected (vocab,) with a code for each token."
-        )
+    """A map `(vocab,)` whose codes are all in `0 .. n_codes - 1`."""
     checks.within(mapping, "mapping", n_codes or int(mapping.max()) + 1, "n_codes")
     return mapping
 
 
 def checked_counts(counts: Any, vocab: int, *, positive: bool = False) -> Any:
-    """Counts `(vocab,)` as finite numbers of at least 0; with `positive`, not all 0."""
-    xp = get_xp(counts)
-    counts = checks.finite(checks.floats(counts, "counts", xp), "counts", xp)
-    counts = checks.shaped(counts, "counts", ("vocab",))
-    low = float(counts.min()) if counts.size else 0.0
+    """Counts `(vocab,)` of at least 0; with `positive`, not all 0."""
+    low = float(counts.min())
     if len(counts) != vocab or low < 0 or (positive and not float(counts.sum()) > 0):
         raise InvalidInput(
             f"{public_caller()}: counts is {counts.shape} with minimum {low}; expected (vocab,) = "

@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tokenlab import checks
-from tokenlab.arrays import get_xp
-from tokenlab.engine import accelerated
-from tokenlab.errors import InvalidInput
-from tokenlab.logits.inputs import checked_hidden, checked_target, row_blocks
+from tokenlab.arguments import takes
+from tokenlab.arrays import get_xp, shared_library
+from tokenlab.blocks import joined
+from tokenlab.errors import InvalidInput, public_caller
+from tokenlab.logits.inputs import checked_hidden, checked_target, labels_or_shares, row_blocks
 from tokenlab.numerics import TopK, log_softmax, topk
 
 __all__ = ["DenseHead", "Head", "HeadLoss", "cross_entropy", "draw", "log_sum_exp"]
@@ -32,7 +33,7 @@ class Head:
 
     vocab: int
     d: int
-    history_: list[float]  # after training: the mean loss of each epoch
+    history: list[float]  # after training: the mean loss of each epoch
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -62,39 +63,29 @@ class Head:
         """Mean cross entropy and its gradient."""
         raise NotImplementedError
 
-    def train(self, hidden: Any, token: Any = None, **options: Any) -> Any:
-        """Fit the parameters by `tokenlab.logits.train`, which lists the options; returns self."""
-        from tokenlab.logits.vq_training import train
-
-        return train(self, hidden, token, **options)
-
     def targets(self, probabilities: Any) -> Any:
         """What `loss_and_grad` takes for these probabilities of all tokens, `(n, vocab)`."""
         return probabilities
 
     def topk(self, hidden: Any, k: int) -> TopK:
         """The `k` most probable tokens of each row and their log-probabilities, ties by id."""
-        hidden, k = checked_hidden(self, hidden), min(checks.count(k, "k"), self.vocab)
-        xp = get_xp(hidden)
-        dtype = xp.result_type(hidden, *self.parameters.values())
-        ids = xp.zeros((len(hidden), k), dtype=xp.int64)
-        values = xp.zeros((len(hidden), k), dtype=dtype)
-        rows = (row for block in row_blocks(self, hidden) for row in self.log_softmax(block))
-        for i, row in enumerate(rows):
-            ids[i], values[i] = topk(row, k)
-        return TopK(ids, values)
+        hidden = checked_hidden(self, hidden)
+        k = min(checks.count(k, "k"), self.vocab)
+        parts = [topk(self.log_softmax(rows), k) for rows in row_blocks(self, hidden)]
+        return joined(parts, get_xp(hidden))
 
     def sample(
         self, hidden: Any, rng: np.random.Generator | int | None = None, size: int | None = None
     ) -> Any:
         """One token for each row, `(n,)`, or `size` tokens for each, `(n, size)`."""
-        xp, rng = get_xp(hidden), np.random.default_rng(rng)
+        hidden = checked_hidden(self, hidden)
+        xp, rng = get_xp(hidden), checks.generator(rng)
         n_draws = 1 if size is None else checks.count(size, "size")
         parts = []
         for rows in row_blocks(self, hidden):
             u = xp.asarray(rng.random((len(rows), n_draws)))
             parts.append(draw(xp.exp(self.log_softmax(rows)), u))
-        tokens = xp.concatenate(parts)
+        tokens = xp.concatenate(parts)  # (n, n_draws)
         return tokens[:, 0] if size is None else tokens
 
 
@@ -105,23 +96,24 @@ class DenseHead(Head):
         """Scores of all tokens before the softmax, `(n, vocab)`."""
         raise NotImplementedError
 
-    def backward(self, hidden: Any, d_logits: Any) -> tuple[dict[str, Any], Any]:
+    def backward(self, hidden: Any, logits_grad: Any) -> tuple[dict[str, Any], Any]:
         """Gradients of the parameters and of `hidden`, from the gradient of the logits."""
         raise NotImplementedError
 
     def log_softmax(self, hidden: Any) -> Any:
         """Log-probabilities of all tokens, `(n, vocab)`."""
+        hidden = checked_hidden(self, hidden)
         parts = [log_softmax(self.logits(rows)) for rows in row_blocks(self, hidden)]
         return get_xp(hidden).concatenate(parts)
 
     def log_prob(self, hidden: Any, token: Any) -> Any:
         """Log-probability of `token (n,)` after `hidden (n, d)`, `(n,)`."""
         hidden = checked_hidden(self, hidden)
-        token = checked_target(self, token, hidden, self.vocab, "vocab")
+        token = checked_target(self, "token", token, hidden)
         xp, first, parts = get_xp(hidden), 0, []
         for rows in row_blocks(self, hidden):
-            mine = token[first : first + len(rows), None]
-            logits = self.logits(rows)
+            mine = token[first : first + len(rows), None]  # (rows, 1)
+            logits = self.logits(rows)  # (rows, vocab)
             right = xp.take_along_axis(logits, mine, axis=1)[:, 0]
             parts.append(right - log_sum_exp(logits))
             first += len(rows)
@@ -130,20 +122,23 @@ class DenseHead(Head):
     def loss_and_grad(self, hidden: Any, target: Any) -> HeadLoss:
         """Mean cross entropy of tokens `(n,)`, or of distributions `(n, vocab)`."""
         hidden = checked_hidden(self, hidden)
-        target = checked_target(self, target, hidden, self.vocab, "vocab")
+        target = checked_target(self, "target", target, hidden, ("vocab", self.vocab))
         if len(hidden) == 0:
             raise InvalidInput(f"{type(self).__name__}: hidden has no rows; a mean needs one.")
         total, first, hidden_grads = 0.0, 0, []
         sums: dict[str, Any] = {}
         for rows in row_blocks(self, hidden):
-            loss, d_logits = cross_entropy(self.logits(rows), target[first : first + len(rows)])
-            grads, hidden_grad = self.backward(rows, d_logits / len(hidden))
+            mine = target[first : first + len(rows)]
+            loss, logits_grad = softmax_loss(self.logits(rows), mine)
+            grads, hidden_grad = self.backward(rows, logits_grad / len(hidden))
             sums = {name: sums.get(name, 0) + grad for name, grad in grads.items()}
             hidden_grads.append(hidden_grad)
-            total, first = total + loss, first + len(rows)
+            total += loss
+            first += len(rows)
         return HeadLoss(total / len(hidden), sums, get_xp(hidden).concatenate(hidden_grads))
 
 
+@takes(logits="n? c inf")
 def cross_entropy(logits: Any, target: Any) -> tuple[float, Any]:
     r"""Summed cross entropy and its gradient, softmax minus target.
 
@@ -166,30 +161,24 @@ def cross_entropy(logits: Any, target: Any) -> tuple[float, Any]:
     >>> round(loss, 4), gradient.tolist()
     (0.6931, [[0.5, -0.5]])
     """
-    xp = get_xp(logits, target)
-    log_p = log_softmax(checks.shaped(checks.floats(logits, "logits", xp), "logits", ("n", "c")))
-    gradient, target = xp.exp(log_p), xp.asarray(target)
+    xp, c = shared_library([logits, target], ["logits", "target"]), ("c", logits.shape[1])
+    return softmax_loss(logits, labels_or_shares("target", target, xp, len(logits), c, c))
+
+
+def softmax_loss(logits: Any, target: Any) -> tuple[float, Any]:
+    """`cross_entropy` of what has been checked."""
+    xp, log_p = get_xp(logits, target), log_softmax(logits)
+    gradient = xp.exp(log_p)  # (n, c)
     if target.ndim == 2:
         gradient = gradient * target.sum(axis=1, keepdims=True) - target
         terms = target * xp.where(target == 0, xp.zeros_like(log_p), log_p)  # 0 times -inf is 0
         return -float(terms.sum()), gradient.astype(log_p.dtype, copy=False)
     rows = xp.arange(len(log_p))
-    gradient[rows, target] -= 1
+    gradient[rows, target] -= 1  # softmax minus the target, (n, c)
     return -float(log_p[rows, target].sum()), gradient
 
 
-@accelerated("logits.normalised", work=lambda logits, prior: logits.size, pays_from=500)
-def normalised(logits: Any, prior: Any) -> tuple[Any, Any]:
-    r"""$L_c - \log Z$ and $\log Z = \log \sum_c e^{L_c + p_c}$ of each row; $p$ is `prior`."""
-    xp = get_xp(logits)
-    terms = logits + prior
-    highest = terms.max(axis=1, keepdims=True)
-    logits = logits - highest  # exact where it matters, and nothing overflows
-    terms = xp.exp(xp.add(logits, prior, out=terms), out=terms)
-    rest = xp.log(terms.sum(axis=1, keepdims=True))
-    return logits - rest, (highest + rest)[:, 0]
-
-
+@takes(x="n? c inf")
 def log_sum_exp(x: Any) -> Any:
     r"""$\log \sum_j e^{x_{ij}}$ of each row, computed from $x - \max x$.
 
@@ -208,11 +197,8 @@ def log_sum_exp(x: Any) -> Any:
     [0.6931, 1000.0]
     """
     xp = get_xp(x)
-    x = checks.shaped(checks.floats(x, "x", xp), "x", ("n", "c"))
-    highest = x.max(axis=1, keepdims=True)
-    terms = x - highest
-    xp.exp(terms, out=terms)
-    return highest[:, 0] + xp.log(terms.sum(axis=1))
+    highest = x.max(axis=1, keepdims=True)  # (n, 1)
+    return highest[:, 0] + xp.log(xp.exp(x - highest).sum(axis=1))
 
 
 def safe_log(x: Any) -> Any:
@@ -221,6 +207,7 @@ def safe_log(x: Any) -> Any:
     return xp.where(x > 0, xp.log(xp.where(x > 0, x, xp.ones_like(x))), -xp.inf)
 
 
+@takes(weights="n? c inf", u="n? m")
 def draw(weights: Any, u: Any) -> Any:
     r"""Positions drawn in proportion to the weights of each row, by the inverse of their sums.
 
@@ -242,11 +229,15 @@ def draw(weights: Any, u: Any) -> Any:
     [[0, 2, 2]]
     """
     xp = get_xp(weights, u)
-    weights, u = xp.asarray(weights), xp.asarray(u)
-    sums = xp.cumsum(weights, axis=1, dtype=xp.float64)
-    row = xp.arange(len(sums))[:, None]
-    steps = sums / sums[:, -1:] + row  # row i rises from i to i + 1, so all rows are one list
-    found = xp.searchsorted(steps.ravel(), below_next(row + u, row).ravel(), side="right")
+    sums = xp.cumsum(weights, axis=1, dtype=xp.float64)  # (n, c)
+    if not bool((xp.isfinite(sums[:, -1]) & (sums[:, -1] > 0)).all()):
+        raise InvalidInput(
+            f"{public_caller()}: the weights of a row add up to 0 or to no finite number, so that "
+            "nothing can be drawn from it. Logits that overflow do this: pass float64."
+        )
+    row = xp.arange(len(sums))[:, None]  # (n, 1)
+    rising = sums / sums[:, -1:] + row  # row i rises from i to i + 1, so all rows are one list
+    found = xp.searchsorted(rising.ravel(), below_next(row + u, row).ravel(), side="right")
     return found.reshape(u.shape) - row * sums.shape[1]
 
 

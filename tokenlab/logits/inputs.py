@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tokenlab import checks
-from tokenlab.arrays import get_xp
+from tokenlab.arrays import shared_library
 from tokenlab.errors import ShapeError, public_caller
 
 __all__: list[str] = []
@@ -21,7 +21,7 @@ def checked_hidden(head: Any, hidden: Any) -> Any:
     name, own = next(iter(head.parameters.items()))
     if _needs_nothing(hidden, own, head.d):
         return hidden
-    xp = get_xp(hidden, own)
+    xp = shared_library([hidden, own], ["hidden", name])
     hidden = checks.vectors(hidden, "hidden", "n", xp)
     if hidden.shape[1] != head.d:
         raise ShapeError(
@@ -44,28 +44,29 @@ def _needs_nothing(hidden: Any, own: Any, d: int) -> bool:
     )
 
 
-def checked_target(head: Any, target: Any, hidden: Any, width: int, axis: str) -> Any:
-    """Token ids `(n,)`, or probabilities `(n, width)`, for the rows of `hidden`."""
-    xp = get_xp(target, hidden)
-    x = xp.asarray(target)
-    if x.ndim == 2:
-        x = checks.finite(checks.floats(x, "target", xp), "target", xp)
-        expected: tuple[int, ...] = (len(hidden), width)
-    else:
-        x = checks.shaped(checks.integers(x, "token", xp), "token", ("n",))
-        checks.within(x, "token", head.vocab, "vocab")
-        expected = (len(hidden),)
-    if x.shape != expected:
-        raise ShapeError(
-            f"{public_caller()}: the target is {x.shape}; expected {expected}, one "
-            f"{'token' if x.ndim == 1 else f'distribution (n, {axis})'} for each of the "
-            f"{len(hidden)} rows of hidden."
-        )
+def checked_target(
+    head: Any, name: str, target: Any, hidden: Any, wide: tuple[str, int] | None = None
+) -> Any:
+    """Token ids `(n,)` for the rows of `hidden`; or, with a width, probabilities `(n, width)`."""
+    xp = shared_library([target, hidden], [name, "hidden"])
+    return labels_or_shares(name, target, xp, len(hidden), ("vocab", head.vocab), wide)
+
+
+def labels_or_shares(
+    name: str, target: Any, xp: Any, n: int, classes: tuple[str, int], wide: Any = None
+) -> Any:
+    """The right class of each row, `(n,)`; or, with a width, a number for each, `(n, width)`."""
+    x = checks.array(target, name, xp)
+    if not wide or x.ndim != 2:
+        return checks.labels(x, name, xp, n=n, limit=classes[1], axis=classes[0])
+    x = checks.finite(checks.floats(x, name, xp), name, xp)
+    if x.shape != (n, wide[1]):
+        expected = f"(n, {wide[0]}) = {(n, wide[1])}, one distribution for each row"
+        raise ShapeError(f"{public_caller()}: {name} is {x.shape}; expected {expected}.")
     return x
 
 
 def row_blocks(head: Any, hidden: Any) -> Iterator[Any]:
-    """Checked rows of `hidden`, as many at a time as keep all logits below `BLOCK`."""
-    hidden = checked_hidden(head, hidden)
+    """Rows of `hidden`, as many at a time as keep all logits below `BLOCK`."""
     rows = max(1, BLOCK // head.vocab)
     return (hidden[first : first + rows] for first in range(0, max(1, len(hidden)), rows))

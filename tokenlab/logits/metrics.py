@@ -79,7 +79,7 @@ def perplexity(
         )
     _, document = np.unique(groups, return_inverse=True)
     sums, sizes = np.bincount(document, weights=loss), np.bincount(document)
-    picks = np.random.default_rng(rng).integers(0, len(sums), (draws, len(sums)))
+    picks = checks.generator(rng).integers(0, len(sums), (draws, len(sums)))
     means = sums[picks].sum(axis=1) / sizes[picks].sum(axis=1)
     tail = (1 - level) / 2
     low, high = np.quantile(means, [tail, 1 - tail], method="nearest")  # works with infinities

@@ -20,20 +20,12 @@ Equations, with $f_v$ the share of token $v$ in the counts:
 $$\mathrm{NLL} \ge \sum_v f_v \log n_{M(v)} \quad (1), \qquad
 C_k = \frac{\sum_{v \in k} \omega_v w_v}{\sum_{v \in k} \omega_v} \quad (2)$$
 
-For given sizes the floor (1) is least when the frequent tokens are in the small codes. With a size
-of $s(r)$ at rank $r$ and $\sum_r 1 / s(r) = n_{codes}$ it is least for $s \propto 1 / f$: every
-code has the same mass, which is what `frequency_mapping` makes of the ranks.
+For given sizes the floor (1) is least when the frequent tokens are in the small codes. So the best
+map cuts the ranks into runs, and the best cuts are found exactly, code by code:
 
-Differs from the paper
-----------------------
-- Of the paper only the words "learned or preassigned mapping" were at hand; the maps here are our
-  choice. k-means weighted by frequency and the map of equal masses are not taken from it.
-- `n_codes` equal to the vocabulary gives the identity, in all maps.
+$$F_j(r) = \min_{s < r} F_{j-1}(s) + (m_r - m_s) \log (r - s) \quad (3)$$
 
-Cost
-----
-k-means compares every token with every code, $2\,vocab\,n_{codes}\,d$ operations in a round; the
-others sort once.
+with $m_r$ the counts of the first $r$ ranks together.
 
 Example
 -------
@@ -49,14 +41,16 @@ from typing import Any
 import numpy as np
 
 from tokenlab import checks
+from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp, to_numpy
-from tokenlab.errors import InvalidInput, ShapeError, public_caller
+from tokenlab.errors import InvalidInput, public_caller
 from tokenlab.logits.code_order import CodeOrder, checked_counts, checked_mapping, occurrences
 from tokenlab.quantization import kmeans
 
 __all__ = ["balanced_mapping", "centroids", "fit_codes", "frequency_mapping", "tie_floor"]
 
 
+@takes(weight="vocab d", counts="vocab")
 def fit_codes(
     weight: Any,
     n_codes: int,
@@ -93,58 +87,112 @@ def fit_codes(
     >>> bool(mapping[0] == mapping[1] != mapping[2] == mapping[3])
     True
     """
-    given = (weight,) if counts is None else (weight, counts)
-    xp = get_xp(*given)
-    weight = checks.vectors(weight, "weight", "vocab", xp, at_least=1)
     n_codes = _at_most(n_codes, len(weight))
     if counts is not None:
         counts = occurrences(counts, len(weight)) + 1
     if n_codes == len(weight):
-        return weight.copy(), xp.arange(n_codes)
+        return weight.copy(), get_xp(weight).arange(n_codes)
     found = kmeans.fit(weight, n_codes, weights=counts, rng=rng)
     return found.codebook, found.codes
 
 
+@takes(counts="vocab")
 def frequency_mapping(counts: Any, n_codes: int) -> Any:
-    r"""Neighbours in frequency share a code, and all codes are about equally probable.
+    r"""Neighbours in frequency share a code: the map of the lowest `tie_floor`, Eq. (3).
 
-    Tokens that are frequent enough have a code each. No map has a much lower `tie_floor` on the
-    same counts; meaning plays no part.
+    No other map has a lower floor on `counts + 1`; meaning plays no part.
 
     Parameters
     ----------
     counts : ndarray of shape (vocab,)
         How often each token occurs; 1 is added, so that tokens that were never seen count a bit.
     n_codes : int
-        At most `vocab`.
+        At most `vocab`; equal to it, the map is the identity.
 
     Returns
     -------
     ndarray of shape (vocab,)
-        int64; code 0 holds the most frequent token.
+        int64; code 0 holds the most frequent token, unless every token has its own code.
 
     Examples
     --------
     >>> frequency_mapping([1, 90, 1, 50, 1, 1], 3).tolist()
     [2, 0, 2, 1, 2, 2]
     """
-    xp = get_xp(counts)
-    counts = occurrences(counts, len(xp.asarray(counts)))
-    vocab, n_codes = len(counts), _at_most(n_codes, len(counts))
-    mass = np.sort(to_numpy(counts).astype(np.float64) + 1)[::-1]  # a walk, better on the CPU
-    left = mass[::-1].cumsum()[::-1]
-    starts, first = [0], 0
-    for code in range(1, n_codes):
-        room = vocab - (n_codes - code)  # the codes to come need a token each
-        wanted = left[first] - left[first] / (n_codes - code + 1)
-        first += max(1, int(np.searchsorted(-left[first + 1 :], -wanted)) + 1)
-        first = min(first, room)
-        starts.append(first)
-    sizes = np.diff([*starts, vocab])
-    mapping = xp.empty(vocab, dtype=xp.int64)
-    ranks = xp.argsort(-counts, kind="stable")
+    xp, n_codes = get_xp(counts), _at_most(n_codes, len(counts))
+    counts = occurrences(counts, len(counts))
+    if n_codes == len(counts):
+        return xp.arange(n_codes)
+    ranks = xp.argsort(-counts, kind="stable")  # (vocab,) the most frequent first
+    sizes = best_sizes(to_numpy(counts[ranks]).astype(np.float64) + 1, n_codes)
+    mapping = xp.empty(len(counts), dtype=xp.int64)
     mapping[ranks] = xp.asarray(np.repeat(np.arange(n_codes), sizes))
     return mapping
+
+
+def best_sizes(mass: np.ndarray, n_codes: int) -> np.ndarray:
+    """Sizes of `n_codes` runs of the falling `mass` with the least sum of mass times log size.
+
+    A price on every code makes (3) a programme without counting codes: the higher, the fewer there
+    are. The price is searched; runs of two prices are joined where none gives `n_codes`.
+    """
+    few, many = np.array([len(mass)]), np.ones(len(mass), dtype=np.int64)
+    low, high = 1e-9 * mass[-1], len(mass) * mass.sum()  # one code for each token, one code for all
+    price = mass.sum() / n_codes
+    while len(few) != n_codes and (len(many) - len(few)) * (high - low) > 1e-9 * mass.sum():
+        sizes = priced_sizes(mass, price)
+        if len(sizes) > n_codes:
+            many, low = sizes, price
+        else:
+            few, high = sizes, price
+        part = math.log(len(many) / n_codes) / math.log(
+            len(many) / len(few)
+        )  # of the way, at 1 / price
+        if min(len(many) - n_codes, n_codes - len(few)) < 2:
+            part = 0.5  # too near to be guessed
+        price = low * (high / low) ** min(max(part, 0.1), 0.9)
+    return few if len(few) == n_codes else joined_sizes(few, many, n_codes)
+
+
+def priced_sizes(mass: np.ndarray, price: float) -> np.ndarray:
+    """The sizes of the runs, when each code costs `price`: size after size, each where it can be."""
+    vocab, ranks = len(mass), np.arange(len(mass) + 1)
+    before = np.concatenate([[0.0], np.cumsum(mass)])  # m_r
+    best, last = price * ranks, np.ones(vocab + 1, dtype=np.int64)  # all codes of one token
+    for size in range(2, vocab + 1):
+        # Cheaper in two halves where the last token is frequent, with the code before where it is rare.
+        dear = price / (size * math.log(2 * size / (size + 1))) * (1 + 1e-9)
+        cheap = price / (2 * size * math.log(2)) * (1 - 1e-9)
+        first = max(0, int(np.searchsorted(-mass, -dear)) + 1 - size)
+        end = min(vocab, 2 * size + int(np.searchsorted(-mass, -cheap, side="right"))) + 1
+        if first + size > vocab:
+            break
+        here = slice(first, end)
+        # Codes of one size in a row cost what their two ends differ in.
+        ends = before[here] * math.log(size) + price / size * ranks[here]
+        start = np.full(-(-len(ends) // size) * size, np.inf)
+        start[: len(ends)] = best[here] - ends
+        lowest = np.minimum.accumulate(start.reshape(-1, size)).ravel()[: len(ends)]
+        better = lowest < start[: len(ends)]
+        best[here] = np.where(better, lowest + ends, best[here])
+        last[here][better] = size
+    sizes, at = [], vocab
+    while at:
+        sizes.append(last[at])
+        at -= last[at]
+    return np.array(sizes[::-1])
+
+
+def joined_sizes(few: np.ndarray, many: np.ndarray, n_codes: int) -> np.ndarray:
+    """`n_codes` runs from the first of `many` and the last of `few`, where one encloses the other.
+
+    Two crossing runs cost no more than two nested ones, so nothing is lost.
+    """
+    shift = n_codes - len(few)
+    few_ends, many_ends = np.cumsum(few), np.cumsum(many)
+    i = int(np.argmax(few_ends >= many_ends[shift : shift + len(few)]))
+    cuts = np.concatenate([many_ends[: i + shift], few_ends[i:]])
+    return np.diff(cuts, prepend=0)
 
 
 def balanced_mapping(
@@ -167,9 +215,10 @@ def balanced_mapping(
     n_codes = _at_most(n_codes, vocab)
     if n_codes == vocab:
         return np.arange(vocab)
-    return np.random.default_rng(rng).permutation(np.arange(vocab) % n_codes)
+    return checks.generator(rng).permutation(np.arange(vocab) % n_codes)
 
 
+@takes(weight="vocab d", mapping="vocab int", counts="vocab")
 def centroids(weight: Any, mapping: Any, n_codes: int | None = None, *, counts: Any = None) -> Any:
     r"""The mean row of each code, Eq. (2); a code without tokens gets zeros.
 
@@ -191,14 +240,7 @@ def centroids(weight: Any, mapping: Any, n_codes: int | None = None, *, counts: 
     >>> centroids([[1.0], [3.0], [8.0]], [0, 0, 1]).tolist()
     [[2.0], [8.0]]
     """
-    xp = get_xp(*(x for x in (weight, mapping, counts) if x is not None))
-    weight = checks.vectors(weight, "weight", "vocab", xp, at_least=1)
-    mapping = checked_mapping(mapping, n_codes)
-    if len(mapping) != len(weight):
-        raise ShapeError(
-            f"centroids: mapping is {mapping.shape} = (vocab,), but weight is {weight.shape} = "
-            "(vocab, d). Both need one entry per token."
-        )
+    xp, mapping = get_xp(weight, mapping), checked_mapping(mapping, n_codes)
     n_codes = n_codes or int(mapping.max()) + 1
     share = xp.ones(len(weight)) if counts is None else occurrences(counts, len(weight)) + 1.0
     share = share / xp.bincount(mapping, weights=share, minlength=n_codes)[mapping]
@@ -206,6 +248,7 @@ def centroids(weight: Any, mapping: Any, n_codes: int | None = None, *, counts: 
     return CodeOrder.of(mapping, n_codes).sums(weighted.T).T.copy()  # Eq. (2)
 
 
+@takes(counts="vocab", mapping="vocab int")
 def tie_floor(counts: Any, mapping: Any) -> float:
     r"""The perplexity that ties forbid to go below, $\exp$ of Eq. (1).
 
@@ -224,10 +267,9 @@ def tie_floor(counts: Any, mapping: Any) -> float:
     >>> round(tie_floor([6, 1, 1, 0], [0, 1, 1, 1]), 4)  # 3 ** (2 / 8)
     1.3161
     """
-    xp = get_xp(counts, mapping)
-    mapping = checked_mapping(mapping)
+    xp, mapping = get_xp(counts, mapping), checked_mapping(mapping)
     counts = checked_counts(counts, len(mapping), positive=True)
-    n = xp.bincount(mapping)[mapping].astype(xp.float64)
+    n = xp.bincount(mapping)[mapping].astype(xp.float64)  # (vocab,): n_k of each token's code
     return math.exp(float((counts * xp.log(n)).sum()) / float(counts.sum()))  # Eq. (1)
 
 
@@ -239,3 +281,18 @@ def _at_most(n_codes: int, vocab: int) -> int:
             "code per token."
         )
     return n_codes
+
+
+NOTES = r"""
+Differs from the paper
+----------------------
+- Of the paper only the words "learned or preassigned mapping" were at hand; the maps here are our
+  choice. k-means weighted by frequency and the map by frequency are not taken from it.
+- `n_codes` equal to the vocabulary gives the identity, in all maps.
+
+Cost
+----
+k-means compares every token with every code, $2\,vocab\,n_{codes}\,d$ operations in a round.
+`frequency_mapping` runs through the sizes that a code can have some ten times, and for each through
+the ranks where it can stand: quick for many codes, slow for a few codes of a large vocabulary.
+"""

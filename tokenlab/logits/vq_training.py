@@ -5,7 +5,7 @@ Jintian Shao, Hongyi Huang, Jiayi Wu, YiMing Cheng, ZhiYu Wu, You Shan, MingKai 
 
 For a given map, training a head whose tokens share codes is classification into `n_codes` classes
 with a constant for each class: the vocabulary appears nowhere. With the hidden states given this is
-a convex problem. Between rounds of training every token may move to the code that suits it best;
+a convex problem. Between iters of training every token may move to the code that suits it best;
 the normaliser is concave in the sizes of the codes, so that its tangent bounds the loss, all tokens
 move at once, and the loss cannot rise.
 
@@ -25,23 +25,11 @@ $$L = -\sum_v s_v \cdot C_{M(v)} + \sum_i \log Z_i, \qquad
 $$\mu_k = \sum_i \frac{e^{L_c[k]}}{Z_i}, \qquad
 M(v) \leftarrow \arg\min_k \; \mu_k - s_v \cdot C_k \qquad (2)$$
 
-Differs from the paper
-----------------------
-- The paper trains the model and its head together, and its learned map is unspecified in what was
-  at hand. Here the hidden states are given, and rule (2) is our own.
-- `teacher=` trains on the probabilities of another head instead of the tokens that came. With few
-  positions that is the difference between fitting and memorising.
-
-Cost
-----
-$6\,d\,n_{codes}$ operations for each row in each epoch, whatever the vocabulary; a teacher's
-probabilities once; (2) compares every token with every code, $2\,vocab\,n_{codes}\,d$.
-
 Example
 -------
     head = VQHead(codebook, mapping)
     train(head, hidden, token, epochs=10, rng=0)
-    head = learn_mapping(head, hidden, teacher=full_head, rounds=4, rng=0)
+    head = learn_mapping(head, hidden, teacher=full_head, iters=4, rng=0)
 """
 
 import math
@@ -82,7 +70,7 @@ def train(
     ----------
     head : Head
         Any head of this family. Its parameters are replaced; the arrays it was made of are not
-        changed. `head.history_` is the mean loss of each epoch.
+        changed. `head.history` is the mean loss of each epoch.
     hidden : ndarray of shape (n, d)
     token : ndarray of shape (n,) or (n, vocab), optional
         What came after each hidden state, or how probable every token is; not with `teacher`.
@@ -125,7 +113,7 @@ def train(
     epochs, batch = checks.count(epochs, "epochs"), min(checks.count(batch, "batch"), len(hidden))
     if not rate > 0:
         raise InvalidInput(f"train: rate is {rate}; expected a number above 0.")
-    rng, xp = np.random.default_rng(rng), get_xp(hidden)
+    rng, xp = checks.generator(rng), get_xp(hidden)
     optimiser = Adam(head, rate, epochs * (len(hidden) // batch))
     history = []
     for _ in track(range(epochs), label):
@@ -136,7 +124,7 @@ def train(
             optimiser.step(result.grads)
             total += result.loss
         history.append(total / (len(hidden) // batch))
-    head.history_ = history
+    head.history = history
     return head
 
 
@@ -219,7 +207,7 @@ def learn_mapping(
     token: Any = None,
     *,
     teacher: Head | None = None,
-    rounds: int = 4,
+    iters: int = 4,
     **options: Any,
 ) -> VQHead:
     r"""Alternate between training the codes and reassigning the tokens; end with training.
@@ -231,7 +219,7 @@ def learn_mapping(
     hidden : ndarray of shape (n, d)
     token, teacher
         As in `train`.
-    rounds : int
+    iters : int
         How often tokens are reassigned.
     **options
         For `train`, each time.
@@ -239,23 +227,23 @@ def learn_mapping(
     Returns
     -------
     VQHead
-        Its `history_` is that of all rounds.
+        Its `history` is that of all iters.
 
     Examples
     --------
     >>> head = VQHead([[0.1], [-0.1]], [0, 1, 1])
-    >>> learn_mapping(head, [[3.0], [-3.0]], [0, 1], rounds=1, rng=0).mapping.tolist()
+    >>> learn_mapping(head, [[3.0], [-3.0]], [0, 1], iters=1, rng=0).mapping.tolist()
     [0, 1, 1]
     """
     options["rng"] = np.random.default_rng(options.get("rng"))
     history: list[float] = []
     head = VQHead(head.codebook, head.mapping, bias=head.bias)
-    for turn in range(checks.count(rounds, "rounds") + 1):
+    for turn in range(checks.count(iters, "iters") + 1):
         if turn:
             head = reassign(head, hidden, token, teacher=teacher)
         head = train(head, hidden, token, teacher=teacher, **options)
-        history += head.history_
-    head.history_ = history
+        history += head.history
+    head.history = history
     return head
 
 
@@ -269,7 +257,7 @@ def _checked(head: Head, hidden: Any, token: Any, teacher: Head | None) -> tuple
             "token or teacher."
         )
     if teacher is None:
-        return hidden, checked_target(head, token, hidden, head.vocab, "vocab")
+        return hidden, checked_target(head, "token", token, hidden, ("vocab", head.vocab))
     if teacher.vocab != head.vocab:
         raise ShapeError(
             f"{public_caller()}: teacher has vocab = {teacher.vocab}, head has {head.vocab}."
@@ -297,3 +285,20 @@ def _target_sums(head: Head, hidden: Any, token: Any, teacher: Head | None) -> t
         sums += p.T @ rows
         mass += p.sum(axis=0)
     return sums, mass
+
+
+NOTES = r"""
+Differs from the paper
+----------------------
+- The paper trains the model and its head together, and its learned map is unspecified in what was
+  at hand. Here the hidden states are given, and rule (2) is our own.
+- `teacher=` trains on the probabilities of another head instead of the tokens that came. With few
+  positions that is the difference between fitting and memorising.
+
+Cost
+----
+$6\,d\,n_{codes}$ operations for each row in each epoch, whatever the vocabulary; a teacher's
+probabilities once; (2) compares every token with every code, $2\,vocab\,n_{codes}\,d$.
+Adam has $\beta_2 = 0.99$, not 0.999: runs here have few steps. The rows that are left over when an
+epoch is cut into batches are not seen in that epoch.
+"""

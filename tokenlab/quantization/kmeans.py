@@ -15,29 +15,12 @@ them in turn can only lower the total squared distance, so the iteration settles
 | $\alpha(x_i)$ | `codes` | `(n,)` |
 | noise $N$, times $n$ | `inertia` | |
 
-Equations, with weights $w_i$, and numbered here since the paper treats densities on a line:
+Equations, with weights $w_i$ (our numbers; the paper treats densities on a line):
 
 $$\text{code}(i) = \arg\min_k \lVert x_i - c_k \rVert^2
 = \arg\max_k \big[\,x_i \cdot c_k - \tfrac12 \lVert c_k \rVert^2\,\big] \qquad (1)$$
 $$c_k = \sum_{i:\,\text{code}(i) = k} w_i x_i \Big/ \sum_{i:\,\text{code}(i) = k} w_i \qquad (2)$$
 $$\text{inertia} = \sum_i w_i \lVert x_i - c_{\text{code}(i)} \rVert^2 \qquad (3)$$
-
-Spherical: rows have length one, and (2) is divided by its length (Dhillon and Modha, Eq. 2.4).
-
-Differs from the paper
-----------------------
-- Rows may have weights. A row of weight 0 gets a code and moves none.
-- A code without weight would stay empty for ever. It takes over the row of largest weighted squared
-  distance (ties: the lower row), which lowers the inertia, too.
-- In (1) a code near the middle serves as origin of the codes: it changes no difference, and float32
-  stays exact enough when all rows share a large offset.
-- The iteration also ends when rounding would raise the inertia, so the history never goes up.
-
-Cost
-----
-One iteration is one product of $2\,n\,d\,n_{codes}$ operations; everything else is $O(nd + n\,
-n_{codes})$. Memory beyond the rows: one block of products on each core, 4 MiB unless there are very
-many codes. `spherical` copies the rows.
 
 Example
 -------
@@ -45,23 +28,18 @@ Example
     codes, distances = assign(more, clustering.codebook)
 """
 
-import math
-import numbers
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from tokenlab import checks
+from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp
-from tokenlab.errors import InvalidInput, ShapeError
+from tokenlab.blocks import by_rows
+from tokenlab.engine import accelerated
+from tokenlab.errors import ShapeError
 from tokenlab.numerics import topk
-from tokenlab.quantization.codebook import (
-    checked_rows,
-    checked_weights,
-    directions,
-    nearest,
-    weighted_sums,
-)
+from tokenlab.quantization.codebook import checked_weights, directions, relative, small_enough
 from tokenlab.quantization.seeding import plus_plus, random_rows
 from tokenlab.steps import step
 
@@ -81,7 +59,7 @@ class Clustering(NamedTuple):
     """A codebook and what it was fitted to; `codes` are the nearest codes of the rows.
 
     `history` is the inertia of the start and after every iteration, `inertia` the last of these.
-    `converged` says that the iteration ended by itself, before `max_iter`.
+    `converged` says that the iteration ended by itself, before `iters`.
     """
 
     codebook: Any
@@ -91,6 +69,83 @@ class Clustering(NamedTuple):
     converged: bool
 
 
+@accelerated("quantization.nearest", work=lambda x, c: x.size * len(c), pays_from=3e5)
+def nearest(x: Any, codebook: Any) -> tuple[Any, Any]:
+    """Eq. (1): the nearest code of every row, ties to the lower one, and the squared distance."""
+    return _nearest(x, codebook, *relative(codebook))
+
+
+@by_rows(lambda x, codebook, *_: max(codebook.shape))
+def _nearest(x: Any, codebook: Any, shifted: Any, half: Any) -> tuple[Any, Any]:
+    closeness = step(
+        x @ shifted.T - half
+    )  # (n, n_codes) [x·c − |c|²/2 + const] largest for the nearest code
+    codes = step(closeness.argmax(axis=1))  # (n,) -> n_codes: [Eq. 1] the code of each row
+    gap = x - codebook[codes]  # (n, d)
+    distances = step((gap * gap).sum(axis=1))  # (n,) [|x − c|²] from each row to its code
+    return codes, distances
+
+
+@accelerated("quantization.weighted_sums", work=lambda x, *_: x.size, pays_from=5e3)
+def weighted_sums(x: Any, codes: Any, weights: Any, n_codes: int) -> Any:
+    """The weighted sum of the rows of each code, `(n_codes, d)` in float64."""
+    xp = get_xp(x, codes)
+    columns = [xp.bincount(codes, weights * column, n_codes) for column in x.T]
+    return xp.stack(columns, axis=1)  # (n_codes, d)
+
+
+def means_of(x: Any, codes: Any, weights: Any, codebook: Any, spherical: bool) -> Any:
+    """Eq. (2); a code without weight, or whose directions cancel, stays where it was."""
+    xp = get_xp(x)
+    sums = weighted_sums(x, codes, weights, len(codebook))  # (n_codes, d)
+    size = xp.bincount(codes, weights, len(codebook))  # (n_codes,)
+    if spherical:  # Eq. (2.4) of Dhillon and Modha: the mean has length one
+        size = xp.sqrt((sums * sums).sum(axis=1))
+    size = size[:, None]  # (n_codes, 1)
+    means = xp.where(size > 0, sums / xp.where(size > 0, size, 1.0), codebook)  # Eq. (2)
+    codebook = step(
+        means.astype(x.dtype)
+    )  # (n_codes, d) [Eq. 2] each code moves to the mean of its rows
+    return codebook
+
+
+def lloyd(x: Any, codebook: Any, weights: Any, spherical: bool, iters: int, tol: float) -> Any:
+    """The two conditions in turn: codes move to their means, rows go to their nearest codes."""
+    codes, distances = nearest(x, codebook)  # Eq. (1)
+    inertia = step(float(weights @ distances))  # [Eq. 3] how much the codebook loses
+    history, converged = [inertia], False
+    owner, repaired = refilled(codes, distances, weights, len(codebook))
+    while not converged and len(history) <= iters:
+        means = means_of(x, owner, weights, codebook, spherical)  # Eq. (2)
+        found = nearest(x, means)  # Eq. (1)
+        lower = float(weights @ found[1])  # Eq. (3)
+        if lower >= inertia:  # settled, or at the end of the precision
+            converged = True
+            break
+        settled = inertia - lower <= tol * inertia or bool((found[0] == owner).all())
+        codebook, (codes, distances) = means, found
+        inertia = step(lower)  # [Eq. 3] how much the codebook loses
+        history.append(inertia)
+        owner, repaired = refilled(codes, distances, weights, len(codebook))
+        converged = settled and not repaired
+    return Clustering(codebook, codes, inertia, history, converged)
+
+
+def refilled(codes: Any, distances: Any, weights: Any, n_codes: int) -> tuple[Any, bool]:
+    """Hand the rows of largest weighted distance to the codes that have none, if there are any."""
+    xp = get_xp(codes)
+    empty = xp.nonzero(xp.bincount(codes, weights, n_codes) == 0)[0]
+    if not len(empty):
+        return codes, False
+    loss = weights * distances  # (n,)
+    worst = topk(loss, len(empty)).ids
+    worst = step(worst[loss[worst] > 0])  # (empty,) -> n: rows that become the codes of empty ones
+    codes = codes.copy()
+    codes[worst] = empty[: len(worst)]
+    return codes, len(worst) > 0
+
+
+@takes(x="n d", weights="n")
 def fit(
     x: Any,
     n_codes: int,
@@ -98,9 +153,9 @@ def fit(
     weights: Any = None,
     init: Any = "k-means++",
     spherical: bool = False,
-    max_iter: int = 25,
+    iters: int = 25,
     tol: float = 1e-4,
-    rng: Any = None,
+    rng: np.random.Generator | int | None = None,
 ) -> Clustering:
     r"""Find a codebook of small inertia, Eq. (3).
 
@@ -118,7 +173,7 @@ def fit(
         How to draw the start, or the start itself, in the precision of `x`.
     spherical : bool
         Cluster directions: rows and codes are scaled to length one.
-    max_iter : int
+    iters : int
         Iterations at most; 0 assigns the rows to the start.
     tol : float
         Stop when an iteration lowers the inertia by no more than this part of it; 0 goes on until
@@ -145,26 +200,22 @@ def fit(
     >>> result.codes.tolist(), result.codebook.round(3).tolist(), round(result.inertia, 6)
     ([0, 0, 1, 1], [[0.9, 0.3], [-0.3, 0.9]], 0.4)
     """
-    xp = get_xp(*[a for a in (x, weights, init) if not isinstance(a, str | None)])
-    x = checked_rows(x, "x", "n", xp)
-    x = directions(x, "x") if spherical else x
+    x = directions(x, "x") if spherical else small_enough(x, "x")
+    weights = checked_weights(weights, len(x), get_xp(x))
     n_codes = checks.count(n_codes, "n_codes")
-    max_iter = checks.count(max_iter, "max_iter", at_least=0)
-    if isinstance(tol, bool) or not isinstance(tol, numbers.Real) or not 0 <= tol < math.inf:
-        raise InvalidInput(f"fit: tol is {tol!r}; expected a number of at least 0.")
-    weights = checked_weights(weights, len(x), xp)
+    iters = checks.count(iters, "iters", at_least=0)
+    tol, spherical = checks.number(tol, "tol", at_least=0), checks.flag(spherical, "spherical")
     if isinstance(init, str):
-        if init not in STARTS:
-            raise InvalidInput(
-                f"fit: init is {init!r}; expected one of {', '.join(map(repr, STARTS))}, or "
-                "a start of shape (n_codes, d)."
-            )
+        checks.choice(init, "init", tuple(STARTS))
         if n_codes >= len(x):
             return _every_row(x, n_codes)
-    codebook = _start(x, n_codes, weights, init, spherical, np.random.default_rng(rng))
-    return _iterate(x, codebook, weights, spherical, max_iter, float(tol))
+        codebook = _drawn(x, n_codes, weights, init, checks.generator(rng))
+    else:
+        codebook = _given(x, n_codes, init, spherical)
+    return lloyd(x, codebook, weights, spherical, iters, tol)
 
 
+@takes(x="n? d", codebook="n_codes d")
 def assign(x: Any, codebook: Any, *, spherical: bool = False) -> Assignment:
     r"""The nearest code of every row, Eq. (1).
 
@@ -192,90 +243,52 @@ def assign(x: Any, codebook: Any, *, spherical: bool = False) -> Assignment:
     >>> codes.tolist(), distances.tolist()
     ([0, 1], [1.0, 1.0])
     """
-    xp = get_xp(x, codebook)
-    x = checked_rows(x, "x", "n", xp, at_least=0)
-    codebook = checked_rows(codebook, "codebook", "n_codes", xp)
-    checks.same_width(x, "x", "n", codebook, "codebook", "n_codes")
-    if spherical:
-        x, codebook = directions(x, "x"), directions(codebook, "codebook")
-    dtype = xp.result_type(x, codebook)
+    ready = directions if spherical else small_enough
+    x, codebook = ready(x, "x"), ready(codebook, "codebook")
+    dtype = get_xp(x, codebook).result_type(x, codebook)
     return Assignment(*nearest(x.astype(dtype, copy=False), codebook.astype(dtype, copy=False)))
 
 
 def _every_row(x: Any, n_codes: int) -> Clustering:
     """As many codes as rows or more: nothing is lost."""
     xp, n = get_xp(x), len(x)
-    codebook = xp.concatenate([x, xp.repeat(x[:1], n_codes - n, axis=0)])
+    codebook = xp.concatenate([x, xp.repeat(x[:1], n_codes - n, axis=0)])  # (n_codes, d)
     codes, distances = nearest(x, codebook)  # equal rows share a code
     codes = xp.where(distances > 0, xp.arange(n), codes)  # rounding took nearly equal ones for it
     return Clustering(codebook, codes, 0.0, [0.0], True)
 
 
-def _start(x: Any, n_codes: int, weights: Any, init: Any, spherical: bool, rng: Any) -> Any:
-    """The codebook before the first iteration."""
+def _drawn(x: Any, n_codes: int, weights: Any, init: str, rng: np.random.Generator) -> Any:
+    """A start drawn from the rows."""
+    codebook = x[STARTS[init](x, n_codes, weights=weights, rng=rng)]
+    surplus = n_codes - len(codebook)  # there are no more distinct rows: repeat the first
     xp = get_xp(x)
-    if isinstance(init, str):
-        codebook = x[STARTS[init](x, n_codes, weights=weights, rng=rng)]
-        surplus = n_codes - len(codebook)  # there are no more distinct rows: repeat the first
-        return xp.concatenate([codebook, xp.repeat(codebook[:1], surplus, axis=0)])
-    codebook = checked_rows(init, "init", "n_codes", xp)
-    if codebook.shape != (n_codes, x.shape[1]):
-        raise ShapeError(
-            f"fit: init is {codebook.shape}; expected (n_codes, d) = ({n_codes}, {x.shape[1]})."
-        )
-    codebook = directions(codebook, "init") if spherical else codebook
-    return codebook.astype(x.dtype)
+    return xp.concatenate([codebook, xp.repeat(codebook[:1], surplus, axis=0)])  # (n_codes, d)
 
 
-def _iterate(
-    x: Any, codebook: Any, weights: Any, spherical: bool, max_iter: int, tol: float
-) -> Clustering:
-    """Lloyd's iteration: assign, average, assign, and so on."""
-    codes, distances = nearest(x, codebook)
-    history = [float(weights @ distances)]  # Eq. (3)
-    step("inertia", history[0], "how much the codebook loses", eq="Eq. 3")
-    owner, repaired = _refill(codes, distances, weights, len(codebook))
-    converged = False
-    while not converged and len(history) <= max_iter:
-        means = _means(x, owner, weights, codebook, spherical)
-        found = nearest(x, means)
-        inertia = float(weights @ found[1])  # Eq. (3)
-        if inertia >= history[-1]:  # settled, or at the end of the precision
-            converged = True
-            break
-        settled = history[-1] - inertia <= tol * history[-1] or bool((found[0] == owner).all())
-        codebook, (codes, distances) = means, found
-        history.append(step("inertia", inertia, "how much the codebook loses", eq="Eq. 3"))
-        owner, repaired = _refill(codes, distances, weights, len(codebook))
-        converged = settled and not repaired
-    return Clustering(codebook, codes, history[-1], history, converged)
+def _given(x: Any, n_codes: int, init: Any, spherical: bool) -> Any:
+    """A start that the caller brought, in the precision of the rows."""
+    init = checks.vectors(init, "init", "n_codes", get_xp(x, init), at_least=1)
+    if init.shape != (n_codes, x.shape[1]):
+        expected = f"(n_codes, d) = ({n_codes}, {x.shape[1]})"
+        raise ShapeError(f"fit: init is {init.shape}; expected {expected}.")
+    return (directions if spherical else small_enough)(init, "init").astype(x.dtype)
 
 
-def _refill(codes: Any, distances: Any, weights: Any, n_codes: int) -> tuple[Any, bool]:
-    """Hand the rows of largest weighted distance to the codes that have none, if there are any."""
-    xp = get_xp(codes)
-    empty = xp.nonzero(xp.bincount(codes, weights=weights, minlength=n_codes) == 0)[0]
-    if not len(empty):
-        return codes, False
-    loss = weights * distances
-    worst = topk(loss, len(empty)).ids
-    worst = worst[loss[worst] > 0]
-    codes = codes.copy()
-    codes[worst] = empty[: len(worst)]
-    step("refilled", worst, "rows that become the codes of empty ones", axes=("empty",), of="n")
-    return codes, len(worst) > 0
+NOTES = r"""
+Differs from the paper
+----------------------
+- Rows may have weights. A row of weight 0 gets a code and moves none.
+- A code without weight would stay empty for ever. It takes over the row of largest weighted squared
+  distance (ties: the lower row), which lowers the inertia, too.
+- In (1) a code near the middle serves as origin of the codes: it changes no difference, and float32
+  stays exact enough when all rows share a large offset.
+- The iteration also ends when rounding would raise the inertia, so the history never goes up.
+- Spherical: rows have length one, and (2) is divided by its length (Dhillon and Modha, Eq. 2.4).
 
-
-def _means(x: Any, codes: Any, weights: Any, codebook: Any, spherical: bool) -> Any:
-    """Eq. (2); a code without weight, or whose directions cancel, stays where it was."""
-    xp = get_xp(x)
-    sums = weighted_sums(x, codes, weights, len(codebook))  # (n_codes, d)
-    if spherical:
-        size = xp.sqrt((sums * sums).sum(axis=1))
-    else:
-        size = xp.bincount(codes, weights=weights, minlength=len(codebook))
-    kept = (size == 0)[:, None]
-    sums /= xp.where(kept, 1.0, size[:, None])  # Eq. (2)
-    means = xp.where(kept, codebook, sums.astype(x.dtype))
-    note = "each code moves to the mean of its rows"
-    return step("codebook", means, note, eq="Eq. 2", axes=("n_codes", "d"))
+Cost
+----
+One iteration is one product of $2\,n\,d\,n_{codes}$ operations; everything else is $O(nd + n\,
+n_{codes})$. Memory beyond the rows: one block of products on each core, 4 MiB unless there are very
+many codes. `spherical` copies the rows.
+"""

@@ -190,7 +190,7 @@ def _claims(data: LMHead, results: list[Result]) -> None:
     paragraph(
         f"""Which map? With {many} codes, k-means on the vectors alone has
         {ratio[f"{many} codes, k-means"]:.2f} times the perplexity of the full head, codes of equal
-        frequency without any meaning {ratio[f"{many} codes, equal frequency"]:.2f}, and k-means
+        frequency without any meaning {ratio[f"{many} codes, by frequency"]:.2f}, and k-means
         weighted by frequency {ratio[f"{many} codes, weighted k-means"]:.2f}. A balanced map has a
         floor of vocabulary / codes: {vocab / many:.0f} here, {data.vocab_full / many:.0f} on the
         whole vocabulary, whatever is trained. Shares by count within the codes cost one number for

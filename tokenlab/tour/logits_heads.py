@@ -21,6 +21,7 @@ from tokenlab.logits import (
     frequency_mapping,
     learn_mapping,
     perplexity,
+    train,
 )
 from tokenlab.logits.metrics import Perplexity
 from tokenlab.progress import track
@@ -90,7 +91,7 @@ def shown_head() -> VQHead:
 def trained(codes: tuple[Any, Any]) -> VQHead:
     data, (codebook, mapping) = load_lm_head(), codes
     head = VQHead(codebook, mapping, bias=np.zeros(len(codebook), np.float32))
-    return head.train(data.hidden_fit, _full_probabilities(), **TRAINING)
+    return train(head, data.hidden_fit, _full_probabilities(), **TRAINING)
 
 
 @cache
@@ -109,7 +110,7 @@ def _recipes() -> list[Callable[[], list[Entry]]]:
         recipes += [
             partial(_tied, n, "random", balanced_mapping(len(weight), n, rng=0)),
             partial(_tied, n, "k-means", None),
-            partial(_tied, n, "equal frequency", frequency_mapping(counts, n)),
+            partial(_tied, n, "by frequency", frequency_mapping(counts, n)),
             partial(_clusters, n),
         ]
     recipes.append(_learned)
@@ -160,7 +161,7 @@ def _learned() -> list[Entry]:
     """A map learned from the weighted clusters, by alternating with training."""
     data = load_lm_head()
     options = TRAINING | {"epochs": 2}
-    head = learn_mapping(shown_head(), data.hidden_fit, _full_probabilities(), rounds=2, **options)
+    head = learn_mapping(shown_head(), data.hidden_fit, _full_probabilities(), iters=2, **options)
     return [Entry(TIED, f"{SHOWN_CODES} codes, learned", head)]
 
 
