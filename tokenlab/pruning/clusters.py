@@ -7,6 +7,8 @@ documents are indexed rather than into a forward pass.
 
 from typing import Any
 
+import numpy as np
+
 from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp
 from tokenlab.pruning.mergers import group_means
@@ -20,7 +22,12 @@ __all__ = ["reduce"]
 
 @takes(x="n d", size="n")
 def reduce(
-    x: Any, *, k: int | float, size: Any = None, rng: Any = None, rounding: str = "half_up"
+    x: Any,
+    *,
+    k: int | float,
+    size: Any = None,
+    rng: np.random.Generator | int | None = None,
+    rounding: str = "half_up",
 ) -> Reduction:
     """Merge tokens into the means of `k` clusters, each in the place of its most central token.
 

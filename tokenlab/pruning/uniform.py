@@ -20,7 +20,12 @@ __all__ = ["random_k", "reduce", "stride"]
 
 @takes(x="n d")
 def reduce(
-    x: Any, *, k: int | float, how: str = "random", rng: Any = None, rounding: str = "half_up"
+    x: Any,
+    *,
+    k: int | float,
+    how: str = "random",
+    rng: np.random.Generator | int | None = None,
+    rounding: str = "half_up",
 ) -> Reduction:
     """Keep `k` tokens without looking at them.
 
@@ -56,7 +61,7 @@ def reduce(
     return Reduction(kept, n)
 
 
-def random_k(n: int, k: int | float, *, rng: Any = None) -> Any:
+def random_k(n: int, k: int | float, *, rng: np.random.Generator | int | None = None) -> Any:
     """Any `k` of `n` tokens with equal chance, ascending; the floor for every comparison.
 
     Examples
