@@ -58,7 +58,7 @@ def test_dependent_rows_add_no_direction():
 
 
 def test_what_it_refuses():
-    with pytest.raises(ShapeError, match="same encoder"):
+    with pytest.raises(ShapeError, match="expected the same d"):
         project_out(X, [[1.0, 2.0]])
     for alpha in (-0.1, 1.1, np.nan, True):
         with pytest.raises(InvalidInput, match="alpha"):

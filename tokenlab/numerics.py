@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tokenlab import checks
+from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp, is_cupy, is_taped, stop
+from tokenlab.blocks import by_rows
 from tokenlab.errors import InvalidInput
 from tokenlab.gpu_numerics import first_k_of_groups, first_k_of_sorted, largest_of_windows
 
@@ -24,6 +26,7 @@ __all__ = [
     "unit",
 ]
 
+LONG = 256  # entries of a row from which on a stable sort is slow
 MANY = 1 << 21  # scores on a GPU from which on it is worth leaving most of them out of the sort
 
 
@@ -34,6 +37,7 @@ class TopK(NamedTuple):
     values: Any
 
 
+@takes(scores="... n? inf")
 def topk(scores: Any, k: int) -> TopK:
     r"""The `k` largest entries along the last axis, best first, ties to the lower position.
 
@@ -59,30 +63,53 @@ def topk(scores: Any, k: int) -> TopK:
     >>> topk([1.0, 3.0, 2.0, 3.0], k=3).ids.tolist()
     [1, 3, 2]
     """
-    xp = get_xp(scores)
-    scores, k = checks.floats(scores, "scores", xp), checks.count(k, "k")
-    if scores.ndim == 0:
-        scores = checks.shaped(scores, "scores", ("n",))
+    xp, k = get_xp(scores), checks.count(k, "k")
     plain = stop(scores)  # positions have no gradient
-    if bool(xp.isnan(scores).any()):
+    if bool(xp.isnan(plain).any()):
         raise InvalidInput("topk: scores contain NaN, which has no rank. Remove them.")
     n = scores.shape[-1]
     if not is_cupy(plain) and 4 * k < n:  # leave most entries out of the sort
-        rows = [_first_k(row, k) for row in plain.reshape(-1, n)]
-        ids = np.reshape(rows, (*scores.shape[:-1], k)).astype(np.int64)
+        ids = first_k(plain.reshape(-1, n), k).reshape(*scores.shape[:-1], k)
     elif is_cupy(plain) and 16 * k < n and plain.size >= MANY:
         ids = first_k_of_groups(plain, k)
-    else:
+    elif is_cupy(plain):
         ids = first_k_of_sorted(plain, k)
+    else:
+        ids = falling_order(plain)[..., :k]  # (..., min(k, n))
     return TopK(ids, xp.take_along_axis(scores, ids, axis=-1))
 
 
-def _first_k(row: np.ndarray, k: int) -> np.ndarray:
-    """Positions of the `k` largest entries of a row; only those that reach the k-th are sorted."""
-    reach = np.flatnonzero(row >= np.partition(row, len(row) - k)[len(row) - k])
-    return reach[np.argsort(-row[reach], kind="stable")[:k]]
+@by_rows(lambda scores, k: 4 * scores.shape[1])  # so that a long row stays in the cache
+def first_k(scores: np.ndarray, k: int) -> np.ndarray:
+    """Positions of the `k` largest entries of each row, best first; of equal ones the first."""
+    n_rows, n = scores.shape
+    kth = np.partition(scores, n - k, axis=1)[:, n - k, None]  # (n_rows, 1), the k-th largest
+    chosen = scores >= kth
+    if np.count_nonzero(chosen) > n_rows * k:  # some equal the k-th: of those as many as have room
+        above, equal = scores > kth, scores == kth
+        room = k - np.count_nonzero(above, axis=1)[:, None]
+        chosen = above | (equal & (np.cumsum(equal, axis=1) <= room))
+    ids = np.flatnonzero(chosen).reshape(n_rows, k) - n * np.arange(n_rows)[:, None]  # (n_rows, k)
+    order = falling_order(np.take_along_axis(scores, ids, axis=1))
+    return np.take_along_axis(ids, order, axis=1)
 
 
+def falling_order(scores: np.ndarray) -> np.ndarray:
+    """Positions of each row's entries, best first; of equal ones the lower position first."""
+    n = scores.shape[-1]
+    if n < LONG:
+        return np.argsort(-scores, axis=-1, kind="stable")
+    order = np.argsort(-scores, axis=-1)  # several times as fast, with equal ones in any order
+    falling = np.take_along_axis(scores, order, axis=-1)
+    lower = falling[..., 1:] < falling[..., :-1]
+    if lower.all():
+        return order
+    level = np.zeros(scores.shape, dtype=np.int64)  # 0 for the best and its equals, then 1, ...
+    np.cumsum(lower, axis=-1, out=level[..., 1:])
+    return np.sort(level * n + order, axis=-1) - level * n  # within a level in order of position
+
+
+@takes(x="... inf")
 def log_softmax(x: Any, axis: int = -1) -> Any:
     r"""$\log \mathrm{softmax}(x)$, computed from $x - \max x$ so that nothing overflows.
 
@@ -99,11 +126,11 @@ def log_softmax(x: Any, axis: int = -1) -> Any:
     [-0.6931, -0.6931]
     """
     xp = get_xp(x)
-    x = checks.floats(x, "x", xp)
-    shifted = x - x.max(axis=axis, keepdims=True)
+    shifted = x - x.max(axis=axis, keepdims=True)  # at most 0, so that no exponential overflows
     return shifted - xp.log(xp.exp(shifted).sum(axis=axis, keepdims=True))
 
 
+@takes(x="... inf")
 def softmax(x: Any, axis: int = -1) -> Any:
     r"""$e^{x_i} / \sum_j e^{x_j}$ along `axis`, stable for any finite input.
 
@@ -113,9 +140,11 @@ def softmax(x: Any, axis: int = -1) -> Any:
     [0.0, 1.0]
     """
     xp = get_xp(x)
-    return xp.exp(log_softmax(x, axis))
+    powers = xp.exp(x - x.max(axis=axis, keepdims=True))  # the largest is 1
+    return powers / powers.sum(axis=axis, keepdims=True)
 
 
+@takes(x="... d? inf")
 def unit(x: Any) -> Any:
     r"""Rows scaled to Euclidean length one; a row of zeros stays a row of zeros.
 
@@ -129,13 +158,23 @@ def unit(x: Any) -> Any:
     [[0.6, 0.8], [0.0, 0.0]]
     """
     xp = get_xp(x)
-    x = checks.floats(x, "x", xp)
     if x.size == 0:
         return x
-    largest = xp.abs(x).max(axis=-1, keepdims=True)
-    x = x / xp.where(largest == 0, xp.ones_like(largest), largest)  # no square can overflow
-    length = xp.sqrt((x * x).sum(axis=-1, keepdims=True))
-    return x / xp.where(length == 0, xp.ones_like(length), length)
+    with np.errstate(over="ignore", under="ignore"):
+        squares = (x * x).sum(axis=-1, keepdims=True)  # (..., 1)
+    if not _ordinary(squares):  # the largest entry of each row becomes 1
+        largest = xp.abs(x).max(axis=-1, keepdims=True)
+        x = x / (largest + (largest == 0))
+        squares = (x * x).sum(axis=-1, keepdims=True)
+    length = xp.sqrt(squares)
+    return x / (length + (length == 0))  # a row of zeros is divided by 1
+
+
+def _ordinary(squares: Any) -> bool:
+    """Whether no sum of squares has overflowed, or is so small that some may have vanished."""
+    plain = stop(squares)
+    limits = np.finfo(plain.dtype)
+    return bool(plain.min() > limits.tiny / limits.eps) and bool(plain.max() < np.inf)
 
 
 def offsets_of(lengths: Any) -> Any:
@@ -144,6 +183,7 @@ def offsets_of(lengths: Any) -> Any:
     return xp.concatenate([xp.zeros(1, dtype=xp.int64), xp.cumsum(lengths)])
 
 
+@takes(x="... inf")
 def segment_max(x: Any, offsets: Any) -> Any:
     r"""The largest value of every run of rows, column by column; an empty run gives `-inf`.
 
@@ -164,16 +204,15 @@ def segment_max(x: Any, offsets: Any) -> Any:
     [5.0, -inf, 2.0]
     """
     xp = get_xp(x, offsets)
-    x = checks.floats(x, "x", xp)
     offsets = checks.offsets(offsets, "offsets", len(x), xp)
     if is_taped(x):  # each maximum is one of the rows, and moves with it
         rows = segment_argmax(stop(x).reshape(len(x), -1), offsets).reshape(-1, *x.shape[1:])
         x = xp.concatenate([x, xp.full((1, *x.shape[1:]), -xp.inf, dtype=x.dtype)])
         return xp.take_along_axis(x, rows, axis=0)  # an empty run has the row -1
     lengths = offsets[1:] - offsets[:-1]
-    best = xp.full((len(lengths), *x.shape[1:]), -xp.inf, dtype=x.dtype)
+    best = xp.full((len(lengths), *x.shape[1:]), -xp.inf, dtype=x.dtype)  # (n_segments, ...)
     filled = xp.nonzero(lengths)[0]
-    if not is_cupy(x) and filled.size:
+    if not is_cupy(x) and filled.size:  # a run ends where the next one that is not empty begins
         best[filled] = np.maximum.reduceat(x, offsets[filled], axis=0)
     elif filled.size:  # CuPy has no such reduceat, and its maximum.at rounds float64 to float32
         largest_of_windows(x, offsets, best)
@@ -191,6 +230,7 @@ def group_max(x: Any, groups: Any, n_groups: int) -> Any:
     return segment_max(x[xp.argsort(groups, kind="stable")], offsets_of(sizes))
 
 
+@takes(x="... inf")
 def segment_sum(x: Any, offsets: Any) -> Any:
     r"""The sum of every run of rows, column by column; an empty run gives 0.
 
@@ -205,14 +245,20 @@ def segment_sum(x: Any, offsets: Any) -> Any:
     [6.0, 0.0, 2.0]
     """
     xp = get_xp(x, offsets)
-    x = checks.floats(x, "x", xp)
     offsets = checks.offsets(offsets, "offsets", len(x), xp)
     lengths = offsets[1:] - offsets[:-1]
-    total = xp.zeros((len(lengths), *x.shape[1:]), dtype=x.dtype)
-    xp.add.at(total, xp.repeat(xp.arange(len(lengths)), lengths.tolist()), x)
+    if is_cupy(x) or is_taped(x):  # one by one, hence in float64
+        total = xp.zeros((len(lengths), *x.shape[1:]), dtype=xp.float64)  # (n_segments, ...)
+        xp.add.at(total, xp.repeat(xp.arange(len(lengths)), lengths.tolist()), x)
+        return total.astype(x.dtype, copy=False)
+    total = np.zeros((len(lengths), *x.shape[1:]), dtype=x.dtype)
+    filled = np.nonzero(lengths)[0]
+    if filled.size:  # reduceat adds in pairs, so that the last term is not lost in a long sum
+        total[filled] = np.add.reduceat(x, offsets[filled], axis=0)
     return total
 
 
+@takes(x="n? n_columns? inf")
 def segment_argmax(x: Any, offsets: Any) -> Any:
     r"""The row at which every run of rows is largest, column by column; ties to the first.
 
@@ -231,11 +277,10 @@ def segment_argmax(x: Any, offsets: Any) -> Any:
     >>> segment_argmax([[1.0], [5.0], [5.0]], [0, 3, 3]).tolist()
     [[1], [-1]]
     """
-    xp = get_xp(x, offsets)
-    x = checks.shaped(checks.floats(x, "x", xp), "x", ("n", "n_columns"))
-    offsets = checks.offsets(offsets, "offsets", len(x), xp)
     x = stop(x)  # positions have no gradient
-    xp, best = get_xp(x, offsets), segment_max(x, offsets)
+    xp = get_xp(x, offsets)
+    offsets = checks.offsets(offsets, "offsets", len(x), xp)
+    best = segment_max(x, offsets)  # (n_segments, n_columns)
     lengths = (offsets[1:] - offsets[:-1]).tolist()
     rows = xp.arange(len(x), dtype=xp.float64)[:, None]  # exact for up to 2^53 rows
     # The first row that holds the maximum is the largest of the negated row numbers.
@@ -243,6 +288,7 @@ def segment_argmax(x: Any, offsets: Any) -> Any:
     return -xp.where(xp.isinf(first), 1.0, first).astype(xp.int64)
 
 
+@takes(x="n? d", basis="m? d")
 def project_out(x: Any, basis: Any, alpha: float = 1.0, *, rtol: float | None = None) -> Any:
     r"""Rows without their part in the span of `basis`: $X' = X - \alpha X P$.
 
@@ -279,18 +325,14 @@ def project_out(x: Any, basis: Any, alpha: float = 1.0, *, rtol: float | None = 
     [[0.5, 1.0, 0.0], [0.0, 0.0, 2.0]]
     """
     xp = get_xp(x, basis)
-    x = checks.vectors(x, "x", "n", xp)
-    basis = checks.vectors(basis, "basis", "m", xp)
-    checks.same_width(x, "x", "n", basis, "basis", "m")
-    for name, value in (("alpha", alpha), ("rtol", 0.0 if rtol is None else rtol)):
-        if isinstance(value, bool) or not 0 <= value <= 1:
-            raise InvalidInput(f"project_out: {name} is {value!r}; expected a number from 0 to 1.")
+    alpha = checks.share(alpha, "alpha")
+    rtol = float(max(basis.shape) * xp.finfo(basis.dtype).eps) if rtol is None else rtol
+    rtol = checks.share(rtol, "rtol")
     if len(basis) == 0:
         return x.copy()
     scale = float(stop(xp.abs(basis).max()))
     if scale == 0:
         return x.copy()
-    _, s, vt = xp.linalg.svd(basis / scale, full_matrices=False)
-    rtol = max(basis.shape) * float(xp.finfo(basis.dtype).eps) if rtol is None else rtol
+    _, s, vt = xp.linalg.svd(basis / scale, full_matrices=False)  # U S Vᵀ
     directions = vt[s > rtol * s[0]].astype(x.dtype, copy=False)  # (rank, d)
     return x - x.dtype.type(alpha) * ((x @ directions.T) @ directions)

@@ -77,7 +77,7 @@ def test_nothing_in_it():
 @pytest.mark.parametrize(
     ("tokens", "offsets", "error", "says"),
     [
-        (np.ones(3), [0, 3], ShapeError, r"tokens is \(3,\), 1 axes; expected 2: \(n_tokens, d\)"),
+        (np.ones(3), [0, 3], ShapeError, r"tokens is \(3,\); expected \(n_tokens, d\)"),
         (np.ones((2, 3, 4)), [0, 2], ShapeError, r"tokens is \(2, 3, 4\)"),
         (np.ones((3, 0)), [0, 3], ShapeError, "d >= 1"),
         ([], [0], ShapeError, r"tokens is \(0,\)"),

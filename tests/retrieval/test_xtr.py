@@ -352,6 +352,26 @@ def test_scores_of_many_hits(engine, dtype, rng):
     assert got == approx(expected, 1e-5 if dtype == np.float32 else 1e-12)
 
 
+def test_a_document_far_below_takes_nothing_from_the_others(engine):
+    """Eq. (4) is the mean of what was filled in; a sum of differences to m = -1e6 gave 0.375."""
+    index = TokenIndex(np.array([[0.35], [-1e6]], np.float32), [0, 1, 2])
+    ids, sims = token_topk(np.ones((1, 1), np.float32), index, 2)
+    assert sims.tolist() == [[np.float32(0.35), -1e6]]
+    scores = xtr_scores(ids, sims, index.token_to_doc, 2).scores
+    assert scores.tolist() == [np.float32(0.35), -1e6]
+
+
+@pytest.mark.parametrize("lowest", [-1e6, -1e9])
+def test_scores_beside_a_floor_far_below_are_those_of_a_sum(engine, lowest, rng):
+    ids = np.tile(np.arange(40), (3, 1))
+    sims = rng.random((3, 40)).astype(np.float32)
+    sims[:, -1] = lowest  # a document of its own
+    owner = np.array([*np.arange(39) % 5, 5])
+    got = as_dict(xtr_scores(ids, sims, owner, 6))
+    expected = oracles.xtr_scores(ids.tolist(), sims.astype(float).tolist(), owner.tolist(), "kth")
+    assert got == approx(expected, 1e-6)
+
+
 def test_no_hits_and_no_documents():
     result = xtr_scores(np.empty((3, 0), int), np.empty((3, 0)), [], 0)
     assert result.doc_ids.tolist() == result.scores.tolist() == []
@@ -377,20 +397,27 @@ def test_no_hits_and_no_documents():
         ([[0]], [[1.0]], [0], -1, InvalidInput, "n_docs is -1"),
         ([[0]], [[1.0]], [0], 1.0, InvalidInput, "n_docs is 1.0"),
         ([[0]], [[1.0]], [0], True, InvalidInput, "n_docs is True"),
-        ([[0, 1]], [[1.0]], [0, 0], 1, ShapeError, r"ids is \(1, 2\) and sims is \(1, 1\)"),
-        ([[0], [0]], [[1.0]], [0], 1, ShapeError, r"ids is \(2, 1\) and sims is \(1, 1\)"),
+        ([[0, 1]], [[1.0]], [0, 0], 1, ShapeError, r"k_prime = 2, but sims is \(1, 1\)"),
+        ([[0], [0]], [[1.0]], [0], 1, ShapeError, r"n_q = 2, but sims is \(1, 1\)"),
         (
             np.empty((0, 3), int),
             np.empty((0, 3)),
             [0],
             1,
             ShapeError,
-            r"\(n_q, k_prime\) with n_q >= 1",
+            r"ids is \(0, 3\) = \(n_q, k_prime\); expected n_q >= 1",
         ),
-        ([0], [1.0], [0], 1, ShapeError, r"sims is \(1,\), 1 axes; expected 2: \(n_q, k_prime\)"),
-        ([0], [[1.0]], [0], 1, ShapeError, r"ids is \(1,\), 1 axes"),
+        ([0], [1.0], [0], 1, ShapeError, r"ids is \(1,\); expected \(n_q, k_prime\)"),
+        (
+            [0],
+            [[1.0]],
+            [0],
+            1,
+            ShapeError,
+            r"ids is \(1,\); expected \(n_q, k_prime\)\. .*x\[None, :\]",
+        ),
         (0, [[1.0]], [0], 1, ShapeError, r"ids is \(\)"),
-        ([[0]], [[1.0]], [[0]], 1, ShapeError, r"token_to_doc is \(1, 1\), 2 axes.*\(n_tokens,\)"),
+        ([[0]], [[1.0]], [[0]], 1, ShapeError, r"token_to_doc is \(1, 1\); expected \(n_tokens,\)"),
         ([[0]], [[1.0]], 0, 1, ShapeError, r"token_to_doc is \(\)"),
         ([[0.0]], [[1.0]], [0], 1, DTypeError, "ids has dtype float64; expected integers"),
         ([[True]], [[1.0]], [0], 1, DTypeError, "ids has dtype bool"),
@@ -525,3 +552,31 @@ def test_recording_shows_the_numbers_of_the_scores():
     np.testing.assert_allclose(steps["imputed"], [0.2, 0.5])
     np.testing.assert_allclose(steps["filled in"].mean(axis=1), [0.8, 0.65, 0.4])
     np.testing.assert_array_equal(steps["ranking"], result.doc_ids)
+
+
+def test_a_recording_holds_the_text_whole(monkeypatch):
+    """One similarity of all tokens, whatever a block may hold, and only then the retrieved ones."""
+    from tokenlab import record
+
+    monkeypatch.setattr("tokenlab.retrieval.index.BLOCK", 1)
+    index = TokenIndex.from_docs(DOCS)
+    with record() as steps:
+        xtr_search(EYE, index, k_prime=3, k=3)
+    assert steps.names == [
+        "similarity",
+        "retrieved tokens",
+        "retrieved similarities",
+        "imputed",
+        "candidates",
+        "best hit",
+        "hit",
+        "filled in",
+        "scores",
+        "ranking",
+        "ranked scores",
+    ]
+    np.testing.assert_array_equal(steps["similarity"], EYE @ index.tokens.T)
+    with record() as steps:
+        maxsim(EYE, index)
+    assert steps.names == ["similarity", "best match", "scores"]
+    assert steps["best match"].shape == (3, 2)

@@ -13,6 +13,7 @@ import numpy as np
 
 from tokenlab.kernels import njit
 from tokenlab.kernels.threads import Shares, shares
+from tokenlab.numerics import TopK
 
 BLOCK_BYTES = 1 << 22  # similarities held at once, by all cores together
 FEWEST_ROWS = 128  # a thinner product is slow; the block is then no larger than the query itself
@@ -90,9 +91,14 @@ def _raise_to(best, rows):  # type: ignore[no-untyped-def]
             best[v] = max(best[v], rows[i, v])
 
 
-def nearest_tokens(query: Any, tokens: Any, k: int) -> tuple[Any, Any]:
+def nearest_tokens(query: Any, tokens: Any, k: int) -> TopK:
     """Twin of `tokenlab.retrieval.xtr.nearest_tokens`."""
     tokens = np.asarray(tokens)  # slices of a memory map are slower than those of a plain array
+    k = min(k, len(tokens))
+    if k == 0:  # an index without tokens
+        return TopK(
+            *(np.empty((len(query), 0), t) for t in (np.int64, np.result_type(query, tokens)))
+        )
     with shares(len(tokens), 2 * query.size) as cores:
         ids, sims, found = _shortlists(query, tokens, k, _guess(query, tokens, k), cores)
         missed = np.flatnonzero(found < k)
@@ -105,7 +111,7 @@ def nearest_tokens(query: Any, tokens: Any, k: int) -> tuple[Any, Any]:
             return _sorted(ids[first:last], sims[first:last])
 
         parts = cores.run(sort, np.linspace(0, len(query), cores.number + 1, dtype=int))
-    return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
+    return TopK(np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts]))
 
 
 def _guess(query: Any, tokens: Any, k: int) -> Any:
@@ -254,11 +260,12 @@ def _settle_ties(order, sims):  # type: ignore[no-untyped-def]
                 start = i
 
 
-def score_candidates(ids: Any, sims: Any, token_to_doc: Any, n_docs: int, missing: Any) -> Any:
+def score_candidates(ids: Any, sims: Any, token_to_doc: Any, n_docs: int, imputed: Any) -> Any:
     """Twin of `tokenlab.retrieval.xtr.score_candidates`: mean(m), and (P - m) / n_q of each hit."""
-    floor = np.zeros(len(ids), sims.dtype) if missing is None else missing
+    floor = np.zeros(len(ids)) if imputed is None else imputed.astype(np.float64)
     doc_ids, gains, hits = _sum_hits(ids, sims, token_to_doc, n_docs, floor)
-    scores = gains / hits if missing is None else floor.mean(dtype=np.float64) + gains / len(ids)
+    # Stays in float64 up to here: a floor far below all else is added, and subtracted again.
+    scores = gains / hits if imputed is None else floor.mean() + gains / len(ids)
     return doc_ids, scores.astype(sims.dtype, copy=False)
 
 
@@ -284,4 +291,4 @@ def _sum_hits(ids, sims, token_to_doc, n_docs, missing):  # type: ignore[no-unty
                 gains[doc] += sim - best[doc]
                 best[doc] = sim
     doc_ids = np.flatnonzero(last)
-    return doc_ids, gains[doc_ids].astype(sims.dtype), hits[doc_ids].astype(np.int64)
+    return doc_ids, gains[doc_ids], hits[doc_ids].astype(np.int64)

@@ -18,22 +18,6 @@ $$P = D\,Q^\top, \qquad S_{q,d} = \sum_{i=1}^{n_q} \max_{j \in d} P_{ji} \qquad 
 $$f_{\mathrm{ColBERT}}(Q, D) = \frac{1}{n_q} \sum_{i=1}^{n_q} \max_{j \in d} P_{ji}
 \qquad (\text{XTR, Eq. } 1; \texttt{mean=True}).$$
 
-Differs from the paper
-----------------------
-- The paper pads queries with mask tokens to a fixed length. Here a query is the rows that are
-  passed: leave padding out, since every row counts.
-- The paper normalises vectors inside the encoder. Here nothing is normalised: with unit vectors the
-  products are cosines, with others they are what they are.
-- An empty document scores $-\infty$, the maximum over nothing; padded implementations give it 0,
-  which beats every document whose similarities are negative.
-- Retrieval with an approximate index and re-ranking is left out: every document is scored.
-
-Cost
-----
-$2\,n_q\,d\,n_{tokens}$ operations in one matrix product, cut into blocks of whole documents, so
-that the memory beyond the index and the scores is one block of a million similarities, 64 million
-on a GPU (or one document, if it is larger than that).
-
 Example
 -------
     index = TokenIndex.from_docs(list_of_token_matrices)
@@ -43,13 +27,12 @@ Example
 
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from tokenlab import checks
+from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp
 from tokenlab.engine import accelerated
-from tokenlab.numerics import segment_max, segment_sum, topk
-from tokenlab.retrieval.index import SearchResult, TokenIndex, checked_query, document_blocks
+from tokenlab.numerics import offsets_of, segment_max, segment_sum, topk
+from tokenlab.retrieval.index import SearchResult, TokenIndex, by_documents, checked_query
 from tokenlab.steps import step
 
 __all__ = ["Alignment", "alignment", "maxsim", "maxsim_search"]
@@ -60,6 +43,17 @@ class Alignment(NamedTuple):
 
     tokens: Any
     similarities: Any
+
+
+@accelerated(
+    "retrieval.maxsim_scores", work=lambda q, _, tokens, __: q.size * len(tokens), pays_from=5e6
+)
+@by_documents
+def maxsim_scores(query: Any, query_offsets: Any, tokens: Any, offsets: Any) -> Any:
+    """MaxSim of several stacked queries; query r owns the rows from `query_offsets[r]` on."""
+    similarity = step(tokens @ query.T)  # (n_tokens, n_q) [P = D Qᵀ] tokens with query tokens
+    best_match = step(segment_max(similarity, offsets))  # (n_docs, n_q) [max over j in d of Pⱼᵢ]
+    return segment_sum(best_match.T, query_offsets)  # Eq. (3), (n_queries, n_docs)
 
 
 def maxsim(query: Any, index: TokenIndex, *, mean: bool = False) -> Any:
@@ -96,38 +90,16 @@ def maxsim(query: Any, index: TokenIndex, *, mean: bool = False) -> Any:
     xp = get_xp(index.tokens)
     if not queries:
         return xp.empty((0, index.n_docs), dtype=index.tokens.dtype)
-    lengths = np.array([len(q) for q in queries])
-    query_offsets = np.concatenate([[0], np.cumsum(lengths)])
-    scores = maxsim_scores(xp.concatenate(queries), query_offsets, index.tokens, index.offsets)
-    if mean:
-        scores /= xp.asarray(lengths, dtype=scores.dtype)[:, None]
-    axes = ("n_queries", "n_docs") if several else ("n_docs",)
-    return step("scores", scores if several else scores[0], "one number per document", axes=axes)
-
-
-@accelerated(
-    "retrieval.maxsim_scores", work=lambda q, _, tokens, __: q.size * len(tokens), pays_from=5e6
-)
-def maxsim_scores(query: Any, query_offsets: Any, tokens: Any, offsets: Any) -> Any:
-    """MaxSim of several stacked queries, `(n_queries, n_docs)`; query r owns its rows as above."""
-    xp = get_xp(query, tokens)
-    query_offsets = xp.asarray(query_offsets)
-    parts = [
-        _block_scores(tokens[rows] @ query.T, offsets[docs.start : docs.stop + 1], query_offsets)
-        for docs, rows in document_blocks(offsets, len(query))
-    ]
-    return xp.concatenate(
-        parts or [_block_scores(tokens @ query.T, offsets, query_offsets)], axis=1
+    lengths = xp.asarray([len(q) for q in queries])
+    scores = maxsim_scores(
+        xp.concatenate(queries), offsets_of(lengths), index.tokens, index.offsets
     )
-
-
-def _block_scores(similarity: Any, offsets: Any, query_offsets: Any) -> Any:
-    """Scores of some whole documents from the rows `similarity (n_tokens, n_q)` of their tokens."""
-    similarity = step(similarity)  # (n_tokens, n_q) [P = D Qᵀ] document tokens with query tokens
-    best_match = step(
-        segment_max(similarity, offsets - offsets[0])
-    )  # (n_docs, n_q) [max over j in D of Pⱼᵢ] the best token of each document for each query token
-    return segment_sum(best_match.T, query_offsets)  # Eq. (3), (n_queries, n_docs)
+    if mean:
+        scores = scores / lengths.astype(scores.dtype)[:, None]
+    if not several:
+        scores = scores[0]
+    axes = ("n_queries", "n_docs") if several else ("n_docs",)
+    return step("scores", scores, "one number per document", axes=axes)
 
 
 def maxsim_search(query: Any, index: TokenIndex, *, k: int) -> SearchResult:
@@ -146,10 +118,11 @@ def maxsim_search(query: Any, index: TokenIndex, *, k: int) -> SearchResult:
     >>> maxsim_search([[1.0, 0.0]], index, k=1)
     SearchResult(doc_ids=array([1]), scores=array([1.]))
     """
-    k = checks.count(k, "k")
-    return SearchResult(*topk(maxsim(checked_query(query, index), index), k))
+    query = checked_query(query, index)  # one matrix: a list of several has no one ranking
+    return SearchResult(*topk(maxsim(query, index), checks.count(k, "k")))
 
 
+@takes(query="n_q d", doc="n_d d")
 def alignment(query: Any, doc: Any) -> Alignment:
     """Explain a score: each query token's best document token, and how similar the two are.
 
@@ -171,14 +144,8 @@ def alignment(query: Any, doc: Any) -> Alignment:
     [0, 1]
     """
     xp = get_xp(query, doc)
-    query = checks.vectors(query, "query", "n_q", xp, at_least=1)
-    doc = checks.vectors(doc, "doc", "n_d", xp, at_least=1)
-    checks.same_width(query, "query", "n_q", doc, "doc", "n_d")
-    similarity = query @ doc.T  # (n_q, n_d)
-    note = "each query token with each token of the document"
-    step("similarity", similarity, note, eq="P = Q Dᵀ", axes=("n_q", "n_d"))
-    tokens = similarity.argmax(axis=1)
-    step("alignment", tokens, "the best document token", axes=("n_q",), of="n_d")
+    similarity = step(query @ doc.T)  # (n_q, n_d) [P = Q Dᵀ] query tokens with tokens
+    tokens = step("alignment", similarity.argmax(axis=1))  # (n_q,) -> n_d: the best document token
     return Alignment(tokens, xp.take_along_axis(similarity, tokens[:, None], axis=1)[:, 0])
 
 
@@ -190,3 +157,22 @@ def _is_several(query: Any) -> bool:
     if isinstance(first, list | tuple):
         return bool(first) and hasattr(first[0], "__len__")  # its first row, written out
     return getattr(first, "ndim", None) == 2
+
+
+NOTES = r"""
+Differs from the paper
+----------------------
+- The paper pads queries with mask tokens to a fixed length. Here a query is the rows that are
+  passed: leave padding out, since every row counts.
+- The paper normalises vectors inside the encoder. Here nothing is normalised: with unit vectors the
+  products are cosines, with others they are what they are.
+- An empty document scores $-\infty$, the maximum over nothing; padded implementations give it 0,
+  which beats every document whose similarities are negative.
+- Retrieval with an approximate index and re-ranking is left out: every document is scored.
+
+Cost
+----
+$2\,n_q\,d\,n_{tokens}$ operations in one matrix product, cut into blocks of whole documents, so
+that the memory beyond the index and the scores is one block of a million similarities, 64 million
+on a GPU (or one document, if it is larger than that).
+"""

@@ -4,21 +4,25 @@ The layout is that of an Arrow list: document $i$ owns the rows `offsets[i]:offs
 is no padding, so a long document costs only itself and an empty one costs nothing.
 """
 
-from collections.abc import Iterator, Sequence
+import functools
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from tokenlab import checks
-from tokenlab.arrays import block_size, get_xp, to_numpy
+from tokenlab.arguments import takes
+from tokenlab.arrays import block_size, get_xp, is_taped, to_numpy
 from tokenlab.errors import InvalidInput, public_caller
-from tokenlab.numerics import offsets_of
+from tokenlab.numerics import TopK, offsets_of, topk
+from tokenlab.steps import is_recording
 
 __all__ = ["SearchResult", "TokenIndex"]
 
 BLOCK = 1 << 20  # similarities held at once: 4 MiB of float32; more on a GPU
+TOKEN_BLOCKS = 4  # so many times that where tokens are selected: each block costs a sort
 
 
 class SearchResult(NamedTuple):
@@ -60,9 +64,9 @@ class TokenIndex:
     [[0.8, 0.3]]
     """
 
+    @takes(tokens="n_tokens? d")
     def __init__(self, tokens: Any, offsets: Any):
         xp = get_xp(tokens) if isinstance(offsets, list | tuple) else get_xp(tokens, offsets)
-        tokens = checks.vectors(tokens, "tokens", "n_tokens", xp)
         self._set(tokens, checks.offsets(offsets, "offsets", len(tokens), xp))
 
     def _set(self, tokens: Any, offsets: Any) -> None:
@@ -231,6 +235,52 @@ def checked_query(query: Any, index: TokenIndex) -> Any:
     query = checks.vectors(query, "query", "n_q", get_xp(query, tokens), at_least=1)
     checks.same_width(query, "query", "n_q", tokens, "tokens", "n_tokens")
     return query
+
+
+# The functions of the papers are written for all tokens at once. These two run them on a part of
+# the tokens after the other, so that not all similarities are held; a recording sees the whole.
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def by_documents(function: F) -> F:
+    """For scores `(n_queries, n_docs)`, each of which depends on one document alone."""
+
+    @functools.wraps(function)
+    def call(query: Any, query_offsets: Any, tokens: Any, offsets: Any) -> Any:
+        blocks = [] if at_once(query, tokens) else list(document_blocks(offsets, len(query)))
+        if len(blocks) < 2:
+            return function(query, query_offsets, tokens, offsets)
+        parts = []
+        for docs, rows in blocks:
+            ends = offsets[docs.start : docs.stop + 1] - rows.start  # they start at 0 again
+            parts.append(function(query, query_offsets, tokens[rows], ends))
+        return get_xp(query).concatenate(parts, axis=-1)
+
+    return call  # type: ignore[return-value]
+
+
+def best_of_blocks(function: F) -> F:
+    """For the k best of all tokens, which are among the k best of each block."""
+
+    @functools.wraps(function)
+    def call(query: Any, tokens: Any, k: int) -> TopK:
+        blocks = list(token_blocks(tokens, -(-len(query) // TOKEN_BLOCKS)))
+        if len(blocks) < 2 or at_once(query, tokens):
+            return function(query, tokens, k)
+        xp = get_xp(query, tokens)
+        found = [function(query, tokens[rows], k) for rows in blocks]
+        ids = [part.ids + rows.start for part, rows in zip(found, blocks, strict=True)]
+        # Earlier blocks stand in front, so that topk settles ties for the lower token.
+        best = topk(xp.concatenate([part.values for part in found], axis=1), k)
+        return TopK(xp.take_along_axis(xp.concatenate(ids, axis=1), best.ids, axis=1), best.values)
+
+    return call  # type: ignore[return-value]
+
+
+def at_once(*arrays: Any) -> bool:
+    """While somebody records, and where gradients are taken, there is one block."""
+    return is_recording() or any(map(is_taped, arrays))
 
 
 def document_blocks(offsets: Any, n_columns: int) -> Iterator[tuple[slice, slice]]:
