@@ -1,11 +1,19 @@
 """The code in README.md and docs/ runs as it stands."""
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT / "tools"))
+
+# ruff: noqa: E402
+import readme
+
+from docs import api_pages
+
 NEEDS_MORE = ("import cupy", "encoded]", "    ...")  # a GPU, or the reader's own data
 # Made by tools/build_docs.py, which ran what stands there.
 GENERATED = ("tutorials", "found", "steps", "gallery", "gallery.md", "benchmarks.md", "citing.md")
@@ -46,13 +54,38 @@ def test_what_is_generated_is_not_kept():
         assert f'"{name}"' in build, name
 
 
-@pytest.mark.parametrize("name", sorted(p.stem for p in (ROOT / "docs" / "api").glob("*.md")))
-def test_the_api_page_names_every_module(name):
-    """Each family's page has all of its modules, save those that check input."""
-    folder = ROOT / "tokenlab" / name
-    if not folder.is_dir():
-        pytest.skip("not the page of a family")
-    page = (ROOT / "docs" / "api" / f"{name}.md").read_text(encoding="utf-8")
-    for path in sorted(folder.glob("[!_]*.py")):
-        if path.stem != "inputs" and "__all__" in path.read_text(encoding="utf-8"):
-            assert f"::: tokenlab.{name}.{path.stem}\n" in page + "\n", path.stem
+API = ROOT / "docs" / "api"
+
+
+@pytest.mark.parametrize(
+    "name", sorted(p.stem for p in API.glob("*.md") if (ROOT / "tokenlab" / p.stem).is_dir())
+)
+def test_the_api_page_has_every_module_and_its_notes(name):
+    """Each family's page includes what is written from its modules, save those that check input."""
+    page = (API / f"{name}.md").read_text(encoding="utf-8")
+    assert f'--8<-- "build/docs/api/{name}.md"' in page
+    written = api_pages.family(name)
+    for path in sorted((ROOT / "tokenlab" / name).glob("[!_]*.py")):
+        text = path.read_text(encoding="utf-8")
+        if path.stem != "inputs" and "__all__" in text:
+            assert f"::: tokenlab.{name}.{path.stem}\n" in written, path.stem
+            after = written.partition(f"::: tokenlab.{name}.{path.stem}\n")[2].partition(":::")[0]
+            assert ("**Cost**" in after) == ("\nNOTES = " in text and "\nCost\n" in text)
+
+
+def test_readme_has_the_table_of_the_registry():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert readme.written(text) == text, "run: python tools/readme.py"
+    assert text.count(readme.table()) == 1
+
+
+def test_readme_shows_what_the_ten_lines_print(capsys):
+    """Words as they are; numbers may round differently on another machine."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    code, shown = re.search(r"```python\n(.*?)```.*?```text\n(.*?)```", text, re.DOTALL).groups()
+    exec(compile(code, "<README>", "exec"), {"__name__": "__main__"})
+    printed = capsys.readouterr().out
+    number = r"\d+\.\d+"
+    assert re.sub(number, "0", printed).split() == re.sub(number, "0", shown).split()
+    pairs = zip(re.findall(number, printed), re.findall(number, shown), strict=True)
+    assert all(float(a) == pytest.approx(float(b), abs=2e-3) for a, b in pairs)

@@ -24,6 +24,7 @@ from typing import NamedTuple
 from docs.execute import digest
 
 from docs import (
+    api_pages,
     benchmarks_page,
     citing,
     explorables,
@@ -82,6 +83,7 @@ STAGES = (
         lambda: benchmarks_page.write(DOCS / "benchmarks.md", ROOT),
         (ROOT / "benchmarks", TOOLS),
     ),
+    Stage("API pages", lambda: api_pages.write(MADE / "api", DOCS / "api"), (PACKAGE, TOOLS)),
     Stage("citing", lambda: citing.write(DOCS), (PACKAGE, TOOLS)),
     Stage("footprint", lambda: footprint.write(MADE / "footprint.md"), (PACKAGE, TOOLS)),
     Stage(
