@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tokenlab.errors import DTypeError, InvalidInput, ShapeError
-from tokenlab.retrieval import TokenIndex, bm25_scores, ndcg, pooled_scores, pooled_vectors, recall
+from tokenlab.retrieval import (
+    BM25,
+    TokenIndex,
+    bm25_scores,
+    ndcg,
+    pooled_scores,
+    pooled_vectors,
+    recall,
+)
 
 words = st.lists(st.sampled_from(["copy", "File", "a", "the", "x_1", "42", "Ünï"]), max_size=6)
 texts = st.builds(" ".join, words)
@@ -53,6 +61,17 @@ def test_bm25_edges():
     np.testing.assert_allclose(twice, 2 * once)  # the sum runs over the words of the query
     assert (bm25_scores("a", ["a", "a", "a"]) > 0).all()  # never held against a document
     assert bm25_scores("COPY-file", ["copy/FILE"])[0] > 0
+
+
+def test_bm25_fits_once():
+    docs = ["a b", "b c c d", "", "e"]
+    fitted = BM25.fit(docs, k1=1.2, b=0.75)
+    for query in ("b c", "", "c c zebra", "e"):
+        np.testing.assert_array_equal(
+            fitted.scores(query), bm25_scores(query, docs, k1=1.2, b=0.75)
+        )
+    with pytest.raises(InvalidInput, match=r"BM25\.fit: docs is one text"):
+        BM25.fit("a text")
 
 
 def test_bm25_refuses_a_text_in_place_of_a_list():

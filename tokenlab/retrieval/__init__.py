@@ -9,7 +9,7 @@ __getattr__, __dir__, __all__ = lazy(
         "colbert": ["Alignment", "alignment", "maxsim", "maxsim_search"],
         "xtr": ["scoring_flops", "token_topk", "xtr_scores", "xtr_search"],
         "xtr_training": ["xtr_loss", "xtr_train_scores"],
-        "baselines": ["bm25_scores", "pooled_scores", "pooled_vectors"],
+        "baselines": ["BM25", "bm25_scores", "pooled_scores", "pooled_vectors"],
         "metrics": ["ndcg", "recall"],
     },
 )

@@ -10,15 +10,6 @@ Stephen Robertson, Hugo Zaragoza. The Probabilistic Relevance Framework: BM25 an
 $$\mathrm{BM25}(q, d) = \sum_{w \in q} \ln\!\Big(1 + \frac{N - n_w + 0.5}{n_w + 0.5}\Big)
 \cdot \frac{f_{w,d}\,(k_1 + 1)}{f_{w,d} + k_1 (1 - b + b\,|d| / \overline{|d|})}$$
 
-Differs from the paper
-----------------------
-- The logarithm has the usual 1 added, so that a word in most documents never counts against one.
-- Words are runs of letters and digits in lower case; no stemming, no stop words.
-
-Cost
-----
-One product of a vector with the pooled matrix; one dictionary look-up per query word and document.
-
 Example
 -------
     scores = bm25_scores("how do I copy a file?", answers)
@@ -29,16 +20,16 @@ import math
 import re
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from tokenlab.errors import InvalidInput
+from tokenlab.errors import InvalidInput, public_caller
 from tokenlab.numerics import segment_sum, unit
 from tokenlab.retrieval.index import TokenIndex, checked_query
 from tokenlab.steps import step
 
-__all__ = ["bm25_scores", "pooled_scores", "pooled_vectors"]
+__all__ = ["BM25", "bm25_scores", "pooled_scores", "pooled_vectors"]
 
 
 def pooled_vectors(index: TokenIndex) -> Any:
@@ -89,7 +80,7 @@ def bm25_scores(query: str, docs: Sequence[str], *, k1: float = 0.9, b: float = 
     ----------
     query : str
     docs : sequence of str
-        The collection; its statistics are counted anew in every call.
+        The collection; its words are counted anew in every call; `BM25.fit` counts once.
     k1, b : float
         How soon repetition stops to count, and how much length is held against a document.
 
@@ -103,20 +94,70 @@ def bm25_scores(query: str, docs: Sequence[str], *, k1: float = 0.9, b: float = 
     >>> bm25_scores("copy a file", ["how to copy", "a file, a file"]).round(2).tolist()
     [0.71, 1.78]
     """
-    if isinstance(docs, str):  # a text is a sequence of texts, too: its letters
-        raise InvalidInput("bm25_scores: docs is one text; expected a list of texts.")
-    frequency = [Counter(words(doc)) for doc in docs]
-    length = np.array([counts.total() for counts in frequency], dtype=float)
-    norm = k1 * (1 - b + b * length / max(1e-9, length.sum() / max(1, len(docs))))
-    scores = np.zeros(len(docs))
-    for word in words(query):
-        f = np.array([counts[word] for counts in frequency], dtype=float)
-        n_with = np.count_nonzero(f)
-        idf = math.log(1 + (len(docs) - n_with + 0.5) / (n_with + 0.5))
-        scores += idf * f * (k1 + 1) / np.where(f > 0, f + norm, 1)
-    return scores
+    return BM25.fit(docs, k1=k1, b=b).scores(query)
+
+
+class BM25(NamedTuple):
+    """A collection whose words are counted: fit once, then score any number of queries.
+
+    Attributes
+    ----------
+    gains : dict of str to (ndarray, ndarray)
+        For each word the documents that hold it, and what it adds to their scores.
+    n_docs : int
+
+    Examples
+    --------
+    >>> bm25 = BM25.fit(["how to copy", "a file, a file"])
+    >>> bm25.scores("copy a file").round(2).tolist()
+    [0.71, 1.78]
+    """
+
+    gains: dict[str, tuple[np.ndarray, np.ndarray]]
+    n_docs: int
+
+    @classmethod
+    def fit(cls, docs: Sequence[str], *, k1: float = 0.9, b: float = 0.4) -> "BM25":
+        """Count the words of a collection; `k1` and `b` as in `bm25_scores`."""
+        if isinstance(docs, str):  # a text is a sequence of texts, too: its letters
+            raise InvalidInput(f"{public_caller()}: docs is one text; expected a list of texts.")
+        frequency = [Counter(words(doc)) for doc in docs]
+        length = np.array([counts.total() for counts in frequency], dtype=float)  # (n_docs,)
+        norm = k1 * (1 - b + b * length / max(1e-9, length.sum() / max(1, len(docs))))
+        where: dict[str, list[int]] = {}  # the documents of each word
+        for doc, counts in enumerate(frequency):
+            for word in counts:
+                where.setdefault(word, []).append(doc)
+        gains = {}
+        for word, found in where.items():
+            f = np.array([frequency[doc][word] for doc in found], dtype=float)  # (n_with,)
+            idf = math.log(1 + (len(docs) - len(found) + 0.5) / (len(found) + 0.5))
+            gains[word] = np.array(found), idf * f * (k1 + 1) / (f + norm[found])
+        return cls(gains, len(docs))
+
+    def scores(self, query: str) -> np.ndarray:
+        """One number per document, float64 `(n_docs,)`: the sum over the words of the query."""
+        scores = np.zeros(self.n_docs)
+        for word in words(query):
+            if word in self.gains:
+                docs, gain = self.gains[word]
+                scores[docs] += gain  # a document stands there once
+        return scores
 
 
 def words(text: str) -> list[str]:
     """Runs of letters, digits and underscores, in lower case."""
     return re.findall(r"\w+", text.lower())
+
+
+NOTES = r"""
+Differs from the paper
+----------------------
+- The logarithm has the usual 1 added, so that a word in most documents never counts against one.
+- Words are runs of letters and digits in lower case; no stemming, no stop words.
+
+Cost
+----
+One product of a vector with the pooled matrix; to score with words, one look-up per query
+word and one addition per document that holds it, once `BM25.fit` has counted them.
+"""

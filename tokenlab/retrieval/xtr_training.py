@@ -24,22 +24,6 @@ $$L = -\log \frac{\exp f(Q, D^+)}{\sum_b \exp f(Q, D_b)}, \quad
 \frac{\partial L}{\partial P^+} = -\frac{1 - p(D^+)}{Z^+}, \quad
 \frac{\partial L}{\partial P^-} = \frac{p(D^-)}{Z^-} \qquad (\text{App. A})$$
 
-Differs from the paper
-----------------------
-- The loss has a `temperature`, 1 by default; the paper writes none.
-- A token that was not retrieved counts as 0 in Eq. (2), so a retrieved token of negative
-  similarity loses to it, unless the whole document was retrieved.
-- $Z$ counts by $\hat A$, as in the paper. Some implementations count the query tokens whose best
-  value is above 0, or let padding be retrieved when `k_train` exceeds the number of tokens.
-- A score belongs to a batch: the same document in another batch meets other competitors, so there
-  is no score of one pair alone.
-- The hard maximum has no gradient at ties; the lower token gets all of it.
-
-Cost
-----
-One product of $2\,n_q\,d\,n_{tokens}$ operations forward and two backward; the mask and the
-similarities are `(n_q, n_tokens)`.
-
 Example
 -------
     scores, z, mask = xtr_train_scores(query, docs, k_train=32)
@@ -155,22 +139,22 @@ def xtr_loss(
         )
     (scores, _, mask), winner, slope = _forward(query, index, k_train, eps)
     log_p = log_softmax(scores / temperature)
-    p = step("probabilities", xp.exp(log_p), "softmax over the batch", axes=("n_docs",))
-    d_scores = p / temperature
-    d_scores[positive] -= 1 / temperature
-    d_best = slope * d_scores[:, None]  # App. A, (n_docs, n_q)
-    d_similarity = xp.zeros(mask.shape, dtype=query.dtype)
-    doc, i = xp.nonzero(d_best)
-    d_similarity[i, winner[doc, i]] = d_best[doc, i]
+    probabilities = step(xp.exp(log_p))  # (n_docs,) softmax over the batch
+    scores_grad = probabilities / temperature  # p(D) for the wrong documents
+    scores_grad[positive] -= 1 / temperature  # and p(D+) - 1 for the right one
+    best_grad = slope * scores_grad[:, None]  # App. A, (n_docs, n_q)
+    similarity_grad = xp.zeros(mask.shape, dtype=query.dtype)  # (n_q, n_tokens)
+    doc, i = xp.nonzero(best_grad)
+    similarity_grad[i, winner[doc, i]] = best_grad[doc, i]  # only the token that won moves a score
     note = "how the loss moves with each similarity"
-    step("similarity gradient", d_similarity, note, eq="App. A", axes=("n_q", "n_tokens"))
-    docs_grad = d_similarity.T @ query  # (n_tokens, d)
+    step("similarity gradient", similarity_grad, note, eq="App. A", axes=("n_q", "n_tokens"))
+    docs_grad = similarity_grad.T @ query  # (n_tokens, d)
     ends = index.offsets.tolist()
     return TrainLoss(
         float(-log_p[positive]),
-        d_similarity @ index.tokens,
+        similarity_grad @ index.tokens,  # (n_q, d)
         [docs_grad[start:stop] for start, stop in pairwise(ends)],
-        p,
+        probabilities,
     )
 
 
@@ -189,8 +173,7 @@ def _forward(
     """Eq. (2), the token that wins each maximum, and the score's derivative for it."""
     xp, axes = get_xp(query), ("n_q", "n_tokens")
     k_train, eps = checks.count(k_train, "k_train"), checks.positive(eps, "eps")
-    similarity = query @ index.tokens.T  # (n_q, n_tokens)
-    step("similarity", similarity, "each query token with the pooled tokens", eq="P", axes=axes)
+    similarity = step(query @ index.tokens.T)  # (n_q, n_tokens) [P] with the pooled tokens
     mask = xp.zeros(similarity.shape, dtype=bool)
     mask[xp.arange(len(query))[:, None], topk(similarity, k_train).ids] = True
     step("mask", mask, "the k_train best tokens of each query token", eq="Âᵢⱼ", axes=axes)
@@ -199,12 +182,30 @@ def _forward(
     best = segment_max(kept, index.offsets)
     best = xp.where(hit, best, xp.zeros_like(best))  # the maximum over an empty document is no hit
     step("best retrieved", best, "", eq="max over j in D of Âᵢⱼ Pᵢⱼ", axes=("n_docs", "n_q"))
-    z = step("z", hit.sum(axis=1), "query tokens that hit the document", eq="Z", axes=("n_docs",))
+    z = step(hit.sum(axis=1))  # (n_docs,) [Z] query tokens that hit the document
     divisor = xp.maximum(z, eps).astype(kept.dtype)
-    scores = best.sum(axis=1) / divisor  # Eq. (2)
-    step("scores", scores, "one number per document", eq="f_XTR (Eq. 2)", axes=("n_docs",))
+    scores = step(best.sum(axis=1) / divisor)  # (n_docs,) [f_XTR (Eq. 2)] one per document
     winner = segment_argmax(kept, index.offsets)  # (n_docs, n_q)
     doc, i = xp.nonzero(hit)
     slope = xp.zeros_like(best)
     slope[doc, i] = mask[i, winner[doc, i]]  # a masked 0 that wins does not move
     return TrainScores(scores, z, mask), winner, slope / divisor[:, None]
+
+
+NOTES = r"""
+Differs from the paper
+----------------------
+- The loss has a `temperature`, 1 by default; the paper writes none.
+- A token that was not retrieved counts as 0 in Eq. (2), so a retrieved token of negative
+  similarity loses to it, unless the whole document was retrieved.
+- $Z$ counts by $\hat A$, as in the paper. Some implementations count the query tokens whose best
+  value is above 0, or let padding be retrieved when `k_train` exceeds the number of tokens.
+- A score belongs to a batch: the same document in another batch meets other competitors, so there
+  is no score of one pair alone.
+- The hard maximum has no gradient at ties; the lower token gets all of it.
+
+Cost
+----
+One product of $2\,n_q\,d\,n_{tokens}$ operations forward and two backward; the mask and the
+similarities are `(n_q, n_tokens)`.
+"""
