@@ -217,7 +217,7 @@ def machine() -> dict[str, str]:
 
 
 PACKAGES = ("numpy", "numba", "scipy", "cupy-cuda12x", "cupy-cuda13x")
-PACKAGES += ("scikit-learn", "maxsim-cpu", "faiss-cpu", "torch")  # peers
+PACKAGES += ("scikit-learn", "maxsim-cpu", "faiss-cpu", "torch", "autograd")  # peers
 
 
 def version(package: str) -> str | None:
