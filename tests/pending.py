@@ -14,8 +14,6 @@ PENDING_WORDS = {
     "retrieval/xtr_training.py",
 }
 PENDING_COMMENTS = {
-    "attention/inputs.py",
-    "attention/soft_gradient.py",
     "decoding/any_subset.py",
     "decoding/awrs.py",
     "decoding/byte_level.py",
@@ -72,7 +70,6 @@ PENDING_STATEMENTS = {
 PENDING_PACKED = {
     "assignments/answers.py",
     "assignments/compare.py",
-    "attention/newton.py",
     "decoding/any_subset.py",
     "decoding/awrs.py",
     "decoding/chance.py",

@@ -20,7 +20,7 @@ NOT_CAUSAL = (
 
 def in_one_precision(*arrays: Any) -> tuple[Any, ...]:
     """The arrays in the widest floating type among them."""
-    dtype = get_xp(*arrays).result_type(*arrays)
+    dtype = get_xp(*arrays).result_type(*arrays)  # float64 as soon as one of them is
     return tuple(x.astype(dtype, copy=False) for x in arrays)
 
 
@@ -36,7 +36,7 @@ def token_mask(mask: Any, x: Any, name: str) -> Any:
     """The mask of the tokens `x (..., n, d)`: booleans `(..., n)`, some True in each sequence."""
     if mask is None:
         return None
-    mask, wanted = booleans(mask, x, name), x.shape[:-1]
+    mask, wanted = booleans(mask, x, name), x.shape[:-1]  # (..., n)
     if mask.shape != wanted:
         pairs = mask.ndim >= 2 and mask.shape[-2:] == (wanted[-1], wanted[-1])  # as for softmax
         raise ShapeError(

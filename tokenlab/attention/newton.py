@@ -112,7 +112,8 @@ def newton_iterates(a: Any, iters: int, factor: float = 0.9) -> Iterator[Any]:
 
 def newton_alpha(a: Any, factor: float = 0.9) -> Any:
     """The scale of the start value, `(...)`; 0 for a matrix of zeros, whose inverse is zero."""
-    factor, xp = checks.number(factor, "factor", above=0, at_most=1), get_xp(a)
+    factor = checks.number(factor, "factor", above=0, at_most=1)
+    xp = get_xp(a)
     norm = xp.abs(a).sum(axis=-2).max(axis=-1)  # (...): the largest sum of a column
     zero = norm == 0
     alpha = xp.where(zero, 0, 2 * factor / xp.where(zero, 1, norm) ** 2).astype(a.dtype)
@@ -180,7 +181,8 @@ def pinv_vjp(y: Any, grad: Any, a: Any = None) -> Any:
     >>> pinv_vjp([[0.5]], [[1.0]]).tolist()  # d(1/a)/da = -1/a^2 at a = 2
     [[-0.25]]
     """
-    y_t, grad_t = y.swapaxes(-1, -2), grad.swapaxes(-1, -2)
+    y_t = y.swapaxes(-1, -2)
+    grad_t = grad.swapaxes(-1, -2)
     short = -y_t @ grad @ y_t  # (N3), first term
     if a is None:
         return short

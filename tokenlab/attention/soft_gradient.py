@@ -84,13 +84,14 @@ def soft_attention_vjp(
     >>> grads.v_grad.round(4).ravel().tolist(), grads.q_grad.round(4).ravel().tolist()
     ([0.6065, 0.3679], [0.0, -1.3423])
     """
+    # As in soft_attention; the gradient for what a mask hides may hold anything, too.
     mask = inputs.token_mask(mask, q, "q")
     q, v = inputs.seen(q, mask, "q"), inputs.seen(v, mask, "v")
     q, v, landmarks = inputs.in_one_precision(q, v, landmarks)
     grad = inputs.seen(grad, mask, "grad").astype(v.dtype, copy=False)  # (..., n, d_v)
 
     def loss(arrays: Any) -> Any:  # any loss whose gradient for the output is `grad`
-        q, v, landmarks = arrays
+        q, v, landmarks = arrays  # taped values, each with its place on the tape
         y = soft_attention(q, v, landmarks, mask=mask, inverse=inverse, ridge=ridge, iters=iters)
         return (y * grad).sum()
 

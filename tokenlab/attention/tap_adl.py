@@ -78,7 +78,8 @@ def token_aware_pool(x: Any, weights: Any, *, count_padding: bool = True) -> Any
     >>> token_aware_pool(dot, [[[0.0, 1.0]] * 3] * 3)[..., 0].tolist()
     [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]
     """
-    xp, whole = get_xp(x, weights), checks.flag(count_padding, "count_padding")
+    xp = get_xp(x, weights)
+    whole = checks.flag(count_padding, "count_padding")
     y = weights[..., :1] * x  # branch 0, the token itself: (..., h, w, d)
     for s in range(1, weights.shape[-1]):
         mean = sum(neighbours(x, s)) / 9
