@@ -145,10 +145,11 @@ FILES = {  # what is appended to each; CONTRIBUTING.md names the same five
 def scratch(tmp_path_factory):
     """A copy of the package and of its tests, with the five files; data are not copied."""
     tree = tmp_path_factory.mktemp("tree")
-    ignore = shutil.ignore_patterns("__pycache__", "*.npz", "*.npy", "*.html")
-    for name in ("tokenlab", "tests", "tools"):
+    ignore = shutil.ignore_patterns("__pycache__")
+    for name in ("tests", "tools"):
         shutil.copytree(ROOT / name, tree / name, ignore=ignore)
-    shutil.rmtree(tree / "tokenlab" / "data")
+    ignore = shutil.ignore_patterns("__pycache__", "data")
+    shutil.copytree(ROOT / "tokenlab", tree / "tokenlab", ignore=ignore)
     (tree / "tokenlab" / "data").symlink_to(ROOT / "tokenlab" / "data", target_is_directory=True)
     for name in ("pyproject.toml", "README.md", "CONTRIBUTING.md"):
         shutil.copy(ROOT / name, tree / name)

@@ -56,8 +56,8 @@ plt.rcParams.update({"axes.spines.right": False, "figure.constrained_layout.use"
 # | 3 | a twin, only where a loop beats NumPy | section 3 |
 # | 4 | tests: by hand, the naive loop, properties, edges, a gradient check where there is a gradient | section 4 |
 # | 5 | what the contract tests ask of every module; example arguments in `tests/<family>/cases.py` | section 5 |
-# | 6 | an entry in `papers.toml`, a part of the tour, a benchmark if speed is claimed | section 5 |
-# | 7 | the claim, measured; a claim that bends goes into the docstring with its numbers | section 6 |
+# | 6 | an entry in `papers.toml`; a step-through in `tokenlab/tour/<family>.py`; a benchmark if speed is claimed | section 5 |
+# | 7 | the claim, measured; a claim that bends goes into `NOTES` with its numbers | section 6 |
 #
 # ## 1. The paper, by hand
 #
@@ -474,6 +474,9 @@ venue = "preprint"
 identifier = "arXiv:2409.14683"
 module = "tokenlab.pruning.token_pooling"
 claim = "Half of the vectors can go with virtually no loss, and two thirds to three quarters with less than 5 % on a vast majority of datasets."
+name = "Token pooling"
+does = "`token_pooling.reduce` merges the tokens of a document into the means of clusters."
+steps = "token-pooling"
 status = "works"
 """
 paper = Paper(**tomllib.loads(entry)["paper"][0])

@@ -13,8 +13,8 @@ JOURNALS = ("IJCV", "TMLR", "TACL", "JMLR")
 SPECIAL = str.maketrans({c: f"\\{c}" for c in "&%$#_"})
 INTRODUCTION = """# Citing
 
-Cite the paper whose method you use. `tokenlab papers` prints what each claims; the module says
-where it differs from the paper. All entries below in one file: [papers.bib](papers.bib).
+Cite the paper whose method you use. `tokenlab papers NAME` prints what one claims, and where
+the module differs from it. All entries below in one file: [papers.bib](papers.bib).
 
 If the library itself mattered to your work, name it with its version, because numbers depend on
 it:
