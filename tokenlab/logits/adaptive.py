@@ -106,12 +106,17 @@ class AdaptiveHead(Head):
         self.ends = [*self.starts[1:], self.starts[-1] + len(self._tail(-1)[1])] if tails else []
         self.vocab = self.ends[-1] if tails else len(self.head)
         self._check_sizes()
-        self.order = xp.arange(self.vocab)
-        if order is not None:
-            self.order = checks.shaped(checks.integers(order, "order", xp), "order", ("vocab",))
-        self.rank = xp.argsort(self.order)
-        if not bool((self.order[self.rank] == xp.arange(self.vocab)).all()):
+        self.order = self._checked_order(order, xp)  # (vocab,): the token of each rank
+        self.rank = xp.argsort(self.order)  # (vocab,): the rank of each token
+
+    def _checked_order(self, order: Any, xp: Any) -> Any:
+        every = xp.arange(self.vocab)
+        if order is None:
+            return every
+        order = checks.shaped(checks.integers(order, "order", xp), "order", ("vocab",))
+        if len(order) != self.vocab or not bool((xp.sort(order) == every).all()):
             raise InvalidInput("AdaptiveHead: order is no permutation of 0 .. vocab - 1.")
+        return order
 
     def _tail(self, i: int) -> tuple[Any, Any]:
         i = i % self.n_tails
@@ -159,6 +164,7 @@ class AdaptiveHead(Head):
         if counts is not None:
             order = xp.argsort(-checked_counts(counts, len(weight)), kind="stable")
         edges, d = [*cutoffs, len(weight)], weight.shape[1]
+        # The shortlist keeps its rows as they are; every tail adds an entry to the head.
         tails, rows, bias = [], [weight[order[: edges[0]]]], [xp.zeros(edges[0])]
         for i in range(len(edges) - 1):
             tail = weight[order[edges[i] : edges[i + 1]]]
@@ -191,7 +197,7 @@ class AdaptiveHead(Head):
         entries, short = log_softmax(self._head_logits(hidden)), self.starts[0]
         parts = [entries[:, :short]]  # Eq. (1)
         for i in range(self.n_tails):
-            inside = log_softmax(self._tail_logits(hidden, i))
+            inside = log_softmax(self._tail_logits(hidden, i))  # (n, size_i)
             parts.append(entries[:, short + i, None] + inside)  # Eq. (2)
         return get_xp(hidden).concatenate(parts, axis=1)[:, self.rank]
 
@@ -204,6 +210,7 @@ class AdaptiveHead(Head):
         ids = xp.zeros((len(hidden), k), dtype=xp.int64)
         values = xp.zeros((len(hidden), k), dtype=entries.dtype)
         for row, entry in enumerate(entries):
+            # No token of a tail is more probable than the tail's entry.
             kth = topk(entry[:short], k).values[-1] if short >= k else -xp.inf
             tails = [i for i in range(self.n_tails) if float(entry[short + i]) >= float(kth)]
             inside = [log_softmax(self._tail_logits(hidden[row, None], i))[0] for i in tails]
@@ -224,9 +231,10 @@ class AdaptiveHead(Head):
         xp, rows = get_xp(hidden), get_xp(hidden).arange(len(hidden))
         entry, tails = self._split(token)
         logits = self._head_logits(hidden)
-        found = logits[rows, entry] - log_sum_exp(logits)
+        found = logits[rows, entry] - log_sum_exp(logits)  # Eq. (1), (n,)
         for i, mine, inside in tails:
             logits = self._tail_logits(hidden[mine], i)
+            # Eq. (2): what the entry of the tail has is shared inside of it.
             found[mine] += logits[xp.arange(len(inside)), inside] - log_sum_exp(logits)
         return found
 

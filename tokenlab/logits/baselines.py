@@ -70,7 +70,7 @@ class FullHead(DenseHead):
 
     def logits(self, hidden: Any) -> Any:
         """Eq. (1), `(n, vocab)`."""
-        logits = hidden @ self.weight.T
+        logits = hidden @ self.weight.T  # Eq. (1), (n, vocab)
         return logits if self.bias is None else logits + self.bias
 
     def backward(self, hidden: Any, logits_grad: Any) -> tuple[dict[str, Any], Any]:
@@ -114,7 +114,7 @@ class LowRankHead(DenseHead):
 
     def logits(self, hidden: Any) -> Any:
         """Eq. (2), `(n, vocab)`."""
-        return (hidden @ self.down.T) @ self.up.T
+        return (hidden @ self.down.T) @ self.up.T  # first (n, rank), then (n, vocab)
 
     def backward(self, hidden: Any, logits_grad: Any) -> tuple[dict[str, Any], Any]:
         """Gradients of the parameters and of `hidden`."""

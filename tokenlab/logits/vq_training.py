@@ -120,7 +120,7 @@ def train(
         order, total = xp.asarray(rng.permutation(len(hidden))), 0.0
         for first in range(0, len(hidden) - batch + 1, batch):
             rows = order[first : first + batch]
-            result = head.loss_and_grad(hidden[rows], target[rows])
+            result = head.loss_and_grad(hidden[rows], target[rows])  # Eq. (1)
             optimiser.step(result.grads)
             total += result.loss
         history.append(total / (len(hidden) // batch))
@@ -142,11 +142,12 @@ class Adam:
         """Move every parameter against its gradient."""
         self.taken += 1
         rate = self.rate * 0.5 * (1 + math.cos(math.pi * (self.taken - 1) / self.n_steps))
+        # Both averages start at 0 and are too small at first; this takes it back.
         rate *= math.sqrt(1 - 0.99**self.taken) / (1 - 0.9**self.taken)
         parameters = self.head.parameters
         for name, grad in grads.items():
-            self.mean[name] += 0.1 * (grad - self.mean[name])
-            self.square[name] += 0.01 * (grad * grad - self.square[name])
+            self.mean[name] += 0.1 * (grad - self.mean[name])  # beta_1 = 0.9
+            self.square[name] += 0.01 * (grad * grad - self.square[name])  # beta_2 = 0.99
             root = get_xp(grad).sqrt(self.square[name])
             parameters[name] -= rate * self.mean[name] / (root + 1e-8)
         self.head.replace(parameters)
@@ -189,14 +190,15 @@ def reassign(
     for rows in row_blocks(head, hidden):
         # e^700 is more than any code can gain, and does not overflow.
         price += xp.exp(xp.minimum(head.scores(rows).astype(xp.float64), 700)).sum(axis=0)
-    mapping = head.mapping.copy()
+    # The tangent of log Z in the sizes bounds the loss: each token chooses for itself.
+    mapping = head.mapping.copy()  # (vocab,)
     step = max(1, (1 << 22) // head.n_codes)
     for tokens in (slice(i, i + step) for i in range(0, head.vocab, step)):
         cost = price - sums[tokens] @ head.codebook.T  # Eq. (2), (tokens, n_codes)
         if head.bias is not None:
             cost -= mass[tokens, None] * head.bias
         at = xp.arange(len(cost)), head.mapping[tokens]
-        best = cost.argmin(axis=1)
+        best = cost.argmin(axis=1)  # a token moves only to a code that is truly better
         mapping[tokens] = xp.where(cost.min(axis=1) < cost[at], best, head.mapping[tokens])
     return VQHead(head.codebook, mapping, bias=head.bias)
 
