@@ -28,9 +28,9 @@ from tokenlab import record
 from tokenlab.data import load_faq
 from tokenlab.numerics import topk, unit
 from tokenlab.retrieval import (
+    BM25,
     TokenIndex,
     alignment,
-    bm25_scores,
     maxsim,
     ndcg,
     pooled_scores,
@@ -258,7 +258,8 @@ def quality(rankings):
 
 
 n = len(faq)
-words_only = [topk(bm25_scores(faq.questions[i], faq.answers), 10).ids for i in range(n)]
+bm25 = BM25.fit(faq.answers)
+words_only = [topk(bm25.scores(faq.questions[i]), 10).ids for i in range(n)]
 one_vector = [topk(pooled_scores(faq.queries[i], faq.index), 10).ids for i in range(n)]
 exact = [topk(scores, 10).ids for scores in maxsim(faq.queries, faq.index)]
 results = {"BM25": words_only, "one vector": one_vector, "MaxSim": exact}

@@ -45,6 +45,7 @@ def pooled_vectors(index: TokenIndex) -> Any:
     >>> pooled_vectors(index).tolist()
     [[1.0, 0.0], [0.0, 1.0]]
     """
+    # The sum has the direction of the mean.
     return unit(segment_sum(index.tokens, index.offsets))
 
 
@@ -68,9 +69,10 @@ def pooled_scores(query: Any, index: TokenIndex) -> Any:
     [0.6, 0.8]
     """
     query = checked_query(query, index)
-    docs = step("pooled documents", pooled_vectors(index), "one vector each", axes=("n_docs", "d"))
-    pooled = step("pooled query", unit(query.sum(axis=0)), "one vector", axes=("d",))
-    return step("scores", docs @ pooled, "one cosine per document", axes=("n_docs",))
+    pooled_documents = step(pooled_vectors(index))  # (n_docs, d) one vector each
+    pooled_query = step(unit(query.sum(axis=0)))  # (d,) one vector
+    scores = step(pooled_documents @ pooled_query)  # (n_docs,) one cosine per document
+    return scores
 
 
 def bm25_scores(query: str, docs: Sequence[str], *, k1: float = 0.9, b: float = 0.4) -> np.ndarray:
@@ -123,6 +125,7 @@ class BM25(NamedTuple):
             raise InvalidInput(f"{public_caller()}: docs is one text; expected a list of texts.")
         frequency = [Counter(words(doc)) for doc in docs]
         length = np.array([counts.total() for counts in frequency], dtype=float)  # (n_docs,)
+        # What f is held against: more for a text that is longer than most.
         norm = k1 * (1 - b + b * length / max(1e-9, length.sum() / max(1, len(docs))))
         where: dict[str, list[int]] = {}  # the documents of each word
         for doc, counts in enumerate(frequency):

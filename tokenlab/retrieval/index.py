@@ -99,6 +99,7 @@ class TokenIndex:
                 "without documents use TokenIndex(numpy.empty((0, d)), [0])."
             )
         xp = get_xp(*docs)
+        # A bare [] has no width of its own: it takes that of the others.
         matrices = [
             None if _is_bare(doc) else checks.vectors(doc, f"docs[{i}]", f"n_{i}", xp)
             for i, doc in enumerate(docs)
@@ -145,7 +146,7 @@ class TokenIndex:
         """The token vectors `(n_i, d)` of document `i`; negative `i` counts from the end."""
         if not -self.n_docs <= i < self.n_docs:
             raise IndexError(f"TokenIndex.doc: i is {i}, but the index has {self.n_docs} documents")
-        i %= self.n_docs
+        i %= self.n_docs  # -1 is the last one
         return self.tokens[int(self.offsets[i]) : int(self.offsets[i + 1])]
 
     def __getitem__(self, docs: Any) -> "TokenIndex":
@@ -155,11 +156,12 @@ class TokenIndex:
             raise TypeError("TokenIndex: index[i] is ambiguous; use index.doc(i) or index[i:i + 1]")
         if isinstance(docs, list) and not docs:
             docs = slice(0, 0)
+        # Slices, lists and masks become document numbers, as NumPy reads them.
         chosen = xp.arange(self.n_docs)[xp.asarray(docs) if isinstance(docs, list) else docs]
         if chosen.ndim != 1:
             raise TypeError("TokenIndex: choose documents by a slice, a list, or a mask, of 1 axis")
-        lengths = self.lengths[chosen]
-        offsets = offsets_of(lengths)
+        lengths = self.lengths[chosen]  # (n_chosen,)
+        offsets = offsets_of(lengths)  # (n_chosen + 1,)
         # Row r of the subset lies as far behind its document's start there as here.
         shift = xp.repeat(self.offsets[chosen] - offsets[:-1], _host(lengths))
         return self._trusted(self.tokens[xp.arange(int(offsets[-1])) + shift], offsets)
@@ -231,7 +233,7 @@ def checked_query(query: Any, index: TokenIndex) -> Any:
             f"{public_caller()}: index is a {type(index).__name__}; expected a TokenIndex. "
             "Build one with TokenIndex.from_docs(list_of_matrices)."
         )
-    tokens = index.tokens
+    tokens = index.tokens  # (n_tokens, d)
     query = checks.vectors(query, "query", "n_q", get_xp(query, tokens), at_least=1)
     checks.same_width(query, "query", "n_q", tokens, "tokens", "n_tokens")
     return query
@@ -251,7 +253,7 @@ def by_documents(function: F) -> F:
         blocks = [] if at_once(query, tokens) else list(document_blocks(offsets, len(query)))
         if len(blocks) < 2:
             return function(query, query_offsets, tokens, offsets)
-        parts = []
+        parts = []  # (n_queries, documents of a block) each
         for docs, rows in blocks:
             ends = offsets[docs.start : docs.stop + 1] - rows.start  # they start at 0 again
             parts.append(function(query, query_offsets, tokens[rows], ends))

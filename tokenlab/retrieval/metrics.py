@@ -26,6 +26,7 @@ def recall(doc_ids: Any, relevant: Collection[int], k: int) -> float:
     >>> recall([3, 1, 2], relevant=[1, 7], k=2)
     0.5
     """
+    # Of a collection that names a document twice, it counts once.
     return float(_hits(doc_ids, relevant, k).sum() / len(set(relevant)))
 
 
@@ -51,7 +52,8 @@ def ndcg(doc_ids: Any, relevant: Collection[int], k: int) -> float:
     0.6309
     """
     hits = _hits(doc_ids, relevant, k)
-    discounts = 1 / np.log2(np.arange(2, k + 2))
+    discounts = 1 / np.log2(np.arange(2, k + 2))  # (k,), 1 / log2(r + 1)
+    # The best ranking has all that is relevant in front.
     return float((hits * discounts[: len(hits)]).sum() / discounts[: len(set(relevant))].sum())
 
 
@@ -64,4 +66,5 @@ def _hits(doc_ids: Any, relevant: Collection[int], k: int) -> np.ndarray:
     if len(set(ranking)) != len(ranking):
         raise InvalidInput(f"{caller}: doc_ids ranks a document twice; expected each only once.")
     wanted = {int(doc) for doc in relevant}
+    # (at most k,), 1 where the document of that rank is relevant
     return np.array([doc in wanted for doc in ranking[:k]], dtype=float)
