@@ -9,7 +9,9 @@ import strategies as own
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tokenlab.autograd import value_and_grad
 from tokenlab.errors import BackendError, DTypeError, InvalidInput, ShapeError
+from tokenlab.numerics import log_softmax
 from tokenlab.retrieval import TokenIndex, maxsim, xtr_loss, xtr_train_scores
 
 EYE = np.eye(2)
@@ -227,6 +229,22 @@ def test_the_gradient_of_an_oracle_written_apart():
 
     got = xtr_loss(query, docs, 3, 1, temperature=0.5).query_grad
     np.testing.assert_allclose(got, differences(naive, query), rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("k_train", [1, 3, 9, 99])
+@pytest.mark.parametrize("temperature", [1.0, 0.1])
+def test_the_gradient_of_appendix_a_is_that_of_the_tape(k_train, temperature, rng):
+    query, tokens = rng.standard_normal((3, 4)), rng.standard_normal((9, 4))
+    cuts = [2, 2, 5]  # the second document is empty
+
+    def loss(query):
+        scores = xtr_train_scores(query, np.split(tokens, cuts), k_train).scores
+        return -log_softmax(scores / temperature)[3]
+
+    value, query_grad = value_and_grad(loss)(query)
+    got = xtr_loss(query, np.split(tokens, cuts), k_train, 3, temperature=temperature)
+    assert got.loss == pytest.approx(value, rel=1e-12)
+    np.testing.assert_allclose(got.query_grad, query_grad, rtol=1e-12, atol=1e-14)
 
 
 def test_a_step_down_the_gradient_lowers_the_loss(rng):
