@@ -23,11 +23,12 @@ from harness import Claim, Facts, Section, installed, main
 
 from tokenlab.data import load_faq
 from tokenlab.engine import use_engine
-from tokenlab.quantization import plus_plus
+from tokenlab.quantization import kmeans, plus_plus
 from tokenlab.quantization.codebook import relative
 from tokenlab.quantization.kmeans import assign, fit
 
 OURS, REFERENCE, PEER = "tokenlab", "tokenlab, readable reference", "scikit-learn"
+OBVIOUS = "obvious lines of NumPy"
 BARE = "bare products of one pass, times passes"
 SEEDS = range(10)
 
@@ -41,6 +42,8 @@ def sections(options: argparse.Namespace) -> Iterator[Section | Facts]:
         if options.only in same_start:
             x = blobs(n, d, n_codes)
             yield iterations(same_start, x, n_codes, rounds, peer)
+        if options.only in f"{title}: as a text":
+            yield from texts(f"{title}: as a text", blobs(min(n, 20_000), d, n_codes), n_codes)
         few = min(n_codes, 64)  # the time grows in proportion to the codes
         if options.only in f"{title}: k-means++, the first {few}":
             x = blobs(n, d, n_codes)
@@ -64,6 +67,30 @@ def with_engine(engine: str, function: Callable[..., Any], *args: Any, **kwargs:
             return function(*args, **kwargs)
 
     return call
+
+
+def texts(title: str, x: np.ndarray, n_codes: int) -> Iterator[Section]:
+    """The readable references beside the obvious lines of NumPy, on at most 20,000 rows."""
+    codebook, rng = x[:n_codes].copy(), np.random.default_rng(3)
+    codes, weights = rng.integers(0, n_codes, len(x)), rng.random(len(x))
+
+    def nearest() -> tuple[np.ndarray, np.ndarray]:
+        codes = ((codebook * codebook).sum(axis=1) - 2 * (x @ codebook.T)).argmin(axis=1)
+        return codes, ((x - codebook[codes]) ** 2).sum(axis=1)
+
+    def weighted_sums() -> np.ndarray:
+        sums = np.zeros((n_codes, x.shape[1]))
+        np.add.at(sums, codes, weights[:, None] * x)
+        return sums
+
+    pairs = {
+        "nearest code": (lambda: kmeans.nearest(x, codebook), nearest),
+        "weighted sums": (lambda: kmeans.weighted_sums(x, codes, weights, n_codes), weighted_sums),
+    }
+    for name, (text, plain) in pairs.items():
+        methods = {REFERENCE: with_engine("numpy", text), OBVIOUS: plain}
+        claims = [Claim(REFERENCE, OBVIOUS, 1 / 1.2)]
+        yield Section(f"{title}, {name}", methods, OBVIOUS, claims)
 
 
 def iterations(title: str, x: np.ndarray, n_codes: int, rounds: int, peer: Any) -> Section:

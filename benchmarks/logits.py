@@ -25,8 +25,17 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # also runs fro
 from harness import Claim, Facts, Section, installed, main
 
 from tokenlab.engine import use_engine
-from tokenlab.logits import AdaptiveHead, FullHead, FullHeadIndex, VQHead, frequency_mapping
-from tokenlab.numerics import log_softmax
+from tokenlab.logits import (
+    AdaptiveHead,
+    FullHead,
+    FullHeadIndex,
+    VQHead,
+    code_order,
+    frequency_mapping,
+    heads,
+    vq_logits,
+)
+from tokenlab.numerics import log_softmax, topk
 
 N_CODES = 1024
 SIZES = ((50_257, 768), (50_257, 2048), (128_000, 2048), (128_000, 4096))
@@ -37,6 +46,7 @@ PRODUCT, WRITE = "limit: bare product of the codes", "limit: writing n x vocab n
 CODES_REFERENCE = "codes and normaliser, readable"
 EXPANDED_REFERENCE = "expanded, readable reference"
 READ = "limit: reading the full matrix"
+OBVIOUS = "obvious lines of NumPy"
 OURS, SHARED, REFERENCE = "tokenlab", "tokenlab, with shares", "tokenlab, readable reference"
 
 
@@ -72,6 +82,7 @@ def sections(options: argparse.Namespace) -> Iterator[Section | Facts]:
     for vocab, d in ((4096, 64),) if options.quick else SIZES:
         case = Case(vocab, d)
         for n in BATCHES:
+            yield from text_sections(case, n)
             yield logits_section(case, n)
         if (vocab, d) in ((4096, 64), (50_257, 768)):
             for n in BATCHES:
@@ -114,6 +125,43 @@ def logits_section(case: Case, n: int) -> Section:
     claims = [Claim(CODES, FULL_OUT, 40), Claim(EXPANDED, FULL_OUT, 18)]
     claims += [Claim(CODES, PRODUCT, 0.67)]
     return Section(case.title("logits", n), methods, FULL_OUT, claims)
+
+
+def text_sections(case: Case, n: int) -> Iterator[Section]:
+    """Every readable reference beside the obvious lines of NumPy."""
+    head, k, u = case.head, 50, case.rng.random((n, 1))
+    logits = case.rng.standard_normal((n, head.n_codes), dtype=np.float32)
+    logits = np.where(head.sizes > 0, logits, np.float32(-30))
+    weights, (order, start, _) = np.exp(logits), head.tokens
+
+    def normalised() -> np.ndarray:
+        return log_softmax(logits + head.log_n) - head.log_n
+
+    def draw() -> np.ndarray:
+        sums = weights.cumsum(axis=1, dtype=np.float64)
+        return (sums <= u * sums[:, -1:]).sum(axis=1)
+
+    def log_sum_exp() -> np.ndarray:
+        highest = logits.max(axis=1, keepdims=True)
+        return highest[:, 0] + np.log(np.exp(logits - highest).sum(axis=1))
+
+    pairs = {
+        "normaliser": (lambda: vq_logits.normalised(logits, head.log_n), normalised),
+        "expansion": (
+            lambda: vq_logits.expand_codes(logits, head.mapping, None, None),
+            lambda: logits[:, head.mapping],
+        ),
+        f"top-{k} of codes": (
+            lambda: code_order.merge_topk(logits, None, order, start, k),
+            lambda: topk(logits[:, head.mapping], k),
+        ),
+        "draw of a code": (lambda: heads.draw(weights, u), draw),
+        "log-sum-exp": (lambda: heads.log_sum_exp(logits), log_sum_exp),
+    }
+    for name, (text, plain) in pairs.items():
+        methods = {REFERENCE: with_engine("numpy", text), OBVIOUS: plain}
+        title = case.title(f"as a text, {name}", n)
+        yield Section(title, methods, OBVIOUS, [Claim(REFERENCE, OBVIOUS, 1 / 1.2)])
 
 
 def topk_section(case: Case, n: int, k: int = 50) -> Section:
