@@ -64,3 +64,9 @@ def test_draws_follow_the_weights():
     u = np.linspace(0, 1, 1000, endpoint=False)[None]
     found = np.bincount(draw([[1.0, 0.0, 2.0, 5.0]], u)[0], minlength=4)
     np.testing.assert_allclose(found, [125, 0, 250, 625], atol=1)
+
+
+def test_nothing_is_drawn_from_weights_that_do_not_add_up():
+    for bad in ([[0.0, 0.0]], [[np.nan, 1.0]], [[np.inf, 1.0]]):
+        with pytest.raises(InvalidInput, match="draw: the weights of a row add up"):
+            draw(bad, [[0.5]])
