@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 
@@ -280,6 +281,27 @@ def test_ctrl_c_ends_with_one_line(capsys, monkeypatch):
     captured = capsys.readouterr()
     assert captured.err == "tokenlab: stopped.\n"
     assert captured.out == ""
+
+
+def test_ctrl_c_in_a_compiled_loop_ends_in_the_same_way(capsys, monkeypatch):
+    def stop(argv):
+        raise SystemError("returned a result with an exception set") from KeyboardInterrupt()
+
+    monkeypatch.setattr(cli, "_run", stop)
+    assert main(["tour"]) == 130
+    assert capsys.readouterr().err == "tokenlab: stopped.\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_a_real_interrupt(tmp_path):
+    start = [sys.executable, "-u", "-m", "tokenlab", "tour", "--all"]
+    with subprocess.Popen(
+        start, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as running:
+        running.stdout.readline()  # the tour has begun
+        running.send_signal(signal.SIGINT)
+        _, error = running.communicate(timeout=60)
+    assert (running.returncode, error) == (130, "tokenlab: stopped.\n")
 
 
 @pytest.mark.parametrize(

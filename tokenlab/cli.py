@@ -35,6 +35,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _failed(str(error), 2)
     except KeyboardInterrupt:
         return _failed("stopped.", STOPPED)
+    except SystemError as error:  # Ctrl-C inside a compiled loop
+        if not isinstance(error.__cause__ or error.__context__, KeyboardInterrupt):
+            raise
+        return _failed("stopped.", STOPPED)
     except BrokenPipeError:  # `tokenlab tour | head`
         _let_go_of(sys.stdout)
         return 0
