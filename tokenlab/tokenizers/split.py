@@ -45,10 +45,26 @@ NAMES = (*PATTERNS, "none")
 
 # One character below U+10000 for each category: beyond, look-ups in ranges are slow.
 STANDS_FOR = {
-    **{"Lu": "\u0100", "Ll": "\u0101", "Lt": "\u01c5", "Lm": "\u02b0", "Lo": "\u01bb"},
-    **{"Mn": "\u0300", "Mc": "\u0903", "Me": "\u0488", "Nd": "\u0660", "Nl": "\u2160"},
-    **{"No": "\xb2", "Sc": "\xa2", "Sk": "\xa8", "Sm": "\xac", "So": "\xa6", "Po": "\xa1"},
-    **{"Pd": "\u2010", "Cf": "\xad", "Co": "\ue000", "Cn": "\u0378"},
+    "Lu": "\u0100",
+    "Ll": "\u0101",
+    "Lt": "\u01c5",
+    "Lm": "\u02b0",
+    "Lo": "\u01bb",
+    "Mn": "\u0300",
+    "Mc": "\u0903",
+    "Me": "\u0488",
+    "Nd": "\u0660",
+    "Nl": "\u2160",
+    "No": "\xb2",
+    "Sc": "\xa2",
+    "Sk": "\xa8",
+    "Sm": "\xac",
+    "So": "\xa6",
+    "Po": "\xa1",
+    "Pd": "\u2010",
+    "Cf": "\xad",
+    "Co": "\ue000",
+    "Cn": "\u0378",
 }
 
 
@@ -252,5 +268,3 @@ def cut(text: str, next_length: Callable[[int], int]) -> Iterator[str]:
         stop = start + max(next_length(len(text) - start), 1)
         yield text[start:stop]
         start = stop
-
-

@@ -1,0 +1,17 @@
+"""Tokenizers: how a text is cut into tokens, and what that costs."""
+
+from tokenlab._lazy import lazy
+
+__getattr__, __dir__, __all__ = lazy(
+    __name__,
+    {
+        "bpe": ["BPE"],
+        "measures": ["bits_per_byte", "compression", "fertility", "parity", "renyi_efficiency"],
+        "encoding": [],
+        "files": [],
+        "merging": [],
+        "split": ["random_chunks", "random_lengths", "random_whitespace", "splitter"],
+        "text": [],
+        "trie": ["Trie"],
+    },
+)

@@ -1,0 +1,251 @@
+"""Encoding by merges, and back: what every byte-pair tokenizer does, however it was made."""
+
+import itertools
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tokenlab import checks
+from tokenlab.errors import InvalidInput, public_caller
+from tokenlab.tokenizers.merging import merged, queued
+from tokenlab.tokenizers.split import splitter
+from tokenlab.tokenizers.text import as_bytes, checked_text
+
+__all__ = ["Batch", "Encoder", "Spans"]
+
+Pair = tuple[int, int]
+SHORT = 48  # chunks of more bytes are encoded with a queue
+LAST = (1 << 62, -1)  # behind every rank
+
+
+class Batch(NamedTuple):
+    """The ids of several texts, one after the other."""
+
+    ids: np.ndarray  # (n,) int64
+    offsets: np.ndarray  # (n_texts + 1,) int64
+
+
+class Spans(NamedTuple):
+    """Ids, and the characters of the text that each of them touches."""
+
+    ids: np.ndarray  # (n,) int64
+    starts: np.ndarray  # (n,) int64
+    ends: np.ndarray  # (n,) int64
+
+
+class Encoder:
+    """Tokens and merges, and what they do to a text.
+
+    Parameters
+    ----------
+    tokens : sequence of bytes
+        By id.
+    merges : (m, 2) ids
+        In order; each makes the token of both.
+    split : str or callable
+        See `splitter`.
+    special, added : dict of name to id
+        Names that are tokens when that is asked for, and names that always are.
+    whole_chunks : bool
+        A chunk that is a token is that token, whatever the merges say.
+    """
+
+    def __init__(
+        self,
+        tokens: Sequence[bytes],
+        merges: Any = (),
+        *,
+        split: Any = "gpt2",
+        special: Mapping[str, int] | None = None,
+        added: Mapping[str, int] | None = None,
+        whole_chunks: bool = False,
+    ):
+        self.tokens = list(tokens)
+        self.merges = np.array(merges, dtype=np.int64).reshape(-1, 2)
+        self.special, self.added = dict(special or {}), dict(added or {})
+        self.split, self._split, self.whole_chunks = split, splitter(split), whole_chunks
+        names = {*self.special.values(), *self.added.values()}
+        self.id_of = {token: i for i, token in enumerate(self.tokens) if i not in names}
+        self.byte_id = [self.id_of.get(bytes([byte]), -1) for byte in range(256)]
+        # A pair's place in line, and what it becomes; of two merges to one token the first counts.
+        self.rank: dict[Pair, tuple[int, int]] = {}
+        for r, (a, b) in enumerate(self.merges.tolist()):
+            new = self.id_of[self.tokens[a] + self.tokens[b]]
+            self.rank.setdefault((a, b), (r, new))
+        self._known: dict[bytes, tuple[int, ...]] = {}
+
+    @property
+    def vocab(self) -> int:
+        """How many ids there are."""
+        return len(self.tokens)
+
+    # Encoding.
+
+    def encode(self, text: str | bytes, *, special: Any = "refuse") -> np.ndarray:
+        """The ids of a text, `(n,)` int64.
+
+        Parameters
+        ----------
+        text : str or bytes
+        special : str or collection of str
+            What the names of special tokens in the text are: `"refuse"` raises, `"text"` takes
+            them as letters, `"all"` as tokens; a collection names those that are tokens, and
+            others are refused.
+
+        Raises
+        ------
+        InvalidInput
+            A lone surrogate, a special token that is refused, a byte that no token has.
+        """
+        return np.array(self._ids(text, special), dtype=np.int64)
+
+    def encode_batch(self, texts: Iterable[str | bytes], *, special: Any = "refuse") -> Batch:
+        """The ids of several texts, with the place at which each begins."""
+        found = [self._ids(text, special) for text in texts]
+        offsets = np.cumsum([0, *map(len, found)])
+        ids = np.array([i for part in found for i in part], dtype=np.int64)
+        return Batch(ids, offsets.astype(np.int64))
+
+    def encode_with_offsets(self, text: str | bytes, *, special: Any = "refuse") -> Spans:
+        """The ids, and the first and last character (excluded) that each touches."""
+        ids = self._ids(text, special)
+        letters = checked_text(text)
+        lengths = [len(as_bytes(letter)) for letter in letters]
+        owner = np.repeat(np.arange(len(letters)), lengths)  # the character of each byte
+        ends = np.cumsum([len(self.tokens[i]) for i in ids], dtype=np.int64)
+        starts = ends - [len(self.tokens[i]) for i in ids]
+        if not ids:
+            return Spans(np.array(ids, dtype=np.int64), starts.astype(np.int64), ends)
+        return Spans(np.array(ids, dtype=np.int64), owner[starts], owner[ends - 1] + 1)
+
+    def dropout(
+        self, text: str | bytes, p: float, rng: Any = None, *, special: Any = "refuse"
+    ) -> np.ndarray:
+        """Encode with each possible merge left out with probability `p`, anew at each step."""
+        p, draws = checks.share(p, "p"), checks.generator(rng)
+        return np.array(
+            self._ids(text, special, lambda chunk: self._dropped(chunk, p, draws)), dtype=np.int64
+        )
+
+    def _ids(self, text: Any, special: Any, encode: Any = None) -> list[int]:
+        encode = encode or self._chunk
+        ids: list[int] = []
+        for part, token in self._parts(checked_text(text), special):
+            if token >= 0:
+                ids.append(token)
+                continue
+            for chunk in self._split(part):
+                ids += encode(as_bytes(chunk))
+        return ids
+
+    def _parts(self, text: str, special: Any) -> Iterable[tuple[str, int]]:
+        """The text between the tokens that have a name, and these."""
+        taken = dict(self.added)
+        if special == "all":
+            taken |= self.special
+        elif special not in ("refuse", "text"):
+            wanted = [special] if isinstance(special, str) else list(special)
+            unknown = [name for name in wanted if name not in self.special]
+            if unknown:
+                raise InvalidInput(
+                    f"{public_caller()}: special names {unknown[0]!r}; expected 'refuse', 'text', "
+                    f"'all', or some of {list(self.special)}."
+                )
+            taken |= {name: self.special[name] for name in wanted}
+        if special != "text":
+            refused = [name for name in self.special if name not in taken and name in text]
+            if refused:
+                raise InvalidInput(
+                    f"{public_caller()}: text has the special token {refused[0]!r}; pass "
+                    "special='text' to take it as letters, special='all' as the token."
+                )
+        if not taken:
+            return [(text, -1)] if text else []
+        names = sorted(taken, key=len, reverse=True)  # leftmost, then longest
+        pieces = re.split("(" + "|".join(map(re.escape, names)) + ")", text)
+        return [(piece, taken[piece] if i % 2 else -1) for i, piece in enumerate(pieces) if piece]
+
+    def _chunk(self, chunk: bytes) -> tuple[int, ...]:
+        """The ids of a chunk, remembered."""
+        found = self._known.get(chunk)
+        if found is None:
+            whole = self.id_of.get(chunk) if self.whole_chunks else None
+            found = (whole,) if whole is not None else tuple(self._encode_chunk(chunk))
+            if len(self._known) < 1 << 18 and len(chunk) < 256:
+                self._known[chunk] = found
+        return found
+
+    def _bytes_of(self, chunk: bytes) -> list[int]:
+        ids = [self.byte_id[byte] for byte in chunk]
+        if -1 in ids:
+            byte = chunk[ids.index(-1)]
+            raise InvalidInput(
+                f"{public_caller()}: text {chunk!r} has the byte 0x{byte:02X}, which no token of "
+                "this vocabulary holds; remove it from the text."
+            )
+        return ids
+
+    def _encode_chunk(self, chunk: bytes) -> list[int]:
+        """Merge the pair of the lowest rank, again and again."""
+        ids = self._bytes_of(chunk)
+        if len(ids) > SHORT:
+            return queued(ids, self.rank)
+        rank = self.rank
+        while len(ids) > 1:
+            best = min(itertools.pairwise(ids), key=lambda pair: rank.get(pair, LAST))
+            if best not in rank:
+                break
+            ids = merged(ids, best, rank[best][1])
+        return ids
+
+    def _dropped(self, chunk: bytes, p: float, draws: Any) -> list[int]:
+        ids = self._bytes_of(chunk)
+        while len(ids) > 1:
+            stays = draws.random(len(ids) - 1) >= p
+            found = [
+                (self.rank[pair], i)
+                for i, pair in enumerate(itertools.pairwise(ids))
+                if stays[i] and pair in self.rank
+            ]
+            if not found:
+                break
+            (_, new), i = min(found)
+            ids[i : i + 2] = [new]
+        return ids
+
+    # Decoding, and what can be said of ids.
+
+    def decode_bytes(self, ids: Any) -> bytes:
+        """The bytes of ids, one after the other."""
+        array = checks.shaped(checks.integers(np.asarray(ids), "ids", np), "ids", ("n",))
+        checks.within(array, "ids", self.vocab, "vocab")
+        return b"".join(self.tokens[i] for i in array.tolist())
+
+    def decode(self, ids: Any, *, errors: str = "replace") -> str:
+        """The text of ids; `errors` says what bytes that are no UTF-8 become, as in Python."""
+        checks.choice(errors, "errors", ("strict", "replace", "ignore", "surrogateescape"))
+        data = self.decode_bytes(ids)
+        try:
+            return data.decode(errors=errors)
+        except UnicodeDecodeError as error:
+            raise InvalidInput(
+                f"BPE.decode: ids spell {data[error.start :][:4]!r} at byte {error.start}, which is "
+                "no UTF-8; pass errors='replace'."
+            ) from None
+
+    def is_valid(self, ids: Any) -> bool:
+        """Whether encoding the bytes of ids gives them back."""
+        data = self.decode_bytes(ids)
+        return self._ids(data, "text") == np.asarray(ids).tolist()
+
+    def unreachable(self) -> list[int]:
+        """The ids that their own bytes do not encode to; special tokens are left out."""
+        return [i for token, i in self.id_of.items() if not self._reaches(token, i)]
+
+    def _reaches(self, token: bytes, i: int) -> bool:
+        try:
+            return self._ids(token.decode(), "text") == [i]
+        except UnicodeDecodeError:  # a part of a character is never a text by itself
+            return list(self._chunk(token)) == [i]

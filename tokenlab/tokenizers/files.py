@@ -1,0 +1,87 @@
+"""Tokenizers in files: tiktoken's form, and what it loses beside it."""
+
+import base64
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tokenlab.errors import InvalidInput, StorageError, public_caller
+from tokenlab.tokenizers.merging import queued
+
+__all__: list[str] = []
+
+Pair = tuple[int, int]
+
+
+def write(tokenizer: Any, path: str | Path) -> Path:
+    """Write tiktoken's form, and beside it what that loses: splitter and special tokens."""
+    path = Path(path)
+    if not isinstance(tokenizer.split, str):
+        raise InvalidInput("BPE.save: the splitter is a function, which no file can hold.")
+    names = {*tokenizer.special.values(), *tokenizer.added.values()}
+    lines = [
+        base64.b64encode(token).decode() + f" {i}\n"
+        for i, token in enumerate(tokenizer.tokens)
+        if i not in names
+    ]
+    fields = ("split", "special", "added", "whole_chunks")
+    rest = {name: getattr(tokenizer, name) for name in fields}
+    rest["merges"] = tokenizer.merges.tolist()
+    path.write_text("".join(lines), encoding="ascii")
+    path.with_name(path.name + ".json").write_text(json.dumps(rest), encoding="utf-8")
+    return path
+
+
+def read(path: str | Path) -> tuple[list[bytes], Any, dict[str, Any]]:
+    """Tokens, merges and the other arguments of `BPE`, from what `write` wrote."""
+    path = Path(path)
+    try:
+        rest = json.loads(path.with_name(path.name + ".json").read_text(encoding="utf-8"))
+        by_id = {i: token for token, i in read_ranks(path).items()}
+        by_id |= {i: name.encode() for name, i in (rest["special"] | rest["added"]).items()}
+        return [by_id[i] for i in range(len(by_id))], rest.pop("merges"), rest
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise StorageError(f"BPE.load: {path} is not what BPE.save wrote ({error}).") from None
+
+
+def read_ranks(path: Path) -> dict[bytes, int]:
+    """Tokens and ids from a file of tiktoken's form."""
+    try:
+        lines = path.read_text(encoding="ascii").splitlines()
+        pairs = [line.split() for line in lines if line]
+        return {base64.b64decode(token, validate=True): int(i) for token, i in pairs}
+    except (OSError, ValueError) as error:
+        raise StorageError(f"{public_caller()}: {path} is no file of ranks ({error}).") from None
+
+
+def merges_of(table: Mapping[bytes, int]) -> list[Pair]:
+    """The two parts of each token: what its bytes encode to with smaller ranks alone."""
+    merges: list[Pair] = []
+    rank: dict[Pair, tuple[int, int]] = {}
+    for token, i in sorted(table.items(), key=lambda item: item[1]):
+        if len(token) < 2:
+            continue
+        missing = [byte for byte in token if bytes([byte]) not in table]
+        if missing:
+            raise InvalidInput(
+                f"{public_caller()}: ranks has {token!r}, but not its byte 0x{missing[0]:02X}."
+            )
+        parts = queued([table[bytes([byte])] for byte in token], rank)
+        if len(parts) == 2:  # others are reached as whole chunks alone
+            pair = parts[0], parts[1]
+            rank[pair] = len(merges), i
+            merges.append(pair)
+    return merges
+
+
+def by_id(table: Mapping[bytes, int], special: Mapping[str, int]) -> list[bytes]:
+    """All tokens in the order of their ids, special ones included."""
+    found = {i: token for token, i in table.items()}
+    found |= {i: name.encode() for name, i in special.items()}
+    if len(found) != len(table) + len(special) or set(found) != set(range(len(found))):
+        raise InvalidInput(
+            f"{public_caller()}: ranks has holes, or an id twice; expected each id from 0 to "
+            f"{len(found) - 1} once, special tokens included."
+        )
+    return [found[i] for i in range(len(found))]
