@@ -15,6 +15,13 @@ PUBLIC = discover.public()
 FUNCTIONS = [(n, o) for n, o in PUBLIC if inspect.isfunction(o) or hasattr(o, "reference")]
 # Shared parts of a family, which realise no paper of their own.
 NOT_PAPERS = {
+    "tokenlab.tokenizers.encoding",
+    "tokenlab.tokenizers.files",
+    "tokenlab.tokenizers.measures",
+    "tokenlab.tokenizers.merging",
+    "tokenlab.tokenizers.split",
+    "tokenlab.tokenizers.text",
+    "tokenlab.tokenizers.trie",
     "tokenlab.pruning.clusters",
     "tokenlab.pruning.density",
     "tokenlab.pruning.flops",

@@ -11,7 +11,7 @@ A context is any sequence of token ids, bytes included. All logarithms are natur
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,11 @@ def ids_of(tokens: Any, name: str, vocab: int) -> np.ndarray:
     if isinstance(tokens, bytes | bytearray):
         tokens = np.frombuffer(tokens, np.uint8)
     elif not hasattr(tokens, "dtype"):
+        if not isinstance(tokens, Iterable) or isinstance(tokens, Mapping):
+            raise DTypeError(
+                f"{public_caller()}: {name} is a {type(tokens).__name__}; expected a sequence of "
+                "token ids, or bytes."
+            )
         tokens = list(tokens)
     ids = checks.shaped(checks.integers(to_numpy(tokens), name, np), name, ("n",))
     checks.within(ids, name, vocab, "vocab")
@@ -86,7 +91,8 @@ def log_probs_tree(lm: Any, context: Any, tokens: Any, parents: Any) -> np.ndarr
 
 def checked_parents(parents: Any, n: int) -> np.ndarray:
     """The nodes that tokens follow, each before its child."""
-    ids = checks.integers(np.asarray(list(parents), dtype=None if n else np.int64), "parents", np)
+    parents = list(parents) if isinstance(parents, range) else to_numpy(parents)
+    ids = checks.integers(parents, "parents", np)
     if ids.shape != (n,):
         raise ShapeError(
             f"{public_caller()}: parents is {ids.shape}, but tokens is ({n},); expected one parent "
