@@ -265,7 +265,7 @@ def adam(
     if not (0 <= first < 1 and 0 <= second < 1):
         raise InvalidInput(f"adam: betas is {betas}; expected two numbers from 0 to below 1.")
     taken = state.taken + 1
-    scale = rate * math.sqrt(1 - second**taken) / (1 - first**taken)
+    scale = rate * (math.sqrt(1 - second**taken) / (1 - first**taken))
 
     def followed(old: Any, new: Any, share: float) -> Any:
         return old if new is None else old + share * (new - old)

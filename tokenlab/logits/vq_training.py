@@ -32,7 +32,6 @@ Example
     head = learn_mapping(head, hidden, teacher=full_head, iters=4, rng=0)
 """
 
-import math
 from collections.abc import Iterator
 from typing import Any, TypeVar
 
@@ -46,6 +45,7 @@ from tokenlab.logits.heads import Head
 from tokenlab.logits.inputs import checked_hidden, checked_target, row_blocks
 from tokenlab.logits.vq_logits import VQHead
 from tokenlab.progress import track
+from tokenlab.training import adam, adam_start, rate_at
 
 __all__ = ["learn_mapping", "reassign", "train"]
 
@@ -114,43 +114,22 @@ def train(
     if not rate > 0:
         raise InvalidInput(f"train: rate is {rate}; expected a number above 0.")
     rng, xp = checks.generator(rng), get_xp(hidden)
-    optimiser = Adam(head, rate, epochs * (len(hidden) // batch))
-    history = []
+    steps, history = epochs * (len(hidden) // batch), list[float]()
+    params = dict(head.parameters)
+    state = adam_start(params)
     for _ in track(range(epochs), label):
         order, total = xp.asarray(rng.permutation(len(hidden))), 0.0
         for first in range(0, len(hidden) - batch + 1, batch):
             rows = order[first : first + batch]
             result = head.loss_and_grad(hidden[rows], target[rows])  # Eq. (1)
-            optimiser.step(result.grads)
+            grads = {name: result.grads.get(name) for name in params}
+            now = rate_at(state.taken, steps, rate)  # falls to 0 as a cosine
+            params, state = adam(params, grads, state, rate=now, betas=(0.9, 0.99))
+            head.replace(params)
             total += result.loss
         history.append(total / (len(hidden) // batch))
     head.history = history
     return head
-
-
-class Adam:
-    """Steps of Adam on the parameters of a head, at a rate that falls to 0 after `n_steps`."""
-
-    def __init__(self, head: Head, rate: float, n_steps: int):
-        self.head, self.rate, self.n_steps, self.taken = head, rate, n_steps, 0
-        xp = get_xp(*head.parameters.values())
-        self.mean = {name: xp.zeros_like(x) for name, x in head.parameters.items()}
-        self.square = {name: xp.zeros_like(x) for name, x in head.parameters.items()}
-        head.replace({name: x.copy() for name, x in head.parameters.items()})
-
-    def step(self, grads: dict[str, Any]) -> None:
-        """Move every parameter against its gradient."""
-        self.taken += 1
-        rate = self.rate * 0.5 * (1 + math.cos(math.pi * (self.taken - 1) / self.n_steps))
-        # Both averages start at 0 and are too small at first; this takes it back.
-        rate *= math.sqrt(1 - 0.99**self.taken) / (1 - 0.9**self.taken)
-        parameters = self.head.parameters
-        for name, grad in grads.items():
-            self.mean[name] += 0.1 * (grad - self.mean[name])  # beta_1 = 0.9
-            self.square[name] += 0.01 * (grad * grad - self.square[name])  # beta_2 = 0.99
-            root = get_xp(grad).sqrt(self.square[name])
-            parameters[name] -= rate * self.mean[name] / (root + 1e-8)
-        self.head.replace(parameters)
 
 
 def reassign(
