@@ -20,6 +20,7 @@ def pytest_cmdline_main(config):
     """
     option = config.option
     whole = config.args == config.getini("testpaths") and "not site" in option.markexpr
+    whole = whole and "PYTEST_XDIST_WORKER" not in os.environ  # a worker starts no workers
     undecided = getattr(option, "numprocesses", 0) is None and option.dist == "no"
     cores = min(os.cpu_count() or 1, 8)
     if whole and undecided and cores > 1 and not (option.collectonly or option.usepdb):
