@@ -34,7 +34,8 @@ def solved(source):
     return cells.solution(find("a01", source).source)
 
 
-def test_list_names_all_and_says_how_to_begin(capsys):
+def test_list_names_all_and_says_how_to_begin(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")  # on 80 columns titles are cut
     assert main(["assignment", "list"]) == 0
     text = capsys.readouterr().out
     for assignment in load_all():
@@ -192,7 +193,8 @@ def test_broken_code_is_explained(name, run, source, tmp_path):
         assert f"line {place + 1}" in said
 
 
-def test_a_task_that_fails_only_through_another_says_so(run, source, tmp_path):
+def test_a_task_that_fails_only_through_another_says_so(run, source, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
     text = solved(source).replace("SCALE * x", "3 * x")
     (tmp_path / "a01_tiny.py").write_text(text, encoding="utf-8")
     code, said = run("check", "a01_tiny.py")
