@@ -321,7 +321,7 @@ assert max(off_by["first axis", "signs fixed"], off_by["diagonal", "signs fixed"
 # %%
 rng = np.random.default_rng(0)
 tries = [diversification_loss(softmax(rng.standard_normal((256, 256)))) for _ in range(100)]
-silent = sum(not t.grad.any() for t in tries)
+silent = sum(not t.attention_grad.any() for t in tries)
 print(f"softmax of independent unit logits: no gradient in {silent} of 100")
 received = photos.column_mean.max(axis=-1) * 257  # (4, 12): the most-read token, in equal shares
 print(

@@ -69,8 +69,9 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -
     cells = [list(header), *(list(row) for row in rows)]
     widths = [max(len(row[c]) for row in cells) for c in range(len(header))]
     room = width() - 2 * len(widths)
-    while sum(widths) > room and (widest := max(widths[:left])) > 12:
-        widths[widths.index(widest)] -= 1
+    first = min(1, left - 1)  # a name that is to be typed is not cut where there are other words
+    while sum(widths) > room and (widest := max(widths[first:left])) > 12:
+        widths[widths.index(widest, first)] -= 1
     if sum(widths) > room:
         _sentences(cells)
         return
