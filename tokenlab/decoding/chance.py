@@ -145,16 +145,7 @@ def generator(rng: Any = None) -> Any:
     >>> generator(7).integers(10) == generator(7).integers(10)
     np.True_
     """
-    if isinstance(rng, np.random.Generator | Script):
-        return rng
-    if rng is None:
-        return np.random.default_rng()
-    if isinstance(rng, bool | np.bool_) or not isinstance(rng, int | np.integer) or rng < 0:
-        raise InvalidInput(
-            f"{public_caller()}: rng is {rng!r}; expected a numpy.random.Generator, a seed of at "
-            "least 0, or None."
-        )
-    return np.random.default_rng(int(rng))
+    return rng if isinstance(rng, Script) else checks.generator(rng)
 
 
 def weights_of(log_p: Any, name: str = "log_p") -> Any:

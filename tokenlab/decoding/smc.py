@@ -17,7 +17,6 @@ from tokenlab import checks
 from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp, to_numpy
 from tokenlab.decoding.chance import choose, generator, weights_of
-from tokenlab.errors import InvalidInput
 from tokenlab.lm.table import logarithm
 
 __all__ = ["Particles", "effective_sample_size", "resample", "run"]
@@ -142,8 +141,7 @@ def run(
     """
     n, steps = checks.count(n_particles, "n_particles"), checks.count(max_tokens, "max_tokens")
     checks.choice(method, "method", METHODS)
-    if isinstance(ess_threshold, bool | str) or not 0 <= ess_threshold <= 1:
-        raise InvalidInput(f"run: ess_threshold is {ess_threshold!r}; expected a number 0 to 1.")
+    ess_threshold = checks.share(ess_threshold, "ess_threshold")
     rng = generator(rng)
     texts: list[tuple[int, ...]] = [()] * n
     logs, calls = np.zeros(n), 0

@@ -125,8 +125,7 @@ def expected_tokens(alpha: float, k: int) -> float:
     >>> expected_tokens(0.5, 2), expected_tokens(1.0, 4)
     (1.75, 5.0)
     """
-    if isinstance(alpha, bool | str) or not 0 <= alpha <= 1:
-        raise InvalidInput(f"expected_tokens: alpha is {alpha!r}; expected a number from 0 to 1.")
+    alpha = checks.share(alpha, "alpha")
     return float(sum(alpha**i for i in range(checks.count(k, "k", at_least=0) + 1)))  # Eq. (1)
 
 

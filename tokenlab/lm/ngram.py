@@ -73,12 +73,9 @@ class NGramLM:
             Nothing to count, an id beyond the vocabulary, a discount outside.
         """
         order, vocab = checks.count(order, "order"), checks.count(vocab, "vocab")
-        if isinstance(discount, bool | str) or not 0 <= discount <= 1:
-            raise InvalidInput(
-                f"NGramLM.fit: discount is {discount!r}; expected a number from 0 to 1."
-            )
+        discount = checks.share(discount, "discount")
         tokens, place_in = joined(ids, vocab)
-        return cls(vocab, counted(tokens, place_in, order, vocab), float(discount))
+        return cls(vocab, counted(tokens, place_in, order, vocab), discount)
 
     def log_probs(self, context: Any) -> np.ndarray:
         """The next token's log-probabilities, `(vocab,)`, summing to one."""
