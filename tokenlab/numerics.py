@@ -63,7 +63,8 @@ def topk(scores: Any, k: int) -> TopK:
     >>> topk([1.0, 3.0, 2.0, 3.0], k=3).ids.tolist()
     [1, 3, 2]
     """
-    xp, k = get_xp(scores), checks.count(k, "k")
+    xp = get_xp(scores)
+    k = checks.count(k, "k")
     plain = stop(scores)  # positions have no gradient
     if bool(xp.isnan(plain).any()):
         raise InvalidInput("topk: scores contain NaN, which has no rank. Remove them.")

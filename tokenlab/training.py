@@ -123,7 +123,9 @@ def train(
     if clip is not None:
         checks.positive(clip, "clip")
     source, steps = supply(batches, steps, rng)
-    both, state, history = value_and_grad(loss), adam_start(params), list[float]()
+    both = value_and_grad(loss)
+    state = adam_start(params)
+    history: list[float] = []
     options: dict[str, Any] = {"betas": betas, "eps": eps, "weight_decay": weight_decay}
     for taken in track(range(steps), label):
         batch = next(source)
@@ -205,7 +207,8 @@ def minibatches(
     [(3,), (3,), (3,), (3,)]
     """
     n, size = checks.count(n, "n"), checks.count(size, "size")
-    size, rng = min(size, n), np.random.default_rng(rng)
+    size = min(size, n)
+    rng = np.random.default_rng(rng)
     orders = [rng.permutation(n) for _ in range(checks.count(epochs, "epochs"))]
     return [order[i : i + size] for order in orders for i in range(0, n - size + 1, size)]
 

@@ -45,7 +45,8 @@ def load(cells: Sequence[Cell], file: str) -> Answer:
     module = ModuleType("answer")
     module.__file__ = file
     sys.modules["answer"] = module  # dataclasses look there
-    answer, own = Answer(module, {}, []), set[str]()
+    answer = Answer(module, {}, [])
+    own: set[str] = set()
     for cell in cells:
         if cell.kind != "code":
             continue

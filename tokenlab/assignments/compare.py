@@ -145,7 +145,8 @@ def _part_difference(a: Any, b: Any, labels: Sequence[str], sizes: Mapping) -> D
     if x is None or y is None:
         text = f"it is a {type(a).__name__} that is not the expected {type(b).__name__}."
         return Difference("type", text)
-    x, y = x.astype(np.float64), y.astype(np.float64)
+    x = x.astype(np.float64)
+    y = y.astype(np.float64)
     if x.ndim == y.ndim == 2 and x.shape == y.T.shape and np.allclose(x, y.T, equal_nan=True):
         return Difference("transposed", "it is transposed: rows and columns are exchanged.")
     if x.shape != y.shape:

@@ -64,20 +64,14 @@ def _rows_of_head(
         rows = slice(first, min(first + block, part.stop))
         own = slice(first - part.start, rows.stop - part.start)  # the same rows, counted in q
         size, out = rows.stop - first, y[rows]
-        total, flat = np.zeros(size, np.float32), bool(reach[own].max() <= NO_MAXIMUM)
+        total = np.zeros(size, np.float32)
+        flat = bool(reach[own].max() <= NO_MAXIMUM)
         top = reach[own] if flat else np.full(size, lowest, np.float32)
         for start in range(0, min(rows.stop, n) if causal else n, block):
             keys = slice(start, min(start + block, n))
             width = keys.stop - start
             s = np.matmul(q[own], k[keys].T, out=buffer[: size * width].reshape(size, width))
-            if hidden is not None:
-                if hidden.ndim == 1:
-                    s[:, hidden[keys]] = lowest
-                else:
-                    s[hidden[rows, keys]] = lowest
-            if causal and keys.stop > first:
-                later = np.arange(start, keys.stop) > np.arange(first, rows.stop)[:, None]
-                s[later] = lowest
+            _hide(s, hidden, causal, rows, keys)
             if not flat:
                 raised = np.maximum(top, s.max(axis=1))  # NumPy's maximum beats a loop
                 shrink, top = np.exp2(top - raised), raised
@@ -86,6 +80,18 @@ def _rows_of_head(
             exp2_rows(s, top, total)
             out += s @ v[keys]
         out /= total[:, None]
+
+
+def _hide(s: Any, hidden: Any, causal: bool, rows: slice, keys: slice) -> None:
+    """Give the lowest score to what these rows must not see among these keys."""
+    lowest = np.finfo(np.float32).min / 4
+    if hidden is not None and hidden.ndim == 1:
+        s[:, hidden[keys]] = lowest
+    elif hidden is not None:
+        s[hidden[rows, keys]] = lowest
+    if causal and keys.stop > rows.start:
+        later = np.arange(keys.start, keys.stop) > np.arange(rows.start, rows.stop)[:, None]
+        s[later] = lowest
 
 
 def _lengths(x: Any) -> Any:

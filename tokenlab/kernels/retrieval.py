@@ -157,7 +157,8 @@ def _shortlists_of(
     to its k best. Tokens come in order of their ids, so that one which only equals the k-th best
     loses to a lower id, as it should.
     """
-    n_q, capacity = len(thresholds), min(n, k + max(k, FEWEST_SPARE))
+    n_q = len(thresholds)
+    capacity = min(n, k + max(k, FEWEST_SPARE))
     ids = np.empty((n_q, capacity), np.int64)
     sims = np.empty((n_q, capacity), thresholds.dtype)
     fill = np.zeros(n_q, np.int64)

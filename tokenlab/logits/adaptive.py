@@ -173,7 +173,8 @@ class AdaptiveHead(Head):
             bias.append(offset)
             rank = max(1, int(d // div ** (i + 1)))
             tails.append((None, tail) if div == 1 else low_rank(tail, rank, hidden=hidden))
-        head, bias = xp.concatenate(rows), xp.concatenate(bias).astype(weight.dtype)
+        head = xp.concatenate(rows)
+        bias = xp.concatenate(bias).astype(weight.dtype)
         return cls(list(cutoffs), head, tails, bias=bias, order=order)
 
     @property

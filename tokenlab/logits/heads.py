@@ -79,7 +79,8 @@ class Head:
     ) -> Any:
         """One token for each row, `(n,)`, or `size` tokens for each, `(n, size)`."""
         hidden = checked_hidden(self, hidden)
-        xp, rng = get_xp(hidden), checks.generator(rng)
+        xp = get_xp(hidden)
+        rng = checks.generator(rng)
         n_draws = 1 if size is None else checks.count(size, "size")
         parts = []
         for rows in row_blocks(self, hidden):

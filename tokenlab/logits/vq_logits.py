@@ -252,7 +252,8 @@ class VQHead(Head):
     ) -> Any:
         """One token for each row, `(n,)`, or `size` each, `(n, size)`: a code, then its token."""
         hidden = checked_hidden(self, hidden)
-        rng, xp = checks.generator(rng), get_xp(hidden)
+        rng = checks.generator(rng)
+        xp = get_xp(hidden)
         shape = len(hidden), 1 if size is None else checks.count(size, "size")
         u, inside = (xp.asarray(rng.random(shape)) for _ in range(2))
         logits = code_logits(hidden, self.codebook, self.bias) + self.log_n

@@ -110,11 +110,14 @@ def train(
         target = get_xp(hidden).concatenate(parts)
     elif target.ndim == 2:
         target = head.targets(target)
-    epochs, batch = checks.count(epochs, "epochs"), min(checks.count(batch, "batch"), len(hidden))
+    epochs = checks.count(epochs, "epochs")
+    batch = min(checks.count(batch, "batch"), len(hidden))
     if not rate > 0:
         raise InvalidInput(f"train: rate is {rate}; expected a number above 0.")
-    rng, xp = checks.generator(rng), get_xp(hidden)
-    steps, history = epochs * (len(hidden) // batch), list[float]()
+    rng = checks.generator(rng)
+    xp = get_xp(hidden)
+    steps = epochs * (len(hidden) // batch)
+    history: list[float] = []
     params = dict(head.parameters)
     state = adam_start(params)
     for _ in track(range(epochs), label):

@@ -16,7 +16,10 @@ def attend(q: Any, k: Any, v: Any, mask: Any = None) -> Any:
     $\bar V = P^\top g$, $\bar P = g V^\top$, $\bar S = P \odot (\bar P - \sum_j \bar P_j P_j)$ for
     $S = Q K^\top / \sqrt d$, and from there $\bar Q = \bar S K / \sqrt d$ and the same for $K$.
     """
-    a, b, c, xp = stop(q), stop(k), stop(v), library(q, k, v)
+    a = stop(q)
+    b = stop(k)
+    c = stop(v)
+    xp = library(q, k, v)
     scale = a.shape[-1] ** -0.5
     p = (a * scale) @ b.swapaxes(-1, -2)  # (..., n_q, n) scores, and P in the end
     if mask is not None:

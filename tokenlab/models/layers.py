@@ -82,7 +82,8 @@ def embedding(table: Any, ids: Any) -> Any:
     known_ids(ids, "ids", len(x))
 
     def pull(g: Any) -> Any:
-        flat, g = ids.reshape(-1), g.reshape(-1, x.shape[1])
+        flat = ids.reshape(-1)
+        g = g.reshape(-1, x.shape[1])
         if is_cupy(x):
             whole = library(x).zeros_like(x)
             library(x).add.at(whole, flat, g)
@@ -196,7 +197,9 @@ def layer_norm(x: Any, gain: Any, bias: Any, eps: float = 1e-5) -> Any:
     >>> layer_norm([[1.0, 3.0]], [1.0, 1.0], [0.0, 0.5], eps=0.0).tolist()
     [[-1.0, 1.5]]
     """
-    a, factor, xp = stop(x), stop(gain), library(x)
+    a = stop(x)
+    factor = stop(gain)
+    xp = library(x)
     h = a - a.mean(axis=-1, keepdims=True)
     scale = 1 / xp.sqrt(products(h, h) / a.shape[-1] + eps)  # (..., 1)
     h *= scale
@@ -230,7 +233,9 @@ def rms_norm(x: Any, gain: Any, eps: float = 1e-5) -> Any:
     >>> rms_norm([[3.0, -3.0]], [1.0, 2.0], eps=0.0).tolist()
     [[1.0, -2.0]]
     """
-    a, factor, xp = stop(x), stop(gain), library(x)
+    a = stop(x)
+    factor = stop(gain)
+    xp = library(x)
     scale = 1 / xp.sqrt(products(a, a) / a.shape[-1] + eps)  # (..., 1)
     h = a * scale
 
@@ -298,7 +303,8 @@ def cross_entropy(logits: Any, ids: Any, weights: Any = None) -> Any:
     if is_taped(weights):
         raise TypeError("cross_entropy has no derivative for its weights; pass stop(weights)")
     x, xp = stop(logits), library(logits)
-    rows, right = x.reshape(-1, x.shape[-1]), ids.reshape(-1)  # (n, vocab), (n,)
+    rows = x.reshape(-1, x.shape[-1])  # (n, vocab)
+    right = ids.reshape(-1)  # (n,)
     known_ids(right, "ids", x.shape[-1])
     each = xp.arange(len(rows))
     share = 1 / len(rows) if weights is None else (weights / weights.sum()).reshape(-1)

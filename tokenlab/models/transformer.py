@@ -25,14 +25,7 @@ from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp, stop
 from tokenlab.errors import InvalidInput, ShapeError
 from tokenlab.models.attending import attend, sees_something
-from tokenlab.models.layers import (
-    embedding,
-    gelu,
-    known_ids,
-    layer_norm,
-    linear,
-    rms_norm,
-)
+from tokenlab.models.layers import embedding, gelu, known_ids, layer_norm, linear, rms_norm
 from tokenlab.steps import step
 from tokenlab.tape import mapped
 
@@ -105,31 +98,55 @@ def init(
         raise InvalidInput(f"init: d is {d} and heads is {heads}; expected heads that divide d.")
     if embed is not None and embed.shape != (vocab, d):
         raise ShapeError(f"init: embed is {embed.shape}; expected ({vocab}, {d}) = (vocab, d).")
-    rng, width, last = np.random.default_rng(rng), d // heads, (2 * layers) ** -0.5
+    rng = np.random.default_rng(rng)
 
     def matrix(*shape: int, scale: float = 1.0) -> Any:
         return (rng.standard_normal(shape) * shape[0] ** -0.5 * scale).astype(dtype)
 
-    def normed() -> dict[str, Any]:
+    def unchanged() -> dict[str, Any]:
         gain = {"gain": np.ones(d, dtype)}
-        return gain | ({"bias": np.zeros(d, dtype)} if norm == "layer" else {})
-
-    def block() -> dict[str, Any]:
-        parts = {"norm1": normed(), "qkv": matrix(d, 3, heads, width)}
-        parts |= {"out": matrix(d, d, scale=last), "norm2": normed()}
-        parts |= {"up": matrix(d, hidden), "down": matrix(hidden, d, scale=last)}
-        if cross:
-            looks = {"norm": normed(), "q": matrix(d, heads, width)}
-            looks |= {"kv": matrix(d, 2, heads, width), "out": matrix(d, d, scale=last)}
-            parts["cross"] = looks
-        return parts
+        return gain | {"bias": np.zeros(d, dtype)} if norm == "layer" else gain
 
     table = matrix(d, vocab).T.copy() if embed is None else embed.astype(dtype)
     params = {"frozen_embed" if embeddings == "frozen" else "embed": table}
-    params |= {"place": matrix(d, length).T.copy(), "blocks": [block() for _ in range(layers)]}
-    head = {"head": matrix(d, vocab)} if embeddings == "untied" else {}
-    params |= {"norm": normed()} | head
+    params["place"] = matrix(d, length).T.copy()
+    last = (2 * layers) ** -0.5  # two parts of every layer add to the residual stream
+    params["blocks"] = [
+        new_block(matrix, unchanged, d, heads, hidden, last, cross) for _ in range(layers)
+    ]
+    params["norm"] = unchanged()
+    if embeddings == "untied":
+        params["head"] = matrix(d, vocab)
     return params if embed is None else mapped(get_xp(embed).asarray, params)
+
+
+def new_block(
+    matrix: Callable[..., Any],
+    norm: Callable[[], Any],
+    d: int,
+    heads: int,
+    hidden: int,
+    last: float,
+    cross: bool,
+) -> dict[str, Any]:
+    """The parameters of one layer; `last` scales what is added to the residual stream."""
+    width = d // heads
+    block = {
+        "norm1": norm(),
+        "qkv": matrix(d, 3, heads, width),
+        "out": matrix(d, d, scale=last),
+        "norm2": norm(),
+        "up": matrix(d, hidden),
+        "down": matrix(hidden, d, scale=last),
+    }
+    if cross:
+        block["cross"] = {
+            "norm": norm(),
+            "q": matrix(d, heads, width),
+            "kv": matrix(d, 2, heads, width),
+            "out": matrix(d, d, scale=last),
+        }
+    return block
 
 
 @takes(

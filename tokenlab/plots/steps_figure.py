@@ -230,7 +230,8 @@ def _binned_bars(axes: "Axes", item: Step, array: np.ndarray, bins: Bins) -> str
     """A long vector: light where some values of a bin reach, full where all of them do."""
     low, high = (np.nan_to_num(ends.astype(np.float64)) for ends in (bins.low, bins.high))
     at = np.arange(len(low))
-    up, down = np.maximum(high, 0), np.minimum(low, 0)
+    up = np.maximum(high, 0)
+    down = np.minimum(low, 0)
     # Pale to the extremes on both sides of zero,
     axes.bar(at, up - down, 1.0, bottom=down, color=BAR, alpha=0.45)
     # and full over it as far as all go: all values of a bin lie on one side of zero, or its bar has no full part.

@@ -204,7 +204,8 @@ def fit(
     weights = checked_weights(weights, len(x), get_xp(x))
     n_codes = checks.count(n_codes, "n_codes")
     iters = checks.count(iters, "iters", at_least=0)
-    tol, spherical = checks.number(tol, "tol", at_least=0), checks.flag(spherical, "spherical")
+    tol = checks.number(tol, "tol", at_least=0)
+    spherical = checks.flag(spherical, "spherical")
     if isinstance(init, str):
         checks.choice(init, "init", tuple(STARTS))
         if n_codes >= len(x):

@@ -81,7 +81,8 @@ def plus_plus(
     """
     xp, x = get_xp(x), small_enough(x, "x")
     weights = checked_weights(weights, len(x), xp)
-    n_codes, rng = checks.count(n_codes, "n_codes"), checks.generator(rng)
+    n_codes = checks.count(n_codes, "n_codes")
+    rng = checks.generator(rng)
     weights = weights / weights.max()  # so that no product with a distance overflows
     rows = _draw(weights, 1, rng)  # (1,) the first seed
     mass = xp.where(weights > 0, xp.inf, 0.0).astype(
@@ -141,7 +142,8 @@ def random_rows(
     """
     xp, x = get_xp(x), small_enough(x, "x")
     weights = checked_weights(weights, len(x), xp)
-    n_codes, rng = checks.count(n_codes, "n_codes"), checks.generator(rng)
+    n_codes = checks.count(n_codes, "n_codes")
+    rng = checks.generator(rng)
     # The n_codes rows that ring first, when a row of weight w rings at rate w.
     waiting = xp.asarray(rng.standard_exponential(len(x)))  # (n,)
     waiting = xp.where(weights > 0, waiting / xp.where(weights > 0, weights, 1.0), xp.inf)

@@ -70,7 +70,8 @@ class TokenIndex:
         self._set(tokens, checks.offsets(offsets, "offsets", len(tokens), xp))
 
     def _set(self, tokens: Any, offsets: Any) -> None:
-        self.tokens, self.offsets = tokens.view(), offsets.view()
+        self.tokens = tokens.view()
+        self.offsets = offsets.view()
         if isinstance(tokens, np.ndarray):  # CuPy arrays have no such flag
             self.tokens.flags.writeable = self.offsets.flags.writeable = False
 

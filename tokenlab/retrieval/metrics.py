@@ -60,7 +60,8 @@ def ndcg(doc_ids: Any, relevant: Collection[int], k: int) -> float:
 def _hits(doc_ids: Any, relevant: Collection[int], k: int) -> np.ndarray:
     doc_ids = checks.integers(to_numpy(doc_ids), "doc_ids", np)
     ranking = checks.shaped(doc_ids, "doc_ids", ("rank",)).tolist()
-    k, caller = checks.count(k, "k"), public_caller()
+    k = checks.count(k, "k")
+    caller = public_caller()
     if len(relevant) == 0:
         raise InvalidInput(f"{caller}: relevant is empty, so no ranking is good. Leave it out.")
     if len(set(ranking)) != len(ranking):

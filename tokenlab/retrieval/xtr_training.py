@@ -172,7 +172,8 @@ def _forward(
 ) -> tuple[TrainScores, Any, Any]:
     """Eq. (2), the token that wins each maximum, and the score's derivative for it."""
     xp, axes = get_xp(query), ("n_q", "n_tokens")
-    k_train, eps = checks.count(k_train, "k_train"), checks.positive(eps, "eps")
+    k_train = checks.count(k_train, "k_train")
+    eps = checks.positive(eps, "eps")
     similarity = step(query @ index.tokens.T)  # (n_q, n_tokens) [P] with the pooled tokens
     mask = xp.zeros(similarity.shape, dtype=bool)
     mask[xp.arange(len(query))[:, None], topk(similarity, k_train).ids] = True

@@ -124,7 +124,8 @@ def _examples(data: LMHead) -> list[tuple[int, str]]:
 
 def _explain(data: LMHead, position: int, why: str) -> None:
     """One prediction, from code logits to tokens, beside the full head's."""
-    head, full = shown_head(), FullHead(data.weight)
+    head = shown_head()
+    full = FullHead(data.weight)
     hidden, right = data.hidden_report[position, None], data.next_report[position, None]
     heading(subject(position))
     print(f"Shown because {why}.\n")
