@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = lazy(
     {
         "language_model_head": ["LMHead", "load_lm_head"],
         "python_faq": ["FAQ", "load_faq"],
+        "texts": ["load_text"],
         "vit_photos": ["ViTPhotos", "load_vit_photos"],
     },
 )

