@@ -46,7 +46,7 @@ def test_turkish_has_its_letters():
 
 @pytest.mark.parametrize("name", ["quran", "Bible", "", None, 3])
 def test_an_unknown_name_lists_the_names(name):
-    with pytest.raises(InvalidInput, match="shakespeare.*bible.*turkish"):
+    with pytest.raises(InvalidInput, match=r"shakespeare.*bible.*turkish"):
         load_text(name)
 
 
