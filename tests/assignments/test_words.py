@@ -41,6 +41,14 @@ def test_a_difference_in_words(name):
     assert text in found.text
 
 
+def test_the_part_of_a_dict_is_named():
+    found = difference(({"a": RIGHT, "b": -RIGHT}, 1), ({"a": RIGHT, "b": RIGHT}, 1), [], {})
+    assert found.kind == "scaled"
+    assert found.text == "value 1 of the 2 returned: 'b': every value has the wrong sign."
+    found = difference({"a": RIGHT}, {"a": RIGHT, "b": RIGHT}, [], {})
+    assert found.text == "its keys are 'a'; expected 'a', 'b'."
+
+
 def test_the_part_of_a_tuple_is_named():
     found = difference((RIGHT, 2 * RIGHT), (RIGHT, RIGHT), [], {})
     assert found.kind == "scaled"
@@ -56,6 +64,8 @@ def test_the_part_of_a_tuple_is_named():
         ((1, 2), (1, 3), False),
         ({"a": RIGHT}, {"a": RIGHT + 1e-9}, True),
         ({"a": 1}, {"b": 1}, False),
+        (({"a": RIGHT}, 1), ({"a": RIGHT}, 1), True),
+        (({"a": RIGHT}, 1), ({"a": RIGHT + 1}, 1), False),
         (np.array([np.nan, np.inf]), np.array([np.nan, np.inf]), True),
         (np.array([1e-9, 1.0]), np.array([2e-9, 1.0]), True),
         (np.array([1e-9]), np.array([2e-9]), False),

@@ -21,9 +21,7 @@ class Difference(NamedTuple):
 
 
 def parts(value: Any) -> list[Any]:
-    """A tuple or dict as its parts, a list of numbers as an array, all else as it is."""
-    if isinstance(value, dict):
-        return [part for key in sorted(value, key=str) for part in (key, value[key])]
+    """A tuple as its parts, all else as it is."""
     if isinstance(value, tuple):
         return list(value)
     return [value]
@@ -49,6 +47,8 @@ def same(a: Any, b: Any, rtol: float = 1e-5) -> bool:
 def _same_part(a: Any, b: Any, rtol: float) -> bool:
     if a is None or b is None:
         return a is b
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(same(a[key], b[key], rtol) for key in b)
     x, y = as_numbers(a), as_numbers(b)
     if x is None or y is None:
         nested = isinstance(a, list | tuple) and isinstance(b, list | tuple)
@@ -136,11 +136,18 @@ def difference(got: Any, right: Any, labels: Sequence[Sequence[str]], sizes: Map
 
 
 def _count(value: Any, its_parts: Sequence[Any]) -> str:
-    many = isinstance(value, tuple | dict)
+    many = isinstance(value, tuple)
     return f"a {type(value).__name__} of {len(its_parts)}" if many else type(value).__name__
 
 
 def _part_difference(a: Any, b: Any, labels: Sequence[str], sizes: Mapping) -> Difference:
+    if isinstance(a, dict) and isinstance(b, dict):
+        if a.keys() != b.keys():
+            came, wanted = ", ".join(map(repr, a)), ", ".join(map(repr, b))
+            return Difference("type", f"its keys are {came or 'none'}; expected {wanted}.")
+        key = next(key for key in b if not same(a[key], b[key]))
+        kind, text = _part_difference(a[key], b[key], [], sizes)
+        return Difference(kind, f"{key!r}: {text}")
     x, y = as_numbers(a), as_numbers(b)
     if x is None or y is None:
         text = f"it is a {type(a).__name__} that is not the expected {type(b).__name__}."

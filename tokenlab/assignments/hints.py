@@ -156,9 +156,11 @@ def _changed_input(cases: Sequence[Case], function: Callable) -> Hint | None:
         if changed and not case.right.changed:
             if changed.isdigit():
                 changed = list(inspect.signature(function).parameters)[int(changed)]
+            inside = isinstance(case.call.arguments(function).get(changed), dict)
+            copied = "copies of its arrays" if inside else f"a copy, `{changed} = {changed}.copy()`"
             text = (
                 f"the function changes its input `{changed}`. Whoever called it still needs that: "
-                f"work on a copy, `{changed} = {changed}.copy()`."
+                f"work on {copied}."
             )
             return Hint("changed input", text, [])
     return None

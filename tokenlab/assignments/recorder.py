@@ -95,10 +95,16 @@ def _changed(before: tuple, after: tuple) -> str:
     old = dict(enumerate(before[0])) | before[1]
     new = dict(enumerate(after[0])) | after[1]
     for name, value in old.items():
-        numbers = isinstance(value, np.ndarray) and value.dtype.kind in "biuf"
-        if numbers and not np.array_equal(value, new[name], equal_nan=value.dtype.kind == "f"):
+        pairs = zip(_arrays(value), _arrays(new[name]), strict=False)
+        if any(not np.array_equal(a, b, equal_nan=a.dtype.kind == "f") for a, b in pairs):
             return str(name)
     return ""
+
+
+def _arrays(value: Any) -> list[np.ndarray]:
+    """The value itself or those of a dict, where they are arrays of numbers."""
+    values = value.values() if isinstance(value, dict) else [value]
+    return [x for x in values if isinstance(x, np.ndarray) and x.dtype.kind in "biuf"]
 
 
 class Recorder:
