@@ -2,26 +2,6 @@
 
 PENDING_WORDS: set[str] = set()
 PENDING_COMMENTS = {
-    "decoding/any_subset.py",
-    "decoding/awrs.py",
-    "decoding/byte_level.py",
-    "decoding/chance.py",
-    "decoding/constrained.py",
-    "decoding/constraints.py",
-    "decoding/encodings.py",
-    "decoding/ensemble.py",
-    "decoding/insertion.py",
-    "decoding/puzzles.py",
-    "decoding/r2r.py",
-    "decoding/router.py",
-    "decoding/sampling.py",
-    "decoding/smc.py",
-    "decoding/speculative.py",
-    "decoding/token_recycling.py",
-    "decoding/uncertainty.py",
-    "lm/chain.py",
-    "lm/protocol.py",
-    "lm/table.py",
     "logits/adaptive.py",
     "logits/baselines.py",
     "logits/certified.py",
@@ -47,18 +27,6 @@ PENDING_COMMENTS = {
 }
 PENDING_STATEMENTS: set[str] = set()
 PENDING_PACKED = {
-    "decoding/any_subset.py",
-    "decoding/awrs.py",
-    "decoding/chance.py",
-    "decoding/constrained.py",
-    "decoding/insertion.py",
-    "decoding/r2r.py",
-    "decoding/sampling.py",
-    "decoding/smc.py",
-    "decoding/speculative.py",
-    "decoding/token_recycling.py",
-    "decoding/uncertainty.py",
-    "lm/chain.py",
     "tokenizers/encoding.py",
     "tokenizers/split.py",
 }

@@ -119,8 +119,8 @@ def two_stream_mask(rank: Any) -> Any:
     """
     xp, n = get_xp(rank), len(rank)
     mask = xp.zeros((2 * n, 2 * n), dtype=bool)
-    mask[:n, :n] = rank[:, None] >= rank
-    mask[n:, :n] = rank[:, None] > rank
+    mask[:n, :n] = rank[:, None] >= rank  # contents see themselves
+    mask[n:, :n] = rank[:, None] > rank  # a query must not see its own answer
     return mask
 
 
@@ -160,7 +160,8 @@ def generate(
     [0, 1, 0, 1]
     """
     checks.choice(drafter, "drafter", ("self", "bigram"))
-    k, rng = checks.count(k, "k"), generator(rng)
+    k = checks.count(k, "k")
+    rng = generator(rng)
     tokens, rank, order = opened(model, dict(visible), order)
     calls, rounds, rejected, now = 0, [], [], 1
     while now <= len(order):
@@ -202,10 +203,11 @@ def bigram_draft(
     tokens: np.ndarray, known: np.ndarray, block: list[int], vocab: int, rng: Any
 ) -> np.ndarray:
     """Draft from counts of what is known: of pairs, else of tokens, else uniformly; in place."""
-    known, log_q = known.copy(), np.empty((len(block), vocab))
+    known = known.copy()
+    log_q = np.empty((len(block), vocab))  # (m, vocab)
     pairs = known[:-1] & known[1:]
     after, before = tokens[1:][pairs], tokens[:-1][pairs]
-    single = np.bincount(tokens[known], minlength=vocab)
+    single = np.bincount(tokens[known], minlength=vocab)  # (vocab,)
     for row, place in zip(log_q, block, strict=True):
         counts = single if single.sum() else np.ones(vocab)
         if place and known[place - 1]:

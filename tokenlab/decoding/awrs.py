@@ -36,7 +36,7 @@ from tokenlab import checks
 from tokenlab.arguments import takes
 from tokenlab.arrays import to_numpy
 from tokenlab.decoding import chance
-from tokenlab.decoding.chance import Pool, generator, weights_of, without_replacement
+from tokenlab.decoding.chance import Pool, generator, log_total, weights_of, without_replacement
 from tokenlab.decoding.constrained import asked
 from tokenlab.decoding.smc import Particles, run
 from tokenlab.errors import InvalidInput
@@ -57,11 +57,6 @@ class Draw(NamedTuple):
     calls: int  # how often the constraint was asked
     tried: tuple[int, ...]  # every tested token in order, the extra one included
     accepted: tuple[bool, ...]  # the verdict on each
-
-
-def log_total(log_p: Any) -> float:
-    """The logarithm of the sum of the weights: 0 for a distribution."""
-    return float(np.logaddexp.reduce(to_numpy(log_p).astype(np.float64)))
 
 
 @takes(log_p="vocab inf")
@@ -94,7 +89,9 @@ def recursive(
     >>> recursive(np.log([0.4, 0.3, 0.2, 0.1]), [0, 1, 2], lambda t: t in (1, 3)).calls
     3
     """
-    accept, p, scale = asked(accept), to_numpy(weights_of(log_p)), log_total(log_p)
+    accept = asked(accept)
+    p = to_numpy(weights_of(log_p))  # (vocab,), sums to one
+    scale = log_total(log_p)  # what that took away
     limit = len(p) if max_rejects is None else checks.count(max_rejects, "max_rejects")
     order, tried, verdicts = iter(order), [], []
     left = p.copy()  # what is not rejected yet
@@ -103,7 +100,7 @@ def recursive(
         verdicts.append(bool(accept(int(token))))
         if verdicts[-1] or len(tried) == limit:
             break
-        left[token] = 0.0
+        left[token] = 0.0  # R grows by p(token)
     if not verdicts or not verdicts[-1]:
         return Draw(-1, -np.inf, len(tried), tuple(tried), tuple(verdicts))
     x = tried[-1]
@@ -114,9 +111,8 @@ def recursive(
     # The mass that is left, summed: 1 - R would be rounding where nearly all was rejected.
     weight = left.sum() if following is None or verdicts[-1] else p[x]  # w, recursive
     weight = step(float(weight))  # [w] the mass left if the next one is allowed too, else p(x)
-    return Draw(
-        x, float(logarithm(np.array(weight))) + scale, len(tried), tuple(tried), tuple(verdicts)
-    )
+    log_weight = float(logarithm(np.array(weight))) + scale
+    return Draw(x, log_weight, len(tried), tuple(tried), tuple(verdicts))
 
 
 @takes(log_p="vocab inf")
@@ -145,13 +141,15 @@ def geometric(
     -------
     Draw
     """
-    accept, scale, rng = asked(accept), log_total(log_p), generator(rng)
+    accept = asked(accept)
+    rng = generator(rng)
+    scale = log_total(log_p)
     wanted = checks.count(max_accepts, "max_accepts", at_least=2)
     limit = np.inf if max_rejects is None else checks.count(max_rejects, "max_rejects")
     pool = Pool(to_numpy(weights_of(log_p)), rng)
     known: dict[int, bool] = {}
     drawn: list[int] = []
-    n_rejected, gone = 0, 0.0
+    n_rejected, gone = 0, 0.0  # rejected draws, and the mass R of rejected tokens
     while len(drawn) < wanted and n_rejected < limit and not pool.empty:
         if gone > 0:
             # Draws that would have hit a rejected token again; beyond the limit none matter.
@@ -164,7 +162,7 @@ def geometric(
         if token not in known:
             known[token] = bool(accept(token))
         if known[token]:
-            drawn.append(token)
+            drawn.append(token)  # stays in: it may be drawn again
         else:
             n_rejected, gone = n_rejected + 1, gone + float(pool.p[token])
             pool.remove(token)
@@ -256,7 +254,7 @@ def draw(
             ratio = np.log(p) + log_total(log_p) - np.log(q)
         p = weights_of(source)
     rng = generator(rng)
-    if estimator == "auto":
+    if estimator == "auto":  # a token of two thirds is soon drawn twice
         estimator = "geometric" if wanted > 2 or p.max() >= 2 / 3 else "recursive"
     if estimator == "none":
         return adaptive(source, accept, max_rejects, rng)
@@ -265,7 +263,7 @@ def draw(
     else:
         drawn = recursive(source, without_replacement(source, rng), accept, max_rejects)
     if ratio is not None and drawn.token >= 0:
-        return drawn._replace(log_weight=float(drawn.log_weight + ratio[drawn.token]))
+        return drawn._replace(log_weight=float(drawn.log_weight + ratio[drawn.token]))  # w p/q
     return drawn
 
 
@@ -333,13 +331,12 @@ Differs from the paper
 - The released code gives up when the rejected mass reaches 1 - 1e-5: a constraint that only less
   likely tokens satisfy counts as impossible there. Here the mass that is left is summed, and a
   lone allowed token of mass 1e-13 keeps its weight.
-- Particles at a dead end stop; in the released code they go on stepping with weight 0.
+- Particles at a dead end stop; in the released code they step on with weight 0.
 
 Cost
 ----
-A running sum over the vocabulary, and about as many calls of the constraint as tokens are drawn
-before one is allowed, and one more. Where most of the model's mass is allowed that is two or three
-calls instead of one for each token of the vocabulary.
+A running sum over the vocabulary, and a call of the constraint for each token that is drawn, until
+one is allowed and one more: two or three, where most of the model's mass is allowed.
 
 Why not just
 ------------

@@ -40,6 +40,7 @@ from tokenlab.decoding.ensemble import EnsembleLM
 from tokenlab.errors import InvalidInput, ShapeError
 from tokenlab.lm.protocol import ids_of
 from tokenlab.lm.table import logarithm
+from tokenlab.steps import step
 
 __all__ = [
     "ByteLM",
@@ -85,11 +86,11 @@ def cover(tokenizer: Any, text: Any) -> list[Cover]:
     if not text:
         return [Cover((), b"")]
     below, found = beginnings(tokenizer), []
-    for i in range(len(text) - 1, -1, -1):
+    for i in range(len(text) - 1, -1, -1):  # where the last token begins
         left = encoded(tokenizer, text[:i])  # a valid encoding begins with valid encodings
         for token in below(text[i:]):
             tokens = (*left, token)
-            if encoded(tokenizer, joined(tokenizer, tokens)) == tokens:
+            if encoded(tokenizer, joined(tokenizer, tokens)) == tokens:  # valid
                 found.append(Cover(tokens, tokenizer.tokens[token][len(text) - i :]))
     return found
 
@@ -124,9 +125,9 @@ def valid_next(tokenizer: Any, tokens: Any, *, window: int | None = None) -> np.
             "nothing valid follows it."
         )
     if window is not None:
-        ids = ids[max(len(ids) - checks.count(window, "window"), 0) :]
+        ids = ids[max(len(ids) - checks.count(window, "window"), 0) :]  # (window,)
     merges = getattr(tokenizer, "merges", None)
-    if merges is not None and window == 1 and len(ids) == 1:
+    if merges is not None and window == 1 and len(ids) == 1:  # all candidates at once
         return MergePairs.of(tokenizer).valid_after(ids[0])
     before = joined(tokenizer, ids)
     return np.array(
@@ -193,15 +194,15 @@ class ByteLM:
         """Probabilities of the next token after a valid encoding, invalid ones left out."""
         if tokens not in self._rows:
             p = weights_of(self.lm.log_probs((*self.prompt, *tokens)))
-            valid = np.zeros(len(p), dtype=bool)
+            valid = np.zeros(len(p), dtype=bool)  # (vocab,), of a model with spare rows
             valid[: len(self.tokenizer.tokens)] = valid_next(
                 self.tokenizer, tokens, window=self.window
             )
             if self.eos is not None:
-                valid[self.eos] = True
-            p = np.where(valid, p, 0.0)
+                valid[self.eos] = True  # a text may end anywhere
+            p = np.where(valid, p, 0.0)  # invalid encodings must have probability 0
             if self.variant == "paper" and p.sum() > 0:
-                p /= p.sum()
+                p /= p.sum()  # at every step: that makes the sum rule exact
             remember(self._rows, tokens, p)
         return self._rows[tokens]
 
@@ -217,7 +218,7 @@ class ByteLM:
     def _known(self, text: bytes) -> list[tuple[Cover, float]]:
         """The cover of a beginning, from the longest one that is known, byte by byte."""
         n = next((i for i in range(len(text), 0, -1) if text[:i] in self._covers), 0)
-        members = self._covers[text[:n]] if n else [(Cover((), b""), 0.0)]
+        members = self._covers[text[:n]] if n else [(Cover((), b""), 0.0)]  # of no text
         for i in range(n + 1, len(text) + 1):
             members = list(self._grown(members, text[:i]))
             remember(self._covers, text[:i], members)
@@ -229,11 +230,11 @@ class ByteLM:
         """The cover after one byte more: members that hold it, and new tokens behind the text."""
         for (tokens, extra), log_prob in members:
             if extra and extra[0] == text[-1]:
-                yield Cover(tokens, extra[1:]), log_prob
+                yield Cover(tokens, extra[1:]), log_prob  # it held this byte already
             elif not extra:
                 # This one is the encoding of the text so far: any valid token may follow it.
-                p = self._after(tokens)
-                follows = (self.first == text[-1]) & (p > 0)
+                p = self._after(tokens)  # (vocab,), the only call of the model
+                follows = (self.first == text[-1]) & (p > 0)  # (vocab,)
                 for token in np.flatnonzero(follows).tolist():
                     if token != self.eos:
                         spelled = self.tokenizer.tokens[token]
@@ -245,7 +246,7 @@ class ByteLM:
         logs = np.array([log_prob for _, log_prob in self.cover(text)])
         if not len(logs):
             return -np.inf
-        return float(logs.max() + np.log(np.exp(logs - logs.max()).sum()))
+        return float(logs.max() + np.log(np.exp(logs - logs.max()).sum()))  # Eq. (4)
 
     def log_probs(self, context: Any) -> np.ndarray:
         """The next byte, `(257,)`; one call of the model for each byte that is new."""
@@ -256,14 +257,17 @@ class ByteLM:
                 f"ByteLM.log_probs: context {text[-20:]!r} has probability 0 under the model."
             )
         top = max(log_prob for _, log_prob in members)
-        weights = np.zeros(self.vocab)
-        for (tokens, extra), log_prob in members:
-            p = np.exp(log_prob - top)
-            if extra:
+        shares = step(
+            np.exp([log_prob - top for _, log_prob in members])
+        )  # (n_cover,) [P(t)] the cover
+        weights = np.zeros(self.vocab)  # (257,)
+        for ((tokens, extra), _), p in zip(members, shares, strict=True):
+            if extra:  # the byte is decided by the token that hangs over
                 weights[extra[0]] += p
-            else:
+            else:  # the encoding of the text itself: any valid token may follow
                 weights += p * self.by_first_byte(self._after(tokens))
-        return logarithm(weights / weights.sum())
+        next_byte = step(weights / weights.sum())  # (symbols,) [P(x_{n+1} | x_{1:n})] the next byte
+        return logarithm(next_byte)
 
     def by_first_byte(self, p: np.ndarray) -> np.ndarray:
         """Probabilities of tokens added up by their first byte; the end at 256."""
@@ -310,14 +314,14 @@ def healed_next_byte(model: ByteLM, text: Any) -> np.ndarray:
     tokens = encoded(model.tokenizer, text)
     if not tokens:
         return naive_next_byte(model, text)
-    last = model.tokenizer.tokens[tokens[-1]]
+    last = model.tokenizer.tokens[tokens[-1]]  # may be the half of a longer token
     p = weights_of(model.lm.log_probs((*model.prompt, *tokens[:-1])))
     weights = np.zeros(model.vocab)
     for token in beginnings(model.tokenizer)(last):
         spelled = model.tokenizer.tokens[token]
-        if len(spelled) > len(last):
+        if len(spelled) > len(last):  # says the next byte by itself
             weights[spelled[len(last)]] += p[token]
-        else:
+        else:  # the dropped token itself: what comes after is the naive answer
             weights += p[token] * np.exp(naive_next_byte(model, text))
     return logarithm(weights / weights.sum())
 

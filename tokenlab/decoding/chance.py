@@ -56,12 +56,12 @@ class Script:
 
     def decide(self, p: np.ndarray) -> int:
         """The next choice among probabilities: as written, or the first possible one."""
-        if self.made < len(self.written):
+        if self.made < len(self.written):  # a branch that an earlier run has noted
             choice = self.written[self.made]
         else:
             possible = np.flatnonzero(p > 0).tolist()
             choice = possible[0]
-            for other in possible[1:]:
+            for other in possible[1:]:  # each of them is a run of its own, later
                 weight = self.probability * float(p[other])
                 if weight > TINY:
                     self.branches.append(((*self.written, other), weight))
@@ -105,10 +105,10 @@ def exact(fn: Callable[[Any], Any], *, max_runs: int = 1_000_000) -> Outcomes:
                 f"exact: fn has more than max_runs = {max_runs} branches; a smaller example, or "
                 "a bound on what is drawn, has fewer."
             )
-        value = frozen(fn(script))
+        value = frozen(fn(script))  # the function itself notices nothing
         waiting += [written for written, _ in script.branches]
         lost += script.lost
-        if script.probability > TINY:
+        if script.probability > TINY:  # a long run of unlikely choices may end below it
             found[value] = found.get(value, 0.0) + script.probability
         else:
             lost += script.probability
@@ -128,7 +128,7 @@ def frozen(value: Any) -> Any:
     """A value as something that can be compared and counted: arrays and lists become tuples."""
     if isinstance(value, dict):
         return tuple((key, frozen(item)) for key, item in value.items())
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
+    if isinstance(value, tuple) and hasattr(value, "_fields"):  # a NamedTuple stays one
         return type(value)(*map(frozen, value))
     if isinstance(value, list | tuple):
         return tuple(map(frozen, value))
@@ -163,6 +163,11 @@ def weights_of(log_p: Any, name: str = "log_p") -> Any:
     return weights / weights.sum()
 
 
+def log_total(log_p: Any) -> float:
+    """The logarithm of the sum of the weights: 0 for a distribution."""
+    return float(np.logaddexp.reduce(to_numpy(log_p).astype(np.float64)))
+
+
 @takes(log_p="vocab inf")
 def choose(log_p: Any, rng: Any = None) -> int:
     """Draw one index; an index of `-inf` is never drawn.
@@ -178,10 +183,12 @@ def choose(log_p: Any, rng: Any = None) -> int:
     >>> choose([0.0, -np.inf], 0)
     0
     """
-    p, rng = to_numpy(weights_of(log_p)), generator(rng)
+    p = to_numpy(weights_of(log_p))
+    rng = generator(rng)
     if isinstance(rng, Script):
         return rng.decide(p)
-    ends = p.cumsum()
+    ends = p.cumsum()  # (vocab,), where the part of each index ends
+    # Right of an end: an index of weight 0 has no part, and is never met.
     return int(ends.searchsorted(rng.random() * ends[-1], side="right"))
 
 
@@ -216,6 +223,7 @@ def geometric(p: float, rng: Any = None, *, limit: int | None = None) -> int:
         tries = int(rng.geometric(min(p, 1.0)))
         return tries if limit is None else min(tries, limit)
     tries = 1
+    # Under `exact` one flip after the other, so that each number of tries is a branch.
     while tries != limit and rng.probability > TINY and not flip(p, rng):
         tries += 1
     return tries
@@ -248,7 +256,7 @@ class Pool:
         """One index by weight; it stays in."""
         if isinstance(self.rng, Script):
             return self.rng.decide(self.p / self.p.sum())
-        while True:
+        while True:  # at most two draws on average, since half of the mass is left
             place = self.rng.random() * self.ends[-1]
             choice = int(self.ends.searchsorted(place, side="right"))
             if choice < len(self.p) and self.p[choice] > 0:  # else taken out since the last sum
@@ -256,7 +264,7 @@ class Pool:
 
     def remove(self, choice: int) -> None:
         """Take one index out."""
-        self.gone += self.p[choice]
+        self.gone += self.p[choice]  # of the mass under the running sum
         self.p[choice] = 0.0
         if self.gone > 0.5 * self.ends[-1]:
             self._renew()
@@ -279,15 +287,14 @@ def without_replacement(log_p: Any, rng: Any = None) -> Iterator[int]:
     >>> sorted(without_replacement(np.log([0.5, 0.25, 0.25]), 0))
     [0, 1, 2]
     """
-    pool = Pool(
-        to_numpy(weights_of(log_p)), generator(rng)
-    )  # arguments are looked at now, not later
+    # Arguments are looked at now, not when the first index is asked for.
+    pool = Pool(to_numpy(weights_of(log_p)), generator(rng))
     return drained(pool)
 
 
 def drained(pool: Pool) -> Iterator[int]:
     """Draw and take out, until nothing is left."""
-    left = int(np.count_nonzero(pool.p))
+    left = int(np.count_nonzero(pool.p))  # indices of weight 0 never come
     for _ in range(left):
         choice = pool.draw()
         yield choice

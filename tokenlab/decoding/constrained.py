@@ -90,17 +90,18 @@ def mask(log_p: Any, accept: Callable[[int], bool]) -> Masked:
     >>> np.exp(masked.log_p).round(3).tolist(), round(float(np.exp(masked.log_z)), 3)
     ([0.0, 0.5, 0.5], 0.5)
     """
-    accept, xp = asked(accept), get_xp(log_p)
+    accept = asked(accept)
+    xp = get_xp(log_p)
     weights_of(log_p)  # raises for what is no distribution
-    possible = np.flatnonzero(to_numpy(log_p) > -np.inf)
+    possible = np.flatnonzero(to_numpy(log_p) > -np.inf)  # (n_possible,)
     allowed = np.array([bool(accept(int(token))) for token in possible], dtype=bool)
     kept = xp.full(len(log_p), -xp.inf)  # (vocab,) float64
     rows = xp.asarray(possible[allowed])
     kept[rows] = log_p[rows]
     if not allowed.any():
         return Masked(kept, -np.inf, len(possible))
-    top = kept.max()
-    log_z = float(top + xp.log(xp.exp(kept - top).sum()))
+    top = kept.max()  # taken off, so that nothing underflows
+    log_z = float(top + xp.log(xp.exp(kept - top).sum()))  # Z = sum of p(x) 1_A(x)
     return Masked(kept - log_z, log_z, len(possible))
 
 
@@ -139,25 +140,27 @@ def generate_masked(
         `tokens`, `log_weight`, `calls`
     """
     asked(constraint, "constraint")
-    context, rng = ids_of(context, "context", lm.vocab), generator(rng)
+    context = ids_of(context, "context", lm.vocab)
+    rng = generator(rng)
     n = checks.count(max_tokens, "max_tokens")
     text: tuple[int, ...] = ()
     log_weight, calls = 0.0, 0
     while len(text) < n and log_weight > -np.inf:
-        log_p = to_numpy(lm.log_probs((*context.tolist(), *text)))
+        log_p = to_numpy(lm.log_probs((*context.tolist(), *text)))  # (vocab,)
         forced = eos is not None and len(text) == n - 1
 
         def allowed(token: int, forced: bool = forced, text: tuple = text) -> bool:
             return (not forced or token == eos) and constraint(text, token)
 
         masked = mask(log_p, allowed)
-        log_weight, calls = log_weight + masked.log_z, calls + (1 if forced else masked.calls)
+        log_weight += masked.log_z  # the product of all Z_t
+        calls += 1 if forced else masked.calls
         if masked.log_z == -np.inf:
             break
         text = (*text, choose(masked.log_p, rng))
         if text[-1] == eos:
             break
-    if not weighted and log_weight > -np.inf:
+    if not weighted and log_weight > -np.inf:  # a dead end stays one
         log_weight = 0.0
     return MaskedText(np.array(text, dtype=np.int64), float(log_weight), calls)
 
@@ -189,7 +192,8 @@ def rejection(
     [1, 1]
     """
     asked(constraint, "constraint")
-    context, rng = ids_of(context, "context", lm.vocab), generator(rng)
+    context = ids_of(context, "context", lm.vocab)
+    rng = generator(rng)
     n, tries = checks.count(max_tokens, "max_tokens"), checks.count(max_tries, "max_tries")
     calls = 0
     for attempt in range(1, tries + 1):
@@ -198,7 +202,7 @@ def rejection(
             token = choose(lm.log_probs((*context.tolist(), *text)), rng)
             calls += 1
             if not constraint(text, token):
-                break
+                break  # no continuation can mend it
             text = (*text, token)
             if token == eos or (eos is None and len(text) == n):
                 return Rejection(np.array(text, dtype=np.int64), attempt, calls)
@@ -237,8 +241,8 @@ def posterior(
     asked(constraint, "constraint")
     context = ids_of(context, "context", lm.vocab).tolist()
     n, limit = checks.count(max_tokens, "max_tokens"), checks.count(max_nodes, "max_nodes")
-    texts: dict[tuple[int, ...], float] = {}  # logarithms
-    waiting: list[tuple[tuple[int, ...], float]] = [((), 0.0)]
+    texts: dict[tuple[int, ...], float] = {}  # complete ones, with logarithms
+    waiting: list[tuple[tuple[int, ...], float]] = [((), 0.0)]  # prefixes
     for nodes in range(limit + 1):
         if not waiting:
             break
@@ -259,6 +263,6 @@ def posterior(
     if not texts:
         raise InvalidInput("posterior: constraint allows no text of the model.")
     logs = np.array(list(texts.values()))
-    log_z = float(logs.max() + np.log(np.exp(logs - logs.max()).sum()))
+    log_z = float(logs.max() + np.log(np.exp(logs - logs.max()).sum()))  # all allowed mass
     weights = np.exp(logs - log_z)
     return Posterior(dict(sorted(zip(texts, weights.tolist(), strict=True))), log_z)

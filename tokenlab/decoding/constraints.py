@@ -79,13 +79,14 @@ class TextConstraint:
                 f"TextConstraint: tokens holds {names}; expected all bytes or all str."
             )
         self.empty: Any = kinds.pop()() if kinds else b""
+        # Particles and drafts ask about the same texts again.
         self.can_go_on = functools.lru_cache(1 << 16)(self._can_go_on)
 
     def __call__(self, prefix: Sequence[int], token: int) -> bool:
         text = self.empty.join(self.tokens[i] for i in prefix)
-        if token == self.eos:
+        if token == self.eos:  # asked about the end: is the text complete?
             text, rest = decoded(text)
-            return text is not None and not rest and bool(self.complete(text))
+            return text is not None and not rest and bool(self.complete(text))  # no half letter
         if not 0 <= token < len(self.tokens):
             return False
         spelled = self.tokens[token]
@@ -98,6 +99,7 @@ class TextConstraint:
             return False
         if not rest:
             return bool(self.prefix(text))
+        # An unfinished character: one way to finish it is enough.
         return any(self.prefix(text + letter) for letter in letters_from(rest))
 
 
@@ -110,19 +112,20 @@ def decoded(text: Any) -> tuple[str | None, bytes]:
     except UnicodeDecodeError as error:
         rest = text[error.start :]
         if error.reason != "unexpected end of data":
-            return None, b""
+            return None, b""  # no further byte makes it UTF-8
         return text[: error.start].decode(), rest
 
 
 def letters_from(begun: bytes) -> Any:
     """All characters whose bytes begin so, in order."""
     first = begun[0]
-    length = 2 if first < 0xE0 else 3 if first < 0xF0 else 4
-    low = high = first & (0xFF >> (length + 1))
-    for i in range(1, length):
+    length = 2 if first < 0xE0 else 3 if first < 0xF0 else 4  # bytes, by the first one
+    low = high = first & (0xFF >> (length + 1))  # its bits of the code point
+    for i in range(1, length):  # six bits a byte; unknown ones are all 0 or all 1
         known = i < len(begun)
         low = low << 6 | (begun[i] & 0x3F if known else 0)
         high = high << 6 | (begun[i] & 0x3F if known else 0x3F)
+    # Overlong forms and halves of surrogate pairs are no UTF-8.
     low = max(low, {2: 0x80, 3: 0x800, 4: 0x10000}[length])
     surrogates = range(0xD800, 0xE000)
     return (chr(c) for c in range(low, min(high, 0x10FFFF) + 1) if c not in surrogates)
@@ -218,9 +221,9 @@ class DFA:
             if (reaching == alive).all():
                 break
             alive = reaching
-        moves[~alive[moves] | (moves < 0)] = -1
+        moves[~alive[moves] | (moves < 0)] = -1  # (n_states, vocab)
         self.table, self.start, self.eos = moves, int(start), eos
-        self._last: tuple[tuple[int, ...], int] = ((), self.start)
+        self._last: tuple[tuple[int, ...], int] = ((), self.start)  # a prefix and its state
 
     def __call__(self, prefix: Sequence[int], token: int) -> bool:
         state = self._state(tuple(prefix))
@@ -236,5 +239,5 @@ class DFA:
             known, state = (), self.start
         for token in prefix[len(known) :]:
             state = int(self.table[state, token]) if state >= 0 else -1
-        self._last = prefix, state
+        self._last = prefix, state  # the next question mostly goes on from here
         return state

@@ -57,7 +57,8 @@ class MergePairs:
             self.rank[made], self.parts[made] = r, (left, right)
         keys = merges[:, 0] * vocab + merges[:, 1]
         self.order = np.argsort(keys, kind="stable")
-        self.keys = keys[self.order]
+        self.keys = keys[self.order]  # sorted, so that pairs are found by bisection
+        # Special tokens and unreachable merges are never the encoding of their own bytes.
         self.itself = np.array(
             [
                 bool(token) and encoded(tokenizer, bytes(token)) == (i,)
@@ -86,9 +87,9 @@ class MergePairs:
     def valid_after(self, token: int) -> np.ndarray:
         """Which tokens can stand behind one, `(vocab,)`."""
         valid = self.itself.copy()
-        rows = np.flatnonzero(valid)
+        rows = np.flatnonzero(valid)  # (n_rows,), the tokens that are not decided yet
         a, b = np.full(len(rows), token), rows.copy()
-        limit = np.full(len(rows), np.iinfo(np.int64).max)
+        limit = np.full(len(rows), np.iinfo(np.int64).max)  # merges of lower rank came before
         while len(rows):
             merged = self.ranks_of(a, b) < limit  # would have been merged before
             valid[rows[merged]] = False
@@ -97,8 +98,7 @@ class MergePairs:
             undo_left = self.rank[a] > self.rank[b]
             # Of equal merges the left one comes first: one across the border of b beats b's own.
             limit = np.where(undo_left, self.rank[a], self.rank[b] + 1)
-            a, b = (
-                np.where(undo_left, self.parts[a, 1], a),
-                np.where(undo_left, b, self.parts[b, 0]),
-            )
+            a_inner = np.where(undo_left, self.parts[a, 1], a)  # the part at the border stays
+            b_inner = np.where(undo_left, b, self.parts[b, 0])
+            a, b = a_inner, b_inner
         return valid

@@ -52,16 +52,17 @@ class EnsembleLM:
 
     def log_probs(self, context: Any) -> np.ndarray:
         """The next symbol's log-probabilities."""
+        # (n_members, vocab)
         rows = np.stack([to_numpy(member.log_probs(context)) for member in self.members])
-        if self.how == "mean":
+        if self.how == "mean":  # of probabilities: one sure member is enough
             return logarithm(self.weights @ np.exp(rows))
         with np.errstate(invalid="ignore"):  # 0 * -inf: a member without weight does not count
             logs = np.where(self.weights[:, None] > 0, self.weights[:, None] * rows, 0.0).sum(
                 axis=0
             )
-        if not (logs > -np.inf).any():
+        if not (logs > -np.inf).any():  # a product is refused by any one member
             raise InvalidInput(
                 f"EnsembleLM.log_probs: the members of context {list(context)[-8:]} allow nothing in "
                 "common; their product has no mass."
             )
-        return logarithm(weights_of(logs))
+        return logarithm(weights_of(logs))  # a geometric mean sums to less than one

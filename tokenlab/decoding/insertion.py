@@ -91,13 +91,14 @@ def target(ids: Any, dropped: Any, vocab: int) -> np.ndarray:
     >>> target([0, 1, 1], [False, True, True], 2).tolist()
     [[0.0, 0.0], [0.0, 1.0]]
     """
-    ids, gone = ids_of(ids, "ids", vocab), np.asarray(to_numpy(dropped))
+    ids = ids_of(ids, "ids", vocab)
+    gone = np.asarray(to_numpy(dropped))
     if gone.shape != ids.shape or gone.dtype != bool:
         raise ShapeError(
             f"target: dropped is {gone.shape} of {gone.dtype}; expected ({len(ids)},) of bool."
         )
     slot = (~gone).cumsum()  # how many visible tokens stand before each
-    missing = np.zeros((int((~gone).sum()) + 1, vocab))
+    missing = np.zeros((int((~gone).sum()) + 1, vocab))  # (n_visible + 1, vocab)
     np.add.at(missing, (slot[gone], ids[gone]), 1 / max(gone.sum(), 1))  # p*
     return missing
 
@@ -117,8 +118,9 @@ def corrupt(ids: Any, vocab: int, n: int | None = None, rng: Any = None) -> Corr
     >>> corrupt([3, 4, 5], 9, n=3, rng=0).visible.tolist()
     []
     """
-    ids, rng = ids_of(ids, "ids", vocab), generator(rng)
-    if n is None:
+    ids = ids_of(ids, "ids", vocab)
+    rng = generator(rng)
+    if n is None:  # uniform, so that texts of all lengths are seen
         n = choose(np.zeros(len(ids) + 1), rng)
     n = checks.count(n, "n", at_least=0)
     if n > len(ids):
@@ -156,7 +158,7 @@ def loss(logits: Any, target: Any, stop_logit: Any, stop_weight: float = 1.0) ->
     stop_logit = xp.asarray(stop_logit)
     top = logits.max()
     log_p = logits - top - xp.log(xp.exp(logits - top).sum())  # one softmax over all
-    tokens = -(target * log_p).sum()
+    tokens = -(target * log_p).sum()  # first term of the loss
     finished = 0.0 if float(to_numpy(target.sum())) > 0 else 1.0
     # -ln of the right class: softplus of the logit, turned round when the text is finished.
     signed = stop_logit * (1 - 2 * finished)
@@ -214,11 +216,11 @@ class CountedInsertion:
                 f"CountedInsertion.fit: p is {shares.tolist()}; expected {len(texts)} "
                 "probabilities that sum to one."
             )
-        sums: Any = defaultdict(lambda: [0.0, 0.0])
+        sums: Any = defaultdict(lambda: [0.0, 0.0])  # by what is visible: targets, and finished
         for text, share in zip(texts, shares.tolist(), strict=True):
-            many = len(text) + 1 if weight == "length" else 1
+            many = len(text) + 1 if weight == "length" else 1  # undoes 1 / (L + 1)
             for dropped in itertools.product([False, True], repeat=len(text)):
-                n = sum(dropped)
+                n = sum(dropped)  # uniform on 0 to L, then one of C(L, n) sets
                 chance = share * many / (len(text) + 1) / math.comb(len(text), n)
                 seen = tuple(itertools.compress(text, [not gone for gone in dropped]))
                 missing = target(text, np.array(dropped, dtype=bool), vocab)
@@ -272,7 +274,8 @@ def generate(
         `tokens`, `order`, `slots`, `stopped`
     """
     checks.choice(variant, "variant", ("paper", "official"))
-    n, rng = checks.count(max_tokens, "max_tokens", at_least=0), generator(rng)
+    n = checks.count(max_tokens, "max_tokens", at_least=0)
+    rng = generator(rng)
     checks.share(stop_threshold, "stop_threshold")
     tokens = ids_of(visible, "visible", model.vocab).tolist()
     order, slots = [-1] * len(tokens), []
@@ -289,7 +292,7 @@ def generate(
             token = choose(filtered(log_joint[slot], top_p=top_p), rng)
         else:
             slot, token = divmod(choose(log_joint.ravel(), rng), model.vocab)
-        tokens.insert(slot, token)
+        tokens.insert(slot, token)  # slot i is the gap before token i
         order.insert(slot, t)
         slots.append(slot)
     written = np.array(tokens, dtype=np.int64)

@@ -40,7 +40,8 @@ def star_graph(
     (14, True, True)
     """
     degree, length = checks.count(degree, "degree"), checks.count(length, "length")
-    n, rng = degree * length + 1, generator(rng)
+    n = degree * length + 1  # the centre, and the arms
+    rng = generator(rng)
     if n > checks.count(vocab, "vocab"):
         raise InvalidInput(f"star_graph: {n} nodes need vocab >= {n}; vocab is {vocab}.")
     names = list(itertools.islice(without_replacement(np.zeros(vocab), rng), n))
@@ -49,6 +50,6 @@ def star_graph(
     ]  # all begin at the centre
     edges = [edge for arm in arms for edge in itertools.pairwise(arm)]
     mixed = [edges[i] for i in without_replacement(np.zeros(len(edges)), rng)]
-    path = arms[choose(np.zeros(degree), rng)]
+    path = arms[choose(np.zeros(degree), rng)]  # equal logs: each arm alike
     puzzle = [node for edge in mixed for node in edge] + [path[0], path[-1]]
     return np.array(puzzle, dtype=np.int64), np.array(path, dtype=np.int64)

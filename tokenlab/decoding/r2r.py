@@ -35,6 +35,7 @@ from tokenlab.decoding.router import Router, pick_threshold
 from tokenlab.decoding.uncertainty import Uncertainty, entropy, features, logu
 from tokenlab.errors import InvalidInput, ShapeError, public_caller
 from tokenlab.lm.protocol import ids_of
+from tokenlab.steps import step
 
 __all__ = [
     "Labels",
@@ -136,17 +137,18 @@ def label(
     same_vocabulary(small, large)
     text = ids_of(context, "context", large.vocab).tolist()
     n, most = checks.count(n, "n"), checks.count(max_continuation, "max_continuation", at_least=0)
-    ends, start = frozenset(ends), len(text)
+    ends = frozenset(ends)
+    start = len(text)
     proposed, branches = [], {}
     for t in range(n):
         token, other = best(large, text), best(small, text)
-        if token != other:
+        if token != other:  # both versions, finished by the large model
             with_small = branch(large, (*text, other), ends, most)[len(text) :]
             branches[t] = with_small, branch(large, (*text, token), ends, most)[len(text) :]
-        text.append(token)
+        text.append(token)  # labels are taken along the large model's text
         proposed.append(other)
     tokens, small_tokens = np.array(text[start:]), np.array(proposed)
-    divergent = np.zeros(n, dtype=bool)
+    divergent = np.zeros(n, dtype=bool)  # d_i; identical and neutral places stay False
     for t, pair in branches.items():
         divergent[t] = not same(*pair)
     return Labels(tokens, small_tokens, tokens != small_tokens, divergent, branches)
@@ -192,7 +194,8 @@ def generate(
     [0, 2, 0, 0]
     """
     same_vocabulary(small, large)
-    text, n = ids_of(context, "context", small.vocab).tolist(), checks.count(n, "n", at_least=0)
+    text = ids_of(context, "context", small.vocab).tolist()
+    n = checks.count(n, "n", at_least=0)
     if not callable(route):
         raise InvalidInput(
             f"generate: route is a {type(route).__name__}; expected a function of (log_p_small, "
@@ -201,13 +204,16 @@ def generate(
     start, by_large, proposed = len(text), [], []
     for _ in range(n):
         log_p = to_numpy(small.log_probs(tuple(text)))
+        log_p = step(log_p)  # (vocab,) [p_s] what the small model knows
         token = int(log_p.argmax())
         proposed.append(token)
-        by_large.append(bool(route(log_p, token, tuple(text))))
+        sent = bool(route(log_p, token, tuple(text)))  # the router has not seen the large one
+        by_large.append(step(sent))  # [r ≥ p_th] whether the large model writes here
         text.append(best(large, text) if by_large[-1] else token)
     tokens = np.array(text[start:], dtype=np.int64)
-    sent = np.array(by_large, dtype=bool)
-    return Routed(tokens, sent, np.array(proposed, dtype=np.int64), int(sent.sum()))
+    large_wrote = np.array(by_large, dtype=bool)  # (n,)
+    small_tokens = np.array(proposed, dtype=np.int64)
+    return Routed(tokens, large_wrote, small_tokens, int(large_wrote.sum()))
 
 
 def average_parameters(small: float, large: float, share: float) -> float:
@@ -219,7 +225,8 @@ def average_parameters(small: float, large: float, share: float) -> float:
     5.6
     """
     checks.share(share, "share")
-    return checks.positive(small, "small") + share * checks.positive(large, "large")
+    small = checks.positive(small, "small")
+    return small + share * checks.positive(large, "large")  # both are at work for that share
 
 
 NOTES = r"""

@@ -40,10 +40,10 @@ def pick_threshold(scores: Any, labels: Any, min_recall: float = 0.95) -> float:
         raise InvalidInput(
             f"pick_threshold: min_recall is {min_recall!r}; expected a number above 0, at most 1."
         )
-    grid = np.linspace(0.01, 0.99, 100)
+    grid = np.linspace(0.01, 0.99, 100)  # the thresholds of the released code
     sent = scores >= grid[:, None]  # (100, n)
-    recall = (sent & labels).sum(axis=1) / labels.sum()
-    share = sent.mean(axis=1)
+    recall = (sent & labels).sum(axis=1) / labels.sum()  # (100,)
+    share = sent.mean(axis=1)  # (100,)
     if not (recall >= min_recall).any():
         return float(grid[recall.argmax()])
     return float(grid[np.where(recall >= min_recall, share, np.inf).argmin()])
@@ -113,9 +113,11 @@ class Router:
         x = checks.vectors(to_numpy(x), "x", "n", np, at_least=2).astype(np.float64)
         y = checked_labels(labels, len(x))
         self.mean_, deviation = x.mean(axis=0), x.std(axis=0)
-        self.scale_ = np.where(deviation > 0, deviation, 1.0)
-        z = np.column_stack([np.ones(len(x)), (x - self.mean_) / self.scale_])
-        self.pos_weight_ = float((~y).sum() / y.sum() * self.recall_factor)
+        self.scale_ = np.where(deviation > 0, deviation, 1.0)  # a constant column stays one
+        z = np.column_stack(
+            [np.ones(len(x)), (x - self.mean_) / self.scale_]
+        )  # (n, 1 + n_features)
+        self.pos_weight_ = float((~y).sum() / y.sum() * self.recall_factor)  # N0/N1 · factor
         weights = np.where(y, self.pos_weight_, 1.0)
         beta = minimised(z, y, weights, self.ridge)
         self.intercept_, self.coef_ = float(beta[0]), beta[1:]
@@ -147,10 +149,11 @@ def minimised(z: np.ndarray, y: np.ndarray, weights: np.ndarray, ridge: float) -
     beta = np.zeros(z.shape[1])
     for _ in range(200):
         p = 0.5 * (1 + np.tanh(0.5 * (z @ beta)))
-        slope = z.T @ (weights * (p - y)) + penalty * beta
-        curve = z.T @ (z * (weights * p * (1 - p))[:, None]) + np.diag(penalty)
+        slope = z.T @ (weights * (p - y)) + penalty * beta  # the gradient of the loss
+        curve = z.T @ (z * (weights * p * (1 - p))[:, None]) + np.diag(penalty)  # its Hessian
+        # Least squares, since columns that depend on each other make it singular.
         move = np.linalg.lstsq(curve, slope, rcond=None)[0]
-        length = 1.0
+        length = 1.0  # halved until the loss does not rise
         while length > 1e-8 and loss(beta - length * move) > loss(beta):
             length /= 2
         beta = beta - length * move

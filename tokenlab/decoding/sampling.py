@@ -78,15 +78,15 @@ def filtered(
     number("temperature", temperature, 0, math.inf)
     rounding = 8 * float(xp.finfo(log_p.dtype).eps)  # "reached exactly" after rounding
     logs = heated(log_p.astype(xp.float64), float(temperature))
-    if top_k is not None:
+    if top_k is not None:  # exactly k, of equals the lower id
         k = checks.count(top_k, "top_k")
         logs[best_first(logs)[k:]] = -xp.inf
     if top_p is not None and number("top_p", top_p, 0, 1, above=True) < 1:
         order = best_first(logs)
-        p = weights_of(logs)[order]
+        p = weights_of(logs)[order]  # (vocab,), falling
         before = p.cumsum() - p  # what the larger ones hold: a token goes if that is enough
         enough = before >= top_p - rounding
-        enough[0] = False
+        enough[0] = False  # the best one always stays
         logs[order[enough]] = -xp.inf
     if min_p is not None:
         p = weights_of(logs)
@@ -160,7 +160,8 @@ def generate(
     >>> generate(lm, [], 4, temperature=0).tokens.tolist()
     [0, 1, 2, 0]
     """
-    n, rng = checks.count(n, "n", at_least=0), generator(rng)
+    n = checks.count(n, "n", at_least=0)
+    rng = generator(rng)
     text, logs = ids_of(context, "context", lm.vocab).tolist(), []
     start = len(text)
     for _ in range(n):
@@ -168,7 +169,7 @@ def generate(
         kept = filtered(log_p, temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p)
         token = choose(kept, rng)
         text.append(token)
-        logs.append(float(log_p[token]))
+        logs.append(float(log_p[token]))  # the model's own, whatever the filters say
         if token == eos:
             break
     return Generation(np.array(text[start:], dtype=np.int64), np.array(logs), len(logs))

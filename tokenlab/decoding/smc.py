@@ -61,7 +61,7 @@ def effective_sample_size(log_weights: Any) -> float:
     if bool((log_weights == -np.inf).all()):
         return 0.0
     w = weights_of(log_weights, "log_weights")
-    return float(1 / (w @ w))
+    return float(1 / (w @ w))  # the weights sum to one
 
 
 @takes(log_weights="n inf")
@@ -86,7 +86,8 @@ def resample(log_weights: Any, *, method: str = "multinomial", rng: Any = None) 
     [0, 1]
     """
     checks.choice(method, "method", METHODS)
-    w, rng = to_numpy(weights_of(log_weights, "log_weights")), generator(rng)
+    w = to_numpy(weights_of(log_weights, "log_weights"))
+    rng = generator(rng)
     return get_xp(log_weights).asarray(copies_of(w, method, rng))
 
 
@@ -96,7 +97,7 @@ def copies_of(w: np.ndarray, method: str, rng: Any) -> np.ndarray:
     if method == "multinomial":
         return np.sort([choose(logarithm(w), rng) for _ in range(n)])
     if method == "residual":
-        copies = np.floor(n * w + 1e-12).astype(np.int64)
+        copies = np.floor(n * w + 1e-12).astype(np.int64)  # (n,)
         rest = n - int(copies.sum())
         drawn: list[int] = []
         if rest:
@@ -160,7 +161,7 @@ def run(
         # Rounding must not make equal weights differ.
         if -np.inf < logs.max() and effective_sample_size(logs) < ess_threshold * n * (1 - 1e-12):
             ancestor = resample(logs, method=method, rng=rng)
-            texts = [texts[i] for i in ancestor]
+            texts = [texts[i] for i in ancestor]  # all go on with the mean weight
             logs = np.full(n, log_mean(logs))
         ancestors.append(ancestor)
         if all(log == -np.inf or text[-1] == eos for log, text in zip(logs, texts, strict=True)):

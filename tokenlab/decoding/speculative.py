@@ -84,7 +84,7 @@ def residual(log_p: Any, log_q: Any) -> Any:
     [0.833, 0.0, 0.167]
     """
     p, q = weights_of(log_p), weights_of(log_q, "log_q")
-    xp = get_xp(p, q)
+    xp = get_xp(p, q)  # one library, or an error
     more = xp.maximum(p - q, 0)  # Sec. 2.3, (vocab,)
     total = float(more.sum())
     return logarithm(more / total if total > 1e-15 else p)
@@ -179,11 +179,11 @@ def judged(draft: np.ndarray, log_q: np.ndarray, log_p: np.ndarray, rng: Any) ->
                 f"{public_caller()}: draft[{i}] is {token}, to which log_q gives 0; it cannot have "
                 "been drawn from it."
             )
-        if not flip(min(1.0, float(p[token] / q[token])), rng):
+        if not flip(min(1.0, float(p[token] / q[token])), rng):  # Alg. 1: r > p(x) / q(x)
             return Verified(np.array([*kept, choose(residual(log_p[i], log_q[i]), rng)]), len(kept))
         kept.append(token)
     if len(log_p) > len(draft):
-        kept.append(choose(log_p[len(draft)], rng))
+        kept.append(choose(log_p[len(draft)], rng))  # all stayed: one token for nothing
     return Verified(np.array(kept, dtype=np.int64), len(draft))
 
 
@@ -199,8 +199,9 @@ def draft_model(lm: Any, temperature: float = 1.0) -> Callable[..., tuple[Any, A
     """
 
     def drafter(context: Any, k: int, rng: Any = None) -> tuple[np.ndarray, np.ndarray]:
-        text, rng = list(context), generator(rng)
-        log_q = np.empty((k, lm.vocab))
+        text = list(context)
+        rng = generator(rng)
+        log_q = np.empty((k, lm.vocab))  # (m, vocab)
         for row in log_q:
             row[:] = filtered(lm.log_probs(tuple(text)), temperature=temperature)
             text.append(choose(row, rng))
@@ -229,7 +230,7 @@ def prompt_lookup(vocab: int, max_ngram: int = 3) -> Callable[..., tuple[Any, An
             windows = np.lib.stride_tricks.sliding_window_view(text[:-1], n)
             places = np.flatnonzero((windows == text[-n:]).all(axis=1))
             if len(places):
-                tokens = text[places[-1] + n :][:k]
+                tokens = text[places[-1] + n :][:k]  # of several the last
                 break
         log_q = np.full((len(tokens), vocab), -np.inf)
         log_q[np.arange(len(tokens)), tokens] = 0.0  # it could not have said anything else
@@ -269,10 +270,11 @@ def generate(
         `tokens`, `emitted`, `drafted`
     """
     n, k = checks.count(n, "n", at_least=0), checks.count(k, "k")
-    text, rng = ids_of(context, "context", lm.vocab).tolist(), generator(rng)
+    rng = generator(rng)
+    text = ids_of(context, "context", lm.vocab).tolist()
     start, emitted, drafted = len(text), [], []
     while len(text) - start < n and (len(text) == start or text[-1] != eos):
-        room = min(k, n - 1 - (len(text) - start))
+        room = min(k, n - 1 - (len(text) - start))  # the model adds one of its own
         draft, log_q = drafter(tuple(text), room, rng) if room else ((), np.empty((0, lm.vocab)))
         draft, log_q = ids_of(draft, "drafter's tokens", lm.vocab)[:room], to_numpy(log_q)[:room]
         same_vocabulary(lm.vocab, log_q.shape[-1] if len(draft) else lm.vocab)

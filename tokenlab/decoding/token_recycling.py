@@ -106,7 +106,7 @@ def build_tree(paths: Sequence[Sequence[int]]) -> Tree:
                 f"build_tree: paths holds {path}, which is empty, negative, there twice, or has no "
                 f"parent {path[:-1]}; expected each path once, with all its beginnings."
             )
-        number[path] = i + 1
+        number[path] = i + 1  # node 0 is the last known token
         mask[i + 1] |= mask[number[path[:-1]]]  # what the parent sees
     return Tree(
         np.array([number[path[:-1]] for path in listed], dtype=np.int64),
@@ -193,7 +193,7 @@ class Recycler:
         nodes = np.empty(len(tree.parents) + 1, dtype=np.int64)
         nodes[0] = ids_of([token], "token", self.vocab)[0]
         for depth in range(1, int(tree.depths.max(initial=0)) + 1):
-            here = np.flatnonzero(tree.depths == depth)
+            here = np.flatnonzero(tree.depths == depth)  # (n_here,)
             nodes[here + 1] = self.matrix_[nodes[tree.parents[here]], tree.choices[here]]  # draft
         return nodes[1:]
 
@@ -206,12 +206,13 @@ class Recycler:
         log_probs : ndarray of shape (n, vocab)
             Or logits: only their order counts. Ties go to the lower id.
         """
-        ids, rows = ids_of(tokens, "tokens", self.vocab), np.atleast_2d(to_numpy(log_probs))
+        ids = ids_of(tokens, "tokens", self.vocab)
+        rows = np.atleast_2d(to_numpy(log_probs))  # (n, vocab)
         if rows.shape != (len(ids), self.vocab):
             raise ShapeError(
                 f"Recycler.update: log_probs is {rows.shape}; expected ({len(ids)}, {self.vocab})."
             )
-        best = np.argsort(-rows, axis=1, kind="stable")[:, : self.k]
+        best = np.argsort(-rows, axis=1, kind="stable")[:, : self.k]  # (n, k), ties to the lower id
         _, last = np.unique(ids[::-1], return_index=True)  # the first from behind
         last = len(ids) - 1 - last
         self.matrix_[ids[last]] = best[last]  # update
@@ -278,7 +279,7 @@ def longest_path(draft: np.ndarray, best: np.ndarray, tree: Tree) -> list[int]:
     """The deepest node all of whose tokens the model would have taken, and one token more."""
     right = np.ones(len(draft) + 1, dtype=bool)
     for i, parent in enumerate(tree.parents.tolist()):
-        right[i + 1] = right[parent] and draft[i] == best[parent]
+        right[i + 1] = right[parent] and draft[i] == best[parent]  # parents come first
     depths = np.where(right, np.concatenate([[0], tree.depths]), -1)
     node = int(depths.argmax())  # of equal ones the first
     path = []

@@ -71,7 +71,9 @@ def features(log_p: Any, k: int = 10) -> Any:
     >>> features([0.0, -float("inf")], 3).tolist()
     [0.0, 30.0, 0.0, -30.0, -30.0]
     """
-    xp, p, k = get_xp(log_p), probabilities(log_p), checks.count(k, "k")
+    k = checks.count(k, "k")
+    xp = get_xp(log_p)
+    p = probabilities(log_p)  # (..., vocab)
     logs = xp.log(xp.maximum(-xp.sort(-p, axis=-1), math.exp(-LOWEST)))  # the best first
     width = max(k, 2) - logs.shape[-1]
     if width > 0:
@@ -87,7 +89,7 @@ def digamma(x: Any) -> Any:
     shift = 0 * x
     for _ in range(8):  # psi(x) = psi(x + 1) - 1 / x, until the series is exact
         shift, x = shift - 1 / x, x + 1
-    s = 1 / (x * x)
+    s = 1 / (x * x)  # below 1/64: five terms are exact to rounding
     series = s * (1 / 12 - s * (1 / 120 - s * (1 / 252 - s * (1 / 240 - s / 132))))
     return get_xp(x).log(x) - 0.5 / x - series + shift
 
@@ -112,10 +114,11 @@ def logu(logits: Any, k: int = 10) -> Uncertainty:
     >>> [round(float(u), 4) for u in logu([10.0, 5.0, 1.0], 3)]
     [0.7741, 0.1579]
     """
-    xp, k = get_xp(logits), checks.count(k, "k")
+    k = checks.count(k, "k")
+    xp = get_xp(logits)
     if k > logits.shape[-1]:
         raise ShapeError(f"logu: k is {k}, but logits is {logits.shape}; expected k <= vocab.")
-    x = xp.sort(logits.astype(xp.float64), axis=-1)[..., -k:]
+    x = xp.sort(logits.astype(xp.float64), axis=-1)[..., -k:]  # (..., k)
     if bool((x <= 0).any()):
         raise InvalidInput(
             f"logu: one of the {k} largest logits is {float(x.min()):.6g}; evidence must be positive."

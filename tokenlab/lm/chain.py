@@ -51,18 +51,19 @@ class ChainLM:
     def __init__(self, start: Any, transition: Any, length: int):
         self.start = probabilities(start, "start", 1)
         self.transition = probabilities(transition, "transition", 2)
-        self.length, self.vocab = checks.count(length, "length"), len(self.start)
+        self.length = checks.count(length, "length")
+        self.vocab = len(self.start)
         if self.transition.shape != (self.vocab, self.vocab):
             raise ShapeError(
                 f"ChainLM: transition is {self.transition.shape}; expected "
                 f"({self.vocab}, {self.vocab}), since start is ({self.vocab},)."
             )
-        self._powers = [np.eye(self.vocab)]
+        self._powers = [np.eye(self.vocab)]  # T^0
 
     def _power(self, n: int) -> np.ndarray:
         """The transitions over n places; made once."""
         while len(self._powers) <= n:
-            self._powers.append(self._powers[-1] @ self.transition)
+            self._powers.append(self._powers[-1] @ self.transition)  # T^n, (vocab, vocab)
         return self._powers[n]
 
     def log_probs(self, context: Any) -> np.ndarray:
@@ -76,17 +77,18 @@ class ChainLM:
         The arguments are those of `TableLM.log_conditionals`; rows of -inf where what is given
         has probability 0.
         """
-        rows = np.empty((len(positions), self.vocab))
+        rows = np.empty((len(positions), self.vocab))  # (m, vocab)
         for row, i in zip(rows, positions, strict=True):
             given = [j for j in range(self.length) if rank[j] < rank[i]]
+            # Only the nearest known places count: a chain forgets what lies behind them.
             left = max((j for j in given if j < i), default=None)
             right = min((j for j in given if j > i), default=None)
             from_left = (
                 self.start @ self._power(i) if left is None else self._power(i - left)[tokens[left]]
             )  # (vocab,)
             to_right = 1.0 if right is None else self._power(right - i)[:, tokens[right]]
-            weights = from_left * to_right
-            total = weights.sum()
+            weights = from_left * to_right  # T^(i-l)[x_l, x_i] · T^(r-i)[x_i, x_r]
+            total = weights.sum()  # 0: what is given cannot be
             row[:] = logarithm(weights / total) if total > 0 else -np.inf
         return rows
 

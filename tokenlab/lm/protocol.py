@@ -31,14 +31,14 @@ def ids_of(tokens: Any, name: str, vocab: int) -> np.ndarray:
             "Text becomes bytes by text.encode()."
         )
     if isinstance(tokens, bytes | bytearray):
-        tokens = np.frombuffer(tokens, np.uint8)
+        tokens = np.frombuffer(tokens, np.uint8)  # a byte is a token id, too
     elif not hasattr(tokens, "dtype"):
         if not isinstance(tokens, Iterable) or isinstance(tokens, Mapping):
             raise DTypeError(
                 f"{public_caller()}: {name} is a {type(tokens).__name__}; expected a sequence of "
                 "token ids, or bytes."
             )
-        tokens = list(tokens)
+        tokens = list(tokens)  # tuples, ranges, iterators
     ids = checks.shaped(checks.integers(to_numpy(tokens), name, np), name, ("n",))
     checks.within(ids, name, vocab, "vocab")
     return ids
@@ -46,7 +46,7 @@ def ids_of(tokens: Any, name: str, vocab: int) -> np.ndarray:
 
 def log_probs_batch(lm: Any, contexts: Sequence[Any]) -> np.ndarray:
     """The next token's log-probabilities after each context, `(len(contexts), vocab)`."""
-    own = getattr(lm, "log_probs_batch", None)
+    own = getattr(lm, "log_probs_batch", None)  # one forward, if the model has it
     if own is not None:
         return own(contexts)
     rows = [to_numpy(lm.log_probs(context)) for context in contexts]
@@ -83,10 +83,10 @@ def log_probs_tree(lm: Any, context: Any, tokens: Any, parents: Any) -> np.ndarr
     [0, 1, 1, 1]
     """
     tokens, parents = ids_of(tokens, "tokens", lm.vocab), checked_parents(parents, len(tokens))
-    own = getattr(lm, "log_probs_tree", None)
+    own = getattr(lm, "log_probs_tree", None)  # one forward over all nodes
     if own is not None:
         return own(context, tokens, parents)
-    return log_probs_batch(lm, paths(context, tokens, parents))
+    return log_probs_batch(lm, paths(context, tokens, parents))  # a context for each node
 
 
 def checked_parents(parents: Any, n: int) -> np.ndarray:
@@ -112,7 +112,7 @@ def paths(context: Any, tokens: np.ndarray, parents: np.ndarray) -> list[tuple[i
     """The context of each node: the given one, continued along the tree."""
     found = [tuple(int(token) for token in context)]
     for token, parent in zip(tokens.tolist(), parents.tolist(), strict=True):
-        found.append((*found[parent], token))
+        found.append((*found[parent], token))  # the parent's path is there already
     return found
 
 
@@ -140,10 +140,10 @@ def score(lm: Any, tokens: Any, context: Any = ()) -> np.ndarray:
     """
     ids = ids_of(tokens, "tokens", lm.vocab)
     if not len(ids):
-        return np.empty(0)
+        return np.empty(0)  # nothing to judge, and no forward
     # The last token leads to nothing that is asked: a chain of all but the last one.
     rows = log_probs_tree(lm, context, ids[:-1], range(len(ids) - 1))  # (n, vocab)
-    return rows[np.arange(len(ids)), ids]
+    return rows[np.arange(len(ids)), ids]  # (n,), each token's own column
 
 
 class Counted:
@@ -173,7 +173,7 @@ class Counted:
         result = call(*args)
         self.seconds += time.perf_counter() - start
         self.forwards += 1
-        self.rows += len(result) if result.ndim == 2 else 1
+        self.rows += len(result) if result.ndim == 2 else 1  # (n, vocab), or (vocab,)
         return result
 
     def log_probs(self, context: Any) -> Any:
@@ -191,7 +191,7 @@ class Counted:
     def __getattr__(self, name: str) -> Any:
         if name in ("lm", "__setstate__"):  # before __init__ ran
             raise AttributeError(name)
-        return getattr(self.lm, name)
+        return getattr(self.lm, name)  # `length`, `log_conditionals`: not counted
 
 
 class FunctionLM:

@@ -70,20 +70,22 @@ class TableLM:
                 f"TableLM.log_probs: context has {len(ids)} tokens; expected fewer than "
                 f"{self.length}, since a text of this table ends there."
             )
-        weights = self._next(tuple(ids.tolist()))
+        weights = self._next(tuple(ids.tolist()))  # (vocab,)
         if weights.sum() == 0:
             raise InvalidInput(
                 f"TableLM.log_probs: context {ids.tolist()} has probability 0; nothing follows it."
             )
-        return logarithm(weights / weights.sum())
+        return logarithm(weights / weights.sum())  # p(x_i | x_<i) = p(x_<=i) / p(x_<i)
 
     def _next(self, context: tuple[int, ...]) -> np.ndarray:
         """The probability of the context with each next token, summed over what comes later."""
+        # The axes left over are the places behind; all of them but the first are summed.
         return self.joint[context].reshape(self.vocab, -1).sum(axis=1)
 
     def log_probs_tree(self, context: Any, tokens: Any, parents: Any) -> np.ndarray:
         """`log_probs` at every node; nodes that no text reaches are answered uniformly."""
-        rows = np.full((len(tokens) + 1, self.vocab), -np.log(self.vocab))
+        # Drafts may reach what no text has, or reach beyond its end: nothing of it is accepted.
+        rows = np.full((len(tokens) + 1, self.vocab), -np.log(self.vocab))  # (n + 1, vocab)
         for row, path in zip(rows, paths(context, tokens, parents), strict=True):
             if len(path) < self.length and self._next(path).sum() > 0:
                 row[:] = self.log_probs(path)
@@ -94,7 +96,7 @@ class TableLM:
         weights = self._weights(visible, position)
         if weights.sum() == 0:
             raise InvalidInput(f"TableLM.conditional: visible {dict(visible)} has probability 0.")
-        return weights / weights.sum()
+        return weights / weights.sum()  # (vocab,)
 
     def _weights(self, visible: Mapping[int, int], position: int) -> np.ndarray:
         for place, name in [(position, "position"), *((place, "visible") for place in visible)]:
@@ -104,12 +106,10 @@ class TableLM:
                     f"{self.length - 1}."
                 )
         ids_of(list(visible.values()), "visible", self.vocab)
+        # The place asked for goes first; known places are looked up, all others summed over.
         key = [visible.get(i, slice(None)) for i in range(self.length) if i != position]
-        return (
-            np.moveaxis(self.joint, position, 0)[(slice(None), *key)]
-            .reshape(self.vocab, -1)
-            .sum(axis=1)
-        )
+        slices = np.moveaxis(self.joint, position, 0)[(slice(None), *key)]  # (vocab, ...)
+        return slices.reshape(self.vocab, -1).sum(axis=1)  # (vocab,)
 
     def log_conditionals(self, tokens: Any, rank: Any, positions: Any) -> np.ndarray:
         """Each position given all positions of lower rank, `(len(positions), vocab)`.
@@ -127,16 +127,17 @@ class TableLM:
         ndarray of shape (m, vocab)
             Rows of -inf where what is given has probability 0.
         """
-        rows = np.full((len(positions), self.vocab), -np.inf)
+        rows = np.full((len(positions), self.vocab), -np.inf)  # (m, vocab)
         for row, i in zip(rows, positions, strict=True):
+            # One array says who sees whom: a place is given all places of lower rank.
             seen = {j: int(tokens[j]) for j in range(self.length) if rank[j] < rank[i]}
             weights = self._weights(seen, int(i))
-            if weights.sum() > 0:
+            if weights.sum() > 0:  # else what is given has probability 0
                 row[:] = logarithm(weights / weights.sum())
         return rows
 
 
 def logarithm(p: Any) -> Any:
     """The natural logarithm, -inf for 0, without a warning."""
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore"):  # ln 0 = -inf is what is meant
         return get_xp(p).log(p)
