@@ -2,15 +2,15 @@
 # # Add a paper of your own
 #
 # Every method in this collection is one file with the same parts: a docstring that is the paper in
-# small, functions from the parts to the whole, steps that can be watched, a fast twin where a loop
-# pays, and tests that find the newcomer by themselves. We add one that is not here yet: token pooling,
+# small, functions from the parts to the whole, comments that a recording shows, a fast twin where a
+# loop pays, notes behind the code, and tests that find the newcomer by themselves. We add one that is not here yet: token pooling,
 # which makes the index of a late-interaction search smaller.
 #
 # **You will be able to**
 #
 # - turn a paper into a module of the collection, part by part,
 # - write a Numba twin and prove that it gives what the readable function gives,
-# - say what the contract tests demand, and register what they need,
+# - name the five files that add a paper, and say what the contract tests demand of them,
 # - test the paper's claim on real data, next to an honest floor.
 #
 # Needs: [token retrieval](01_token_retrieval.md) for MaxSim, and
@@ -40,6 +40,8 @@ from tokenlab.papers import PAPERS, Paper
 from tokenlab.pruning import group_means, uniform
 from tokenlab.retrieval import TokenIndex, maxsim
 from tokenlab.retrieval.metrics import ndcg
+from tokenlab.steps import Steps
+from tokenlab.tour.step_throughs import step_through
 
 plt.rcParams.update({"figure.dpi": 110, "font.size": 9, "axes.spines.top": False})
 plt.rcParams.update({"axes.spines.right": False, "figure.constrained_layout.use": True})
@@ -47,17 +49,19 @@ plt.rcParams.update({"axes.spines.right": False, "figure.constrained_layout.use"
 # %% [markdown]
 # ## The list
 #
-# This is the checklist of [contributing](../contributing.md), in the order in which we do it.
+# Five files add a paper, as [contributing](../contributing.md) says; the first two are new, the others
+# get a few lines, and all else finds the newcomer.
 #
-# | | what | here |
-# |---|---|---|
-# | 1 | read the paper; a case by hand; a naive loop that you trust | section 1 |
-# | 2 | the file: docstring, then functions from the parts to the whole | section 2 |
-# | 3 | a twin, only where a loop beats NumPy | section 3 |
-# | 4 | tests: by hand, the naive loop, properties, edges, a gradient check where there is a gradient | section 4 |
-# | 5 | what the contract tests ask of every module; example arguments in `tests/<family>/cases.py` | section 5 |
-# | 6 | an entry in `papers.toml`; a step-through in `tokenlab/tour/<family>.py`; a benchmark if speed is claimed | section 5 |
-# | 7 | the claim, measured; a claim that bends goes into `NOTES` with its numbers | section 6 |
+# | | file | what stands in it | here |
+# |---|---|---|---|
+# | 1 | `tokenlab/<family>/<paper>.py` | the method, in the shape of its neighbours | section 2 |
+# | 2 | `tests/<family>/test_<paper>.py` | a case by hand, a naive loop, properties, edges | sections 1 and 4 |
+# | 3 | `tests/<family>/cases.py` | example arguments for the contract tests | section 5 |
+# | 4 | `tokenlab/papers.toml` | what README, gallery and command line say of it | section 5 |
+# | 5 | `tokenlab/tour/<family>.py` | the run that `tokenlab steps` records | section 5 |
+#
+# A twin (section 3) comes on top, where a loop beats NumPy. The paper's claim is measured (section 6),
+# and what bends goes into the notes with its numbers.
 #
 # ## 1. The paper, by hand
 #
@@ -106,9 +110,8 @@ assert naive_ward(five, 2) == [[0, 1], [2, 3, 4]]
 # ## 2. The file
 #
 # **The docstring is the paper in small**, always in this order: title, authors, year, identifier; the
-# idea in three sentences; a table of symbols; the equations with numbers; *Differs from the paper*;
-# *Cost*; *Example*. A reader compares the code with the paper through it, so it says what is different
-# before anybody has to ask.
+# idea in three sentences; a table of symbols; the equations with numbers; *Example*. It has at most 200
+# words, formulas not counted, because the code is what a reader came for.
 
 # %%
 docstring = r'''r"""Reducing the Footprint of Multi-Vector Retrieval with Minimal Performance Impact via Token
@@ -129,15 +132,6 @@ no training and changes nothing but the index.
 $$\Delta_{ab} = \frac{s_a s_b}{s_a + s_b} \lVert \mu_a - \mu_b \rVert^2 \qquad (1)$$
 $$\mu_{ab} = \frac{s_a \mu_a + s_b \mu_b}{s_a + s_b}, \qquad s_{ab} = s_a + s_b \qquad (2)$$
 
-Differs from the paper
-----------------------
-- The published code clusters the rows of the matrix of cosine distances; here it is the vectors.
-- Means are not scaled back to length one.
-
-Cost
-----
-$n^2 d / 2$ for all distances, then $n - k$ rounds of $O(n^2)$ in the readable function.
-
 Example
 -------
     reduction = token_pooling.reduce(index.doc(0), k=0.5)
@@ -146,22 +140,28 @@ Example
 '''
 
 # %% [markdown]
-# **Then the parts.** Arrays go through `get_xp`, which returns NumPy or CuPy, whichever the arrays are
-# from; input goes through `checks`, so that errors name the axes; a line that realises an equation ends
-# with its number; `step(...)` names what a reader may want to look at. `@accelerated` says that there is
-# a twin, and from how much work on it pays.
+# **Then the parts**, from the smallest on. Arrays go through `get_xp`, which returns NumPy or CuPy,
+# whichever the arrays are from. `step(x)` returns `x`, and its comment is read while somebody records:
+#
+#     owner = step(owner)  # (n,) -> n: the first token of its cluster
+#     name                    axes, what the numbers are places in, and a note
+#
+# A line that realises an equation says so, `# Eq. (1)`, and so does one that changes a shape.
+# `@accelerated` says that there is a twin, and from how much work on it pays. The body is the shortest
+# NumPy that states the equations; it knows nothing of the twin.
 
 # %%
 parts = r'''
 from typing import Any
 
 from tokenlab import checks
+from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp
 from tokenlab.engine import accelerated
 from tokenlab.errors import InvalidInput
 from tokenlab.pruning.mergers import group_means
 from tokenlab.pruning.reduction import Reduction
-from tokenlab.pruning.selectors import budget
+from tokenlab.pruning.selectors import checked_budget
 from tokenlab.steps import step
 
 __all__ = ["reduce"]
@@ -171,36 +171,43 @@ __all__ = ["reduce"]
 def ward_groups(x: Any, k: int) -> Any:
     """The first member of each row's cluster, `(n,)`, when pairs merge until `k` are left."""
     xp, n = get_xp(x), len(x)
-    middle, size, owner = x.astype(xp.float64), xp.ones(n), xp.arange(n)
-    rise = xp.full((n, n), xp.inf)  # for a < b
+    middle = x.astype(xp.float64)  # (n, d)
+    size = xp.ones(n)  # of the cluster that begins at each row, 0 where none does
+    owner = xp.arange(n)
+    rise = xp.full((n, n), xp.inf)  # (n, n), for a < b
     for a in range(n):
-        rise[a, a + 1 :] = _rises(middle, size, a)[a + 1 :]
-    step("rise", rise, "what merging each pair would cost", eq="Δ (1)", axes=("n", "n"))
+        rise[a, a + 1 :] = rises(middle, size, a)[a + 1 :]
+    step(rise)  # (n, n) [Δ, Eq. (1)] what merging each pair would cost
     for _ in range(n - k):
         a, b = divmod(int(rise.argmin()), n)  # of several the first
         total = size[a] + size[b]
-        middle[a] += size[b] / total * (middle[b] - middle[a])  # (2): equal rows stay equal
+        middle[a] += size[b] / total * (middle[b] - middle[a])  # Eq. (2): equal rows stay equal
         size[a], size[b] = total, 0
         owner[owner == b] = a
+        # The second is gone, and the first costs something else with every other one.
         rise[b], rise[:, b] = xp.inf, xp.inf
-        cost = xp.where(size > 0, _rises(middle, size, a), xp.inf)
+        cost = xp.where(size > 0, rises(middle, size, a), xp.inf)  # (n,)
         rise[a, a + 1 :], rise[:a, a] = cost[a + 1 :], cost[:a]
-    return step("owner", owner, "the first token of its cluster", axes=("n",), of="n")
+    return step(owner)  # (n,) -> n: the first token of its cluster
 
 
-def _rises(middle: Any, size: Any, a: int) -> Any:
-    gaps = ((middle - middle[a]) ** 2).sum(axis=1)
-    return size[a] * size / (size[a] + size) * gaps  # (1)
+def rises(middle: Any, size: Any, a: int) -> Any:
+    """What merging cluster `a` with each other one would cost, `(n,)`."""
+    gaps = ((middle - middle[a]) ** 2).sum(axis=1)  # (n,)
+    return size[a] * size / (size[a] + size) * gaps  # Eq. (1)
 '''
 
 # %% [markdown]
-# **And the whole**: one public function that checks, calls the parts, and returns what its family
-# returns. In `tokenlab.pruning` a rule is the function `reduce` of its paper's module, and returns a
-# `Reduction`. Its docstring states shapes, and its example is a doctest.
+# **And the whole**: one public function that calls the parts and returns what its family returns. In
+# `tokenlab.pruning` a rule is the function `reduce` of its paper's module, and returns a `Reduction`.
+# `@takes(x="n d")` says once what comes in: arrays of one library, finite floats, two axes, of which
+# errors speak by name. Options go through `checks`. The docstring states shapes, and its example is a
+# doctest.
 
 # %%
 whole = r'''
 
+@takes(x="n d")
 def reduce(x: Any, *, k: int | float, protect: int = 0, rounding: str = "half_up") -> Reduction:
     r"""Merge the tokens of a document into the means of `k` clusters, (1) and (2).
 
@@ -224,8 +231,7 @@ def reduce(x: Any, *, k: int | float, protect: int = 0, rounding: str = "half_up
     ([0, 2], [[0.5], [5.83]])
     """
     xp = get_xp(x)
-    x = checks.vectors(x, "x", "n", xp, at_least=1)
-    k = budget(k, len(x), rounding=rounding)
+    k = checked_budget(k, len(x), rounding)
     protect = checks.count(protect, "protect", at_least=0)
     if protect >= k and k < len(x):
         raise InvalidInput(
@@ -233,13 +239,34 @@ def reduce(x: Any, *, k: int | float, protect: int = 0, rounding: str = "half_up
             "that one cluster at least remains."
         )
     protect = min(protect, len(x) - 1)
-    owner = ward_groups(x[protect:], k - protect) + protect
-    owner = xp.concatenate([xp.arange(protect), owner])
-    kept, row = xp.unique(owner, return_inverse=True)
-    return group_means(step("kept", kept, "where clusters stand", axes=("k",), of="n"), row)
+    owner = ward_groups(x[protect:], k - protect) + protect  # (n - protect,)
+    owner = xp.concatenate([xp.arange(protect), owner])  # (n,)
+    kept, row = xp.unique(owner, return_inverse=True)  # (k,), (n,)
+    step(kept)  # (k,) -> n: where clusters stand
+    return group_means(kept, row)
 '''
 # A notebook strips the prompt from its lines, even in a string, so it is put in here.
 whole = whole.replace("    $ ", "    >>> ")
+
+# %% [markdown]
+# **What does not explain the code stands behind it**, in `NOTES`: *Differs from the paper*, so that it is
+# said before anybody has to ask, *Cost*, and where it helps *Why not just*. The API page and
+# `tokenlab papers token_pooling` show it.
+
+# %%
+notes = r'''
+
+NOTES = r"""
+Differs from the paper
+----------------------
+- The published code clusters the rows of the matrix of cosine distances; here it is the vectors.
+- Means are not scaled back to length one.
+
+Cost
+----
+$n^2 d / 2$ for all distances, then $n - k$ rounds of $O(n^2)$ in the readable function.
+"""
+'''
 
 # %% [markdown]
 # ## 3. The twin
@@ -260,8 +287,12 @@ from tokenlab.kernels import njit
 @njit
 def ward_groups(x, k):  # type: ignore[no-untyped-def]
     """Each row remembers its best later partner, and looks again only when that one changed."""
-    n, middle, size, owner = len(x), x.astype(np.float64), np.ones(len(x)), np.arange(len(x))
-    rise, nearest = np.full((n, n), np.inf), np.zeros(n, np.int64)
+    n = len(x)
+    middle = x.astype(np.float64)
+    size = np.ones(n)
+    owner = np.arange(n)
+    rise = np.full((n, n), np.inf)
+    nearest = np.zeros(n, np.int64)
     for a in range(n):
         for b in range(a + 1, n):
             rise[a, b] = _rise(middle, size, a, b)
@@ -306,7 +337,7 @@ def _rise(middle, size, a, b):  # type: ignore[no-untyped-def]
 # %%
 folder = tempfile.TemporaryDirectory()
 lab = Path(folder.name)
-files = {"pruning": docstring + parts + whole, "kernels": twin}
+files = {"pruning": docstring + parts + whole + notes, "kernels": twin}
 for package, text in files.items():
     (lab / package).mkdir()
     (lab / package / "token_pooling.py").write_text(text, encoding="utf-8")
@@ -406,47 +437,48 @@ print(steps)
 steps
 
 # %% [markdown]
-# ## 5. The contract
+# ## 5. The contract, and the other files
 #
-# `tests/test_contract.py` and `tests/test_parity.py` find every module and every public function by
-# themselves. They fail until a newcomer has example arguments, and they ask of each:
+# `tests/test_contract.py`, `tests/test_parity.py` and `tests/test_house.py` find every module and every
+# public function by themselves. They fail until a newcomer has example arguments, and they ask of each:
 #
-# - the docstring's sections, in order; shapes stated; examples that run;
-# - a file of at most 300 lines, functions under 40 lines of code, no function with its module's name;
+# - the docstring's sections and those of `NOTES`, in order; shapes stated; examples that run;
+# - at most 200 words before the code, at most 350 lines, functions of at most 30 statements, an eighth
+#   of the lines with a comment, no function with its module's name;
+# - `@takes` on functions of arrays, and the vocabulary of all other papers: `k`, `protect`, `rounding`;
 # - the function run through a stand-in for CuPy that refuses NumPy in four ways: `x + np.zeros(3)`,
 #   `np.exp(x)`, `x[np_index]` and `np.asarray(x)` all fail, so write `xp.`, and make arrays with `xp.`;
 # - a mix of two array libraries refused with a clear message;
 # - twin and reference equal on every registered input;
 # - the paper in `papers.toml`, with title, authors, year and identifier as in the docstring.
 #
-# Some of that in a dozen lines:
+# Some of that in a few lines:
 
 # %%
 doc_text, source = token_pooling.__doc__, inspect.getsource(token_pooling)
-wanted = ("paper's symbol", "$$", "Differs from the paper\n---", "Cost\n---", "Example\n---")
-at = [doc_text.index(part) for part in wanted]
+wanted = ("paper's symbol", "$$", "Example\n---", "Differs from the paper\n---", "Cost\n---")
+at = [(doc_text + token_pooling.NOTES).index(part) for part in wanted]
 assert at == sorted(at), "sections are out of order"
-assert len(source.splitlines()) <= 300
+without_formulas = re.sub(r"\$\$.*?\$\$", " ", doc_text, flags=re.DOTALL).split()
+words = sum(any(letter.isalpha() for letter in word) for word in without_formulas)
+assert words <= 200
+assert len(source.splitlines()) <= 350
 assert not re.search(r"\bnp\.", source), "NumPy by name would fail on CuPy arrays"
 for name in token_pooling.__all__:
     text = inspect.getdoc(getattr(token_pooling, name))
     assert all(section in text for section in ("Parameters\n---", "Examples\n---")), name
-print(f"{len(source.splitlines())} lines, sections in order, {token_pooling.__all__} documented")
+print(f"{words} words before the code, {len(source.splitlines())} lines, sections in order")
 
 # %% [markdown]
-# Three registrations remain. In `tests/<family>/cases.py`, example arguments (`asarray` makes arrays of either
-# library) and inputs for parity; for a pruning rule two lines in `tests/pruning/rules.py`, after
-# which the generic properties of the whole family run on it. They found two things in the first draft of this
-# module: that a share's rounding could not be named, and that `kept` depends on the order of the tokens
-# (a cluster stands in the place of its first member), which has to be declared, in `POSITIONAL` there:
+# In `tests/<family>/cases.py`, example arguments (`asarray` makes arrays of either library), and inputs for
+# parity where there is a twin. A pruning rule gets two lines more, in `tests/pruning/rules.py`: the generic
+# properties of the whole family then run on it. They found two things in the first draft of this module:
+# that a share's rounding could not be named, and that `kept` depends on the order of the tokens (a cluster
+# stands in the place of its first member), which has to be declared, in `POSITIONAL` there:
 
 # %%
 registration = """
-# tests/pruning/rules.py, in RULES and in ARGUMENTS
-    "token_pooling": lambda t, k: token_pooling.reduce(t.x, k=k),
-    "token_pooling": lambda t: ((t.x,), {}),
-
-# tests/<family>/cases.py
+# tests/pruning/cases.py
 @case("tokenlab.pruning.token_pooling.reduce")
 def _(asarray):
     return (asarray(random(9, 4)),), {"k": 3, "protect": 1}
@@ -457,11 +489,17 @@ def _():
     for n, k in ((1, 1), (2, 1), (30, 20), (30, 30)):
         yield random(n, 5), k
         yield eighths(n, 2), k
+
+
+# tests/pruning/rules.py, in RULES and in ARGUMENTS
+    "token_pooling": lambda t, k: token_pooling.reduce(t.x, k=k),
+    "token_pooling": lambda t: ((t.x,), {}),
 """
 print(registration)
 
 # %% [markdown]
-# And the paper in the registry. Its claim is quoted, not endorsed:
+# In `papers.toml` the paper, from which README's table, the gallery, the page on citing and
+# `tokenlab papers` are made. Its claim is quoted, not endorsed:
 
 # %%
 entry = """
@@ -477,13 +515,29 @@ claim = "Half of the vectors can go with virtually no loss, and two thirds to th
 name = "Token pooling"
 does = "`token_pooling.reduce` merges the tokens of a document into the means of clusters."
 steps = "token-pooling"
-status = "works"
 """
 paper = Paper(**tomllib.loads(entry)["paper"][0])
 flat = " ".join(doc_text.split())
 assert all(part in flat for part in (paper.title, paper.authors, paper.identifier, str(paper.year)))
 assert paper.key not in [other.key for other in PAPERS]
 print(paper.citation())
+
+# %% [markdown]
+# And in `tokenlab/tour/<family>.py` what `tokenlab steps token-pooling` records: a function of an example's
+# number, here of an answer of the FAQ. The keywords above it are its options, with their defaults; `--k 5`
+# and the help text come from there.
+
+
+# %%
+@step_through("token-pooling", "tokens of an answer that share a vector", k=0.25)
+def token_pooling_steps(answer: int, k: float) -> Steps:
+    """The recording of one answer."""
+    with record(labels={"n": faq.answer_tokens[answer]}) as steps:
+        token_pooling.reduce(faq.index.doc(answer), k=k)
+    return steps
+
+
+print(token_pooling_steps(0))
 
 # %% [markdown]
 # ## 6. Is the claim true here?
@@ -596,7 +650,7 @@ for f in (4, 8):
 # Before anyone concludes that clustering is useless: these vectors come from an encoder that was trained
 # for *one mean per text*, so that means of anything in one text are at home there. An encoder trained
 # for late interaction may well differ, and that is an experiment, not an argument. What was measured
-# goes into the docstring, with the numbers that the code printed:
+# goes into `NOTES`, with the numbers that the code printed, and in one sentence into the entry's `finding`:
 
 # %%
 numbers = ", ".join(f"{found[(*ward, f)].mean():.3f} at 1/{f}" for f in factors)
