@@ -31,9 +31,10 @@ import numpy as np
 
 from tokenlab import checks
 from tokenlab.steps import is_recording, step
-from tokenlab.tokenizers import files
+from tokenlab.tokenizers import files, huggingface
 from tokenlab.tokenizers.encoding import Encoder
 from tokenlab.tokenizers.merging import learn_quickly, merged
+from tokenlab.tokenizers.normal_forms import normalized
 from tokenlab.tokenizers.text import as_bytes, byte_order, checked_text
 
 __all__ = ["BPE", "pair_counts"]
@@ -141,17 +142,29 @@ class BPE(Encoder):
         plain = self._plain()
         first = plain.vocab - len(plain.merges)
         kept = plain.merges[: max(n - first, 0)]
-        return self._renamed(BPE(plain.tokens[: first + len(kept)], kept, split=self.split))
+        return self._renamed(self._like(plain.tokens[: first + len(kept)], kept))
+
+    def _like(self, tokens: Any, merges: Any, special: Mapping[str, int] | None = None) -> "BPE":
+        """Other tokens, and the same ways of cutting a text."""
+        return BPE(
+            tokens,
+            merges,
+            split=self.split,
+            special=special,
+            normalize=self.normalize,
+            letters=self.letters,
+        )
 
     def _plain(self) -> "BPE":
         """The same without special tokens, which stand behind the others."""
         n = self.vocab - len(self.special)
-        return BPE(self.tokens[:n], self.merges, split=self.split)
+        return self._like(self.tokens[:n], self.merges)
 
     def _renamed(self, plain: "BPE") -> "BPE":
+        """The special tokens again, with the ids behind all others."""
         names = {name: plain.vocab + i for i, name in enumerate(self.special)}
         tokens = plain.tokens + [name.encode() for name in names]
-        return BPE(tokens, plain.merges, split=self.split, special=names)
+        return self._like(tokens, plain.merges, names)
 
     def _grown(self, text: Any, n_merges: int, min_count: int, longest: int | None) -> "BPE":
         min_count = checks.count(min_count, "min_count")
@@ -159,7 +172,8 @@ class BPE(Encoder):
             longest = checks.count(longest, "max_token_bytes")
         words: Counter[bytes] = Counter()
         for part in [text] if isinstance(text, str) else text:
-            words.update(as_bytes(chunk) for chunk in self._split(checked_text(part)))
+            normal = normalized(checked_text(part), self.normalize)
+            words.update(as_bytes(chunk) for chunk in self._split(normal))
         chunks = [list(self._encode_chunk(word)) for word in words]
         tokens = list(self.tokens)
 
@@ -176,7 +190,7 @@ class BPE(Encoder):
         how = learn if small else learn_quickly
         first = len(tokens)
         more = how(chunks, list(words.values()), n_merges, first, min_count, allowed, name)
-        return BPE(tokens, [*map(tuple, self.merges.tolist()), *more], split=self.split)
+        return self._like(tokens, [*map(tuple, self.merges.tolist()), *more])
 
     @classmethod
     def from_ranks(
@@ -195,6 +209,17 @@ class BPE(Encoder):
         tokens = files.by_id(table, special or {})
         merges = files.merges_of(table)
         return cls(tokens, merges, split=split, special=special, whole_chunks=whole_chunks)
+
+    @classmethod
+    def from_huggingface(cls, source: Any) -> "BPE":
+        """A tokenizer from a tokenizer.json: its path, or what it holds as a dict.
+
+        Read are byte-pair models with their splitters (ByteLevel, Digits, Punctuation, Split),
+        normal forms, added tokens and `ignore_merges`; other parts are refused by name. Tokens that
+        a post-processor would put around a text are left out, since `encode` is of the text alone.
+        """
+        tokens, merges, rest = huggingface.arguments_of(source)
+        return cls(tokens, merges, **rest)
 
     def save(self, path: str | Path) -> Path:
         """Write tiktoken's form, and beside it what that loses: splitter and special tokens."""

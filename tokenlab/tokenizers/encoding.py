@@ -1,5 +1,6 @@
 """Encoding by merges, and back: what every byte-pair tokenizer does, however it was made."""
 
+import functools
 import itertools
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,6 +11,7 @@ import numpy as np
 from tokenlab import checks
 from tokenlab.errors import InvalidInput, public_caller
 from tokenlab.tokenizers.merging import merged, queued
+from tokenlab.tokenizers.normal_forms import checked_forms, normalized, origins
 from tokenlab.tokenizers.split import splitter
 from tokenlab.tokenizers.text import as_bytes, checked_text
 
@@ -50,6 +52,10 @@ class Encoder:
         Names that are tokens when that is asked for, and names that always are.
     whole_chunks : bool
         A chunk that is a token is that token, whatever the merges say.
+    normalize : str or sequence of str
+        Unicode's normal forms (`"NFKC"`) that a text gets before it is cut.
+    letters : bool
+        Merges begin with characters, not with bytes.
     """
 
     def __init__(
@@ -61,11 +67,15 @@ class Encoder:
         special: Mapping[str, int] | None = None,
         added: Mapping[str, int] | None = None,
         whole_chunks: bool = False,
+        normalize: Any = (),
+        letters: bool = False,
     ):
         self.tokens = list(tokens)
-        self.merges = np.array(merges, dtype=np.int64).reshape(-1, 2)
+        self.merges = np.array(merges, dtype=np.int64).reshape(-1, 2)  # (m, 2)
         self.special, self.added = dict(special or {}), dict(added or {})
         self.split, self._split, self.whole_chunks = split, splitter(split), whole_chunks
+        self.normalize, self.letters = checked_forms(normalize), letters
+        # A name is found by its own rule: its bytes are no token that merges could reach.
         names = {*self.special.values(), *self.added.values()}
         self.id_of = {token: i for i, token in enumerate(self.tokens) if i not in names}
         self.byte_id = [self.id_of.get(bytes([byte]), -1) for byte in range(256)]
@@ -104,21 +114,35 @@ class Encoder:
     def encode_batch(self, texts: Iterable[str | bytes], *, special: Any = "refuse") -> Batch:
         """The ids of several texts, with the place at which each begins."""
         found = [self._ids(text, special) for text in texts]
-        offsets = np.cumsum([0, *map(len, found)])
+        offsets = np.cumsum([0, *map(len, found)])  # (n_texts + 1,)
         ids = np.array([i for part in found for i in part], dtype=np.int64)
         return Batch(ids, offsets.astype(np.int64))
 
     def encode_with_offsets(self, text: str | bytes, *, special: Any = "refuse") -> Spans:
         """The ids, and the first and last character (excluded) that each touches."""
-        ids = self._ids(text, special)
-        letters = checked_text(text)
-        lengths = [len(as_bytes(letter)) for letter in letters]
-        owner = np.repeat(np.arange(len(letters)), lengths)  # the character of each byte
+        parts: list[Spans] = []
+        place = 0
+        for part, token in self._parts(checked_text(text), special):
+            here = whole_span(token, len(part)) if token >= 0 else self._spans(part)
+            parts.append(Spans(here.ids, here.starts + place, here.ends + place))
+            place += len(part)
+        parts = parts or [whole_span(0, 0, n=0)]
+        ids, starts, ends = (np.concatenate(field) for field in zip(*parts, strict=True))
+        return Spans(ids, starts, ends)
+
+    def _spans(self, part: str) -> Spans:
+        """Ids and characters of a text that holds no token with a name."""
+        text, first, last = origins(part, self.normalize)
+        chunks = self._split(text)
+        ids = [i for chunk in chunks for i in self._chunk(as_bytes(chunk))]
+        owners = np.array(owner_of_bytes(text, chunks), dtype=np.int64)  # (n_bytes,)
         ends = np.cumsum([len(self.tokens[i]) for i in ids], dtype=np.int64)
-        starts = ends - [len(self.tokens[i]) for i in ids]
-        if not ids:
-            return Spans(np.array(ids, dtype=np.int64), starts.astype(np.int64), ends)
-        return Spans(np.array(ids, dtype=np.int64), owner[starts], owner[ends - 1] + 1)
+        starts = ends - np.array([len(self.tokens[i]) for i in ids], dtype=np.int64)
+        low, high = owners[starts], owners[ends - 1]  # characters of the normal text
+        # A space that was put in front has no character: it stands before the one at -1 - owner.
+        low = np.where(low < 0, -1 - low, low)
+        end = np.where(high < 0, first[np.minimum(-1 - high, len(first) - 1)], last[high])
+        return Spans(np.array(ids, dtype=np.int64), first[low], end)
 
     def dropout(
         self, text: str | bytes, p: float, rng: Any = None, *, special: Any = "refuse"
@@ -136,7 +160,7 @@ class Encoder:
             if token >= 0:
                 ids.append(token)
                 continue
-            for chunk in self._split(part):
+            for chunk in self._split(normalized(part, self.normalize)):
                 ids += encode(as_bytes(chunk))
         return ids
 
@@ -163,8 +187,7 @@ class Encoder:
                 )
         if not taken:
             return [(text, -1)] if text else []
-        names = sorted(taken, key=len, reverse=True)  # leftmost, then longest
-        pieces = re.split("(" + "|".join(map(re.escape, names)) + ")", text)
+        pieces = re.split(f"({any_of(tuple(taken))})", text)  # every second piece is a name
         return [(piece, taken[piece] if i % 2 else -1) for i, piece in enumerate(pieces) if piece]
 
     def _chunk(self, chunk: bytes) -> tuple[int, ...]:
@@ -178,6 +201,17 @@ class Encoder:
         return found
 
     def _bytes_of(self, chunk: bytes) -> list[int]:
+        """The ids of single bytes, or of characters where merges begin with these."""
+        if self.letters:
+            letters = chunk.decode(errors="surrogateescape")
+            found = [self.id_of.get(as_bytes(letter), -1) for letter in letters]
+            if -1 in found:
+                letter = letters[found.index(-1)]
+                raise InvalidInput(
+                    f"{public_caller()}: text {letters!r} has the character {letter!r}, which no "
+                    "token of this vocabulary holds; remove it from the text."
+                )
+            return found
         ids = [self.byte_id[byte] for byte in chunk]
         if -1 in ids:
             byte = chunk[ids.index(-1)]
@@ -201,6 +235,7 @@ class Encoder:
         return ids
 
     def _dropped(self, chunk: bytes, p: float, draws: Any) -> list[int]:
+        """Each merge that is possible is left out by chance, at each step anew."""
         ids = self._bytes_of(chunk)
         while len(ids) > 1:
             stays = draws.random(len(ids) - 1) >= p
@@ -249,3 +284,43 @@ class Encoder:
             return self._ids(token.decode(), "text") == [i]
         except UnicodeDecodeError:  # a part of a character is never a text by itself
             return list(self._chunk(token)) == [i]
+
+
+def whole_span(token: int, length: int, n: int = 1) -> Spans:
+    """A token that spans some characters."""
+    fields = (np.full(n, value, dtype=np.int64) for value in (token, 0, length))
+    return Spans(*fields)
+
+
+def owner_of_bytes(text: str, chunks: Iterable[str]) -> list[int]:
+    """The character of each byte; -1 - i for a space that was put before character i."""
+    owners, place = [], 0
+    for chunk in chunks:
+        inserted = not text.startswith(chunk, place)
+        owners += [-1 - place] * inserted
+        for letter in chunk[inserted:]:
+            owners += [place] * len(as_bytes(letter))
+            place += 1
+    return owners
+
+
+@functools.lru_cache(64)
+def any_of(names: tuple[str, ...]) -> str:
+    """An expression that finds the longest of some names; what they share is looked at once."""
+    by_head: dict[str, list[str]] = {}
+    for name in names:
+        by_head.setdefault(name[:1], []).append(name[1:])
+    ends_here = by_head.pop("", None)
+    branches = []
+    for head, rests in by_head.items():
+        least, most = min(rests), max(rests)  # what these two share, all share
+        n = next(
+            (i for i, pair in enumerate(zip(least, most, strict=False)) if pair[0] != pair[1]),
+            len(least),
+        )
+        shared = least[:n]
+        behind = any_of(tuple(rest[len(shared) :] for rest in rests))
+        branches.append(re.escape(head + shared) + behind)
+    if not branches:
+        return ""
+    return f"(?:{'|'.join(branches)})" + ("?" if ends_here else "")

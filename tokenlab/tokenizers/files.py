@@ -17,7 +17,7 @@ Pair = tuple[int, int]
 def write(tokenizer: Any, path: str | Path) -> Path:
     """Write tiktoken's form, and beside it what that loses: splitter and special tokens."""
     path = Path(path)
-    if not isinstance(tokenizer.split, str):
+    if callable(tokenizer.split):
         raise InvalidInput("BPE.save: the splitter is a function, which no file can hold.")
     names = {*tokenizer.special.values(), *tokenizer.added.values()}
     lines = [
@@ -25,7 +25,7 @@ def write(tokenizer: Any, path: str | Path) -> Path:
         for i, token in enumerate(tokenizer.tokens)
         if i not in names
     ]
-    fields = ("split", "special", "added", "whole_chunks")
+    fields = ("split", "special", "added", "whole_chunks", "normalize", "letters")
     rest = {name: getattr(tokenizer, name) for name in fields}
     rest["merges"] = tokenizer.merges.tolist()
     path.write_text("".join(lines), encoding="ascii")

@@ -20,6 +20,7 @@ import numpy as np
 
 from tokenlab import checks
 from tokenlab.errors import DTypeError, InvalidInput, public_caller
+from tokenlab.tokenizers.stages import stages
 
 __all__ = ["random_chunks", "random_lengths", "random_whitespace", "splitter"]
 
@@ -90,6 +91,8 @@ def splitter(split: Any) -> Splitter:
     """
     if callable(split):
         return split
+    if isinstance(split, Mapping):  # the `pre_tokenizer` of a tokenizer.json
+        return stages(split)
     if not isinstance(split, str):
         raise DTypeError(
             f"{public_caller()}: split is a {type(split).__name__}; expected a name, a pattern or "
