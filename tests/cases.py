@@ -66,6 +66,7 @@ def _(asarray):
 
 @case("tokenlab.numerics.softmax")
 @case("tokenlab.numerics.log_softmax")
+@case("tokenlab.numerics.sparsemax")
 def _(asarray):
     return (asarray(random(3, 7)),), {"axis": 0}
 

@@ -19,6 +19,7 @@ NOT_PAPERS = {
     "tokenlab.tokenizers.files",
     "tokenlab.tokenizers.measures",
     "tokenlab.tokenizers.huggingface",
+    "tokenlab.tokenizers.lattice",
     "tokenlab.tokenizers.merging",
     "tokenlab.tokenizers.normal_forms",
     "tokenlab.tokenizers.stages",

@@ -22,6 +22,7 @@ __all__ = [
     "segment_max",
     "segment_sum",
     "softmax",
+    "sparsemax",
     "topk",
     "unit",
 ]
@@ -143,6 +144,40 @@ def softmax(x: Any, axis: int = -1) -> Any:
     xp = get_xp(x)
     powers = xp.exp(x - x.max(axis=axis, keepdims=True))  # the largest is 1
     return powers / powers.sum(axis=axis, keepdims=True)
+
+
+@takes(z="... n")
+def sparsemax(z: Any, axis: int = -1) -> Any:
+    r"""The probabilities closest to `z`: $\arg\min_{p \in \Delta} \|p - z\|^2$, many of them 0.
+
+    All entries are lowered by one threshold, and what falls below 0 is 0 (Martins and Astudillo,
+    2016, arXiv:1602.02068).
+
+    Parameters
+    ----------
+    z : ndarray
+        Finite values.
+    axis : int
+        The axis that is normalised.
+
+    Examples
+    --------
+    >>> sparsemax([0.9, 0.7, 0.2, -0.1]).round(6).tolist()
+    [0.6, 0.4, 0.0, 0.0]
+    """
+    xp = get_xp(z)
+    rows = xp.moveaxis(z, axis, -1)  # (..., n)
+    rows = rows - rows.max(axis=-1, keepdims=True)  # a shift changes nothing
+    falling = -xp.sort(-stop(rows), axis=-1)
+    above = xp.cumsum(falling, axis=-1) - 1  # what the first j are above a sum of one
+    j = xp.arange(1, falling.shape[-1] + 1)
+    chosen = rows >= xp.take_along_axis(
+        falling, (falling * j > above).sum(axis=-1, keepdims=True) - 1, axis=-1
+    )  # (..., n) those that stay above 0
+    n = chosen.sum(axis=-1, keepdims=True)
+    threshold = (xp.where(chosen, rows, 0).sum(axis=-1, keepdims=True) - 1) / n
+    p = xp.where(chosen, rows - threshold, 0)
+    return xp.moveaxis(p, -1, axis)
 
 
 @takes(x="... d? inf")

@@ -10,11 +10,13 @@ __getattr__, __dir__, __all__ = lazy(
         "encoding": [],
         "files": [],
         "huggingface": [],
+        "lattice": [],
         "merging": [],
         "normal_forms": [],
         "split": ["random_chunks", "random_lengths", "random_whitespace", "splitter"],
         "stages": [],
         "text": [],
         "trie": ["Trie"],
+        "unigram": ["UnigramLM"],
     },
 )

@@ -45,10 +45,10 @@ CLASSROOM = 2000  # bytes of distinct chunks: so little is learned by counting a
 
 def pair_counts(chunks: Sequence[Sequence[int]], counts: Sequence[int]) -> Counter[Pair]:
     """How often two tokens stand side by side; overlapping ones count, too."""
-    pairs: Counter[Pair] = Counter()
+    pairs: Counter[Pair] = Counter()  # pair -> how often, over all chunks
     for chunk, count in zip(chunks, counts, strict=True):
         for pair in itertools.pairwise(chunk):
-            pairs[pair] += count
+            pairs[pair] += count  # a chunk that occurs often counts as often
     return pairs
 
 
@@ -65,13 +65,13 @@ def learn(
     merges: list[Pair] = []
     while len(merges) < n_merges:
         pairs = {pair: n for pair, n in pair_counts(chunks, counts).items() if allowed(pair)}
-        if not pairs or max(pairs.values()) < min_count:
+        if not pairs or max(pairs.values()) < min_count:  # nothing is left, or all is rare
             break
         best = min(pairs, key=lambda pair: (-pairs[pair], pair))  # of equal ones the lowest ids
         new = first + len(merges)
         name(best, new)
         pair = step(np.array(best))  # (2,) [arg max] the pair that is merged next
-        chunks = [merged(chunk, best, new) for chunk in chunks]
+        chunks = [merged(chunk, best, new) for chunk in chunks]  # merge everywhere, count anew
         merges.append((int(pair[0]), int(pair[1])))
     return merges
 
@@ -126,6 +126,7 @@ class BPE(Encoder):
         checks.choice(alphabet, "alphabet", ("bytes", "gpt2"))
         start = cls([bytes([byte]) for byte in byte_order(alphabet)], split=split)
         grown = start._grown(text, vocab_size - 256, min_count, max_token_bytes)
+        # ids behind all others
         names = {name: grown.vocab + i for i, name in enumerate(dict.fromkeys(special))}
         tokens = grown.tokens + [name.encode() for name in names]
         return cls(tokens, grown.merges, split=split, special=names)
@@ -133,14 +134,14 @@ class BPE(Encoder):
     def extend(self, text: str | Iterable[str], vocab_size: int, *, min_count: int = 1) -> "BPE":
         """A new tokenizer that goes on learning from another text; its special tokens move up."""
         vocab_size = checks.count(vocab_size, "vocab_size", at_least=256)
-        n = vocab_size - (self.vocab - len(self.special))
+        n = vocab_size - (self.vocab - len(self.special))  # merges that are still to come
         return self._renamed(self._plain()._grown(text, max(n, 0), min_count, None))
 
     def truncate(self, vocab_size: int) -> "BPE":
         """A new tokenizer of the first merges alone; its special tokens move down."""
         n = checks.count(vocab_size, "vocab_size", at_least=256)
         plain = self._plain()
-        first = plain.vocab - len(plain.merges)
+        first = plain.vocab - len(plain.merges)  # the ids of bytes come before those of merges
         kept = plain.merges[: max(n - first, 0)]
         return self._renamed(self._like(plain.tokens[: first + len(kept)], kept))
 
@@ -170,25 +171,28 @@ class BPE(Encoder):
         min_count = checks.count(min_count, "min_count")
         if longest is not None:
             longest = checks.count(longest, "max_token_bytes")
-        words: Counter[bytes] = Counter()
+        words: Counter[bytes] = Counter()  # distinct chunks and how often each occurs
         for part in [text] if isinstance(text, str) else text:
             normal = normalized(checked_text(part), self.normalize)
             words.update(as_bytes(chunk) for chunk in self._split(normal))
+        # what was learned before is merged already
         chunks = [list(self._encode_chunk(word)) for word in words]
         tokens = list(self.tokens)
 
         def name(pair: Pair, new: int) -> None:
             tokens.append(tokens[pair[0]] + tokens[pair[1]])
 
-        known = set(self.tokens)
+        known = set(self.tokens)  # two merges may spell the same bytes: only one makes a token
 
         def allowed(pair: Pair) -> bool:
             made = tokens[pair[0]] + tokens[pair[1]]
             return made not in known and (longest is None or len(made) <= longest)
 
+        # who watches sees each count, as it stands above
         small = sum(map(len, chunks)) <= CLASSROOM or is_recording()
         how = learn if small else learn_quickly
         first = len(tokens)
+        # (m, 2)
         more = how(chunks, list(words.values()), n_merges, first, min_count, allowed, name)
         return self._like(tokens, [*map(tuple, self.merges.tolist()), *more])
 
@@ -206,8 +210,8 @@ class BPE(Encoder):
         With `whole_chunks` a chunk that is a token is that token, whatever the merges say.
         """
         table = dict(ranks) if isinstance(ranks, Mapping) else files.read_ranks(Path(ranks))
-        tokens = files.by_id(table, special or {})
-        merges = files.merges_of(table)
+        tokens = files.by_id(table, special or {})  # raises for holes
+        merges = files.merges_of(table)  # ranks alone say which two parts a token has
         return cls(tokens, merges, split=split, special=special, whole_chunks=whole_chunks)
 
     @classmethod

@@ -81,10 +81,10 @@ class Encoder:
         self.byte_id = [self.id_of.get(bytes([byte]), -1) for byte in range(256)]
         # A pair's place in line, and what it becomes; of two merges to one token the first counts.
         self.rank: dict[Pair, tuple[int, int]] = {}
-        for r, (a, b) in enumerate(self.merges.tolist()):
+        for r, (a, b) in enumerate(self.merges.tolist()):  # r is the place in line
             new = self.id_of[self.tokens[a] + self.tokens[b]]
             self.rank.setdefault((a, b), (r, new))
-        self._known: dict[bytes, tuple[int, ...]] = {}
+        self._known: dict[bytes, tuple[int, ...]] = {}  # chunks that were encoded before
 
     @property
     def vocab(self) -> int:
@@ -121,7 +121,7 @@ class Encoder:
     def encode_with_offsets(self, text: str | bytes, *, special: Any = "refuse") -> Spans:
         """The ids, and the first and last character (excluded) that each touches."""
         parts: list[Spans] = []
-        place = 0
+        place = 0  # in characters of the whole text
         for part, token in self._parts(checked_text(text), special):
             here = whole_span(token, len(part)) if token >= 0 else self._spans(part)
             parts.append(Spans(here.ids, here.starts + place, here.ends + place))
@@ -148,7 +148,8 @@ class Encoder:
         self, text: str | bytes, p: float, rng: Any = None, *, special: Any = "refuse"
     ) -> np.ndarray:
         """Encode with each possible merge left out with probability `p`, anew at each step."""
-        p, draws = checks.share(p, "p"), checks.generator(rng)
+        p = checks.share(p, "p")
+        draws = checks.generator(rng)
         return np.array(
             self._ids(text, special, lambda chunk: self._dropped(chunk, p, draws)), dtype=np.int64
         )
@@ -166,7 +167,7 @@ class Encoder:
 
     def _parts(self, text: str, special: Any) -> Iterable[tuple[str, int]]:
         """The text between the tokens that have a name, and these."""
-        taken = dict(self.added)
+        taken = dict(self.added)  # these always count
         if special == "all":
             taken |= self.special
         elif special not in ("refuse", "text"):
@@ -179,6 +180,7 @@ class Encoder:
                 )
             taken |= {name: self.special[name] for name in wanted}
         if special != "text":
+            # a name that a user typed is no token by accident
             refused = [name for name in self.special if name not in taken and name in text]
             if refused:
                 raise InvalidInput(
@@ -196,7 +198,7 @@ class Encoder:
         if found is None:
             whole = self.id_of.get(chunk) if self.whole_chunks else None
             found = (whole,) if whole is not None else tuple(self._encode_chunk(chunk))
-            if len(self._known) < 1 << 18 and len(chunk) < 256:
+            if len(self._known) < 1 << 18 and len(chunk) < 256:  # the memory stays bounded
                 self._known[chunk] = found
         return found
 
@@ -228,6 +230,7 @@ class Encoder:
             return queued(ids, self.rank)
         rank = self.rank
         while len(ids) > 1:
+            # the lowest rank, the first of equal ones
             best = min(itertools.pairwise(ids), key=lambda pair: rank.get(pair, LAST))
             if best not in rank:
                 break
@@ -238,7 +241,7 @@ class Encoder:
         """Each merge that is possible is left out by chance, at each step anew."""
         ids = self._bytes_of(chunk)
         while len(ids) > 1:
-            stays = draws.random(len(ids) - 1) >= p
+            stays = draws.random(len(ids) - 1) >= p  # (n - 1,) merges that are not left out
             found = [
                 (self.rank[pair], i)
                 for i, pair in enumerate(itertools.pairwise(ids))
@@ -246,7 +249,7 @@ class Encoder:
             ]
             if not found:
                 break
-            (_, new), i = min(found)
+            (_, new), i = min(found)  # the lowest rank, then the leftmost
             ids[i : i + 2] = [new]
         return ids
 
@@ -273,7 +276,7 @@ class Encoder:
     def is_valid(self, ids: Any) -> bool:
         """Whether encoding the bytes of ids gives them back."""
         data = self.decode_bytes(ids)
-        return self._ids(data, "text") == np.asarray(ids).tolist()
+        return self._ids(data, "text") == np.asarray(ids).tolist()  # splitter included
 
     def unreachable(self) -> list[int]:
         """The ids that their own bytes do not encode to; special tokens are left out."""
@@ -307,7 +310,7 @@ def owner_of_bytes(text: str, chunks: Iterable[str]) -> list[int]:
 @functools.lru_cache(64)
 def any_of(names: tuple[str, ...]) -> str:
     """An expression that finds the longest of some names; what they share is looked at once."""
-    by_head: dict[str, list[str]] = {}
+    by_head: dict[str, list[str]] = {}  # first character -> what follows it
     for name in names:
         by_head.setdefault(name[:1], []).append(name[1:])
     ends_here = by_head.pop("", None)

@@ -19,6 +19,7 @@ def write(tokenizer: Any, path: str | Path) -> Path:
     path = Path(path)
     if callable(tokenizer.split):
         raise InvalidInput("BPE.save: the splitter is a function, which no file can hold.")
+    # these are no ranks: they stand in the second file
     names = {*tokenizer.special.values(), *tokenizer.added.values()}
     lines = [
         base64.b64encode(token).decode() + f" {i}\n"
@@ -26,8 +27,9 @@ def write(tokenizer: Any, path: str | Path) -> Path:
         if i not in names
     ]
     fields = ("split", "special", "added", "whole_chunks", "normalize", "letters")
+    # what tiktoken's form has no place for
     rest = {name: getattr(tokenizer, name) for name in fields}
-    rest["merges"] = tokenizer.merges.tolist()
+    rest["merges"] = tokenizer.merges.tolist()  # with them nothing has to be found again from ranks
     path.write_text("".join(lines), encoding="ascii")
     path.with_name(path.name + ".json").write_text(json.dumps(rest), encoding="utf-8")
     return path
@@ -39,6 +41,7 @@ def read(path: str | Path) -> tuple[list[bytes], Any, dict[str, Any]]:
     try:
         rest = json.loads(path.with_name(path.name + ".json").read_text(encoding="utf-8"))
         by_id = {i: token for token, i in read_ranks(path).items()}
+        # names take the ids that the ranks leave free
         by_id |= {i: name.encode() for name, i in (rest["special"] | rest["added"]).items()}
         return [by_id[i] for i in range(len(by_id))], rest.pop("merges"), rest
     except (OSError, KeyError, TypeError, ValueError) as error:
@@ -49,7 +52,7 @@ def read_ranks(path: Path) -> dict[bytes, int]:
     """Tokens and ids from a file of tiktoken's form."""
     try:
         lines = path.read_text(encoding="ascii").splitlines()
-        pairs = [line.split() for line in lines if line]
+        pairs = [line.split() for line in lines if line]  # token in base64, rank
         return {base64.b64decode(token, validate=True): int(i) for token, i in pairs}
     except (OSError, ValueError) as error:
         raise StorageError(f"{public_caller()}: {path} is no file of ranks ({error}).") from None
@@ -58,9 +61,10 @@ def read_ranks(path: Path) -> dict[bytes, int]:
 def merges_of(table: Mapping[bytes, int]) -> list[Pair]:
     """The two parts of each token: what its bytes encode to with smaller ranks alone."""
     merges: list[Pair] = []
-    rank: dict[Pair, tuple[int, int]] = {}
+    rank: dict[Pair, tuple[int, int]] = {}  # merges found so far: place in line, token
+    # smaller ranks first: they are the parts
     for token, i in sorted(table.items(), key=lambda item: item[1]):
-        if len(token) < 2:
+        if len(token) < 2:  # a byte has no parts
             continue
         missing = [byte for byte in token if bytes([byte]) not in table]
         if missing:
@@ -79,6 +83,7 @@ def by_id(table: Mapping[bytes, int], special: Mapping[str, int]) -> list[bytes]
     """All tokens in the order of their ids, special ones included."""
     found = {i: token for token, i in table.items()}
     found |= {i: name.encode() for name, i in special.items()}
+    # one id twice, or one between that nobody has
     if len(found) != len(table) + len(special) or set(found) != set(range(len(found))):
         raise InvalidInput(
             f"{public_caller()}: ranks has holes, or an id twice; expected each id from 0 to "

@@ -33,12 +33,12 @@ def counted(tokenizer: Any, text: str) -> np.ndarray:
 
 def compression(tokenizer: Any, text: str) -> float:
     """Bytes of UTF-8 for each token."""
-    return len(text.encode()) / len(counted(tokenizer, text))
+    return len(text.encode()) / len(counted(tokenizer, text))  # bytes of UTF-8, not characters
 
 
 def fertility(tokenizer: Any, text: str) -> float:
     """Tokens for each word; words are what blanks separate."""
-    words = len(text.split())
+    words = len(text.split())  # what blanks separate
     if not words:
         raise InvalidInput("fertility: text has no word.")
     return len(counted(tokenizer, text)) / words
@@ -59,7 +59,7 @@ def parity(tokenizer: Any, texts: Mapping[str, str], reference: str) -> dict[str
         raise InvalidInput(
             f"parity: reference is {reference!r}; expected one of {', '.join(map(repr, texts))}."
         )
-    one = len(counted(tokenizer, texts[reference]))
+    one = len(counted(tokenizer, texts[reference]))  # tokens of the reference
     return {name: len(counted(tokenizer, text)) / one for name, text in texts.items()}
 
 
@@ -70,9 +70,9 @@ def renyi_efficiency(tokenizer: Any, text: str, alpha: float = 2.5) -> float:
     """
     alpha = checks.number(alpha, "alpha", at_least=0)
     ids = counted(tokenizer, text)
-    p = np.bincount(ids) / len(ids)
-    p = p[p > 0]
-    if abs(alpha - 1) < 1e-12:
+    p = np.bincount(ids) / len(ids)  # (vocab,) shares of the tokens
+    p = p[p > 0]  # 0 ln 0 is 0
+    if abs(alpha - 1) < 1e-12:  # the limit, Shannon's entropy
         entropy = float(-(p * np.log(p)).sum())
     else:
         entropy = float(np.log((p**alpha).sum()) / (1 - alpha))
@@ -102,4 +102,4 @@ def bits_per_byte(log_probs: Any, n_bytes: int) -> float:
             "bits_per_byte: log_probs has NaN or a value above 0; expected logarithms of "
             "probabilities."
         )
-    return float(-logs.sum() / math.log(2) / n_bytes) + 0.0
+    return float(-logs.sum() / math.log(2) / n_bytes) + 0.0  # never -0

@@ -25,7 +25,7 @@ def merged(ids: Sequence[int], pair: Pair, new: int) -> list[int]:
     """
     out, i = [], 0
     while i < len(ids):
-        if tuple(ids[i : i + 2]) == pair:
+        if tuple(ids[i : i + 2]) == pair:  # overlaps: the left one is taken
             out.append(new)
             i += 2
         else:
@@ -68,15 +68,16 @@ class Places:
         """Replace a pair by a token, from left to right; the pairs that came to be."""
         ids, before, after = self.ids, self.before, self.after
         made: set[Pair] = set()
-        for place in sorted(self.where[pair]):
+        for place in sorted(self.where[pair]):  # from left to right, as in `merged`
             following = after[place]
             if ids[place] != pair[0] or following < 0 or ids[following] != pair[1]:
                 continue  # an overlapping one was merged just before
-            left, right = before[place], after[following]
+            left, right = before[place], after[following]  # the neighbours of the pair
             if left >= 0:
                 self.drop((ids[left], pair[0]), left)
             if right >= 0:
                 self.drop((pair[1], ids[right]), following)
+            # What stood beside the two parts stands beside the new token now.
             self.drop(pair, place)
             ids[place], ids[following] = new, -1
             after[place] = right
@@ -103,6 +104,7 @@ def learn_quickly(
 ) -> list[Pair]:
     """The merges in order; the token of merge i is `first + i`, and `name` is told of each."""
     places = Places(chunks, counts)
+    # most frequent first, of equal ones the lowest ids
     queue = [(-count, pair) for pair, count in places.counts.items()]
     heapq.heapify(queue)
     merges: list[Pair] = []
@@ -115,11 +117,11 @@ def learn_quickly(
             continue
         if current < min_count:
             break
-        if not allowed(pair):
+        if not allowed(pair):  # too long, or spelled already
             continue
         new = first + len(merges)
         name(pair, new)
-        merges.append(pair)
+        merges.append(pair)  # its token is `first` and how many came before
         for made in places.merge(pair, new):
             heapq.heappush(queue, (-places.counts[made], made))
     return merges
@@ -128,6 +130,7 @@ def learn_quickly(
 def queued(ids: list[int], rank: dict[Pair, tuple[int, int]]) -> list[int]:
     """The same merges with a queue of pairs by rank and place: n log n for long chunks."""
     n = len(ids)
+    # neighbours of each place; -1 at the ends
     before, after = [*range(-1, n - 1)], [*range(1, n), -1]
     queue = [
         (rank[pair], i, pair) for i, pair in enumerate(itertools.pairwise(ids)) if pair in rank
@@ -142,7 +145,7 @@ def queued(ids: list[int], rank: dict[Pair, tuple[int, int]]) -> list[int]:
         after[i] = after[j]
         if after[i] >= 0:
             before[after[i]] = i
-        for left in (before[i], i):
+        for left in (before[i], i):  # the pairs that the new token makes with its neighbours
             if left >= 0 and after[left] >= 0:
                 found = ids[left], ids[after[left]]
                 if found in rank:

@@ -16,6 +16,7 @@ FORMS = ("NFC", "NFD", "NFKC", "NFKD")
 
 def checked_forms(normalize: Any) -> tuple[str, ...]:
     """One form, several in their order, or none, as a tuple."""
+    # one form is a sequence of one
     forms = (normalize,) if isinstance(normalize, str) else tuple(normalize or ())
     for form in forms:
         if form not in FORMS:
@@ -25,7 +26,7 @@ def checked_forms(normalize: Any) -> tuple[str, ...]:
     return forms
 
 
-def normalized(text: str, forms: Sequence[str]) -> str:
+def normalized(text: str, forms: Sequence[Any]) -> str:
     """The text in one form after the other."""
     for form in forms:
         text = unicodedata.normalize(form, text)
@@ -37,10 +38,12 @@ def origins(text: str, forms: Sequence[str]) -> tuple[str, np.ndarray, np.ndarra
     if normalized(text, forms) == text:
         each = np.arange(len(text))  # (n,)
         return text, each, each + 1
-    pieces, starts, ends = [], [], []
+    pieces: list[str] = []
+    starts: list[int] = []
+    ends: list[int] = []
     for start, stop in independent(text):
         piece = text[start:stop]
-        new = normalized(piece, forms)
+        new = normalized(piece, forms)  # what this stretch becomes by itself
         pieces.append(new)
         # What did not change maps one to one; what did spans all that it was made of.
         same = new == piece
@@ -67,7 +70,8 @@ def joiners() -> frozenset[str]:
     """Characters that no mark is, and that yet become one with the character before them."""
     found = {chr(code) for code in range(0x1160, 0x1200)}  # vowels and finals of Hangul
     for code in range(0x110000):
+        # first and second of a composed letter
         parts = unicodedata.decomposition(chr(code)).split()
         if len(parts) == 2 and not parts[0].startswith("<"):
-            found.add(chr(int(parts[1], 16)))
+            found.add(chr(int(parts[1], 16)))  # the second joins what stands before it
     return frozenset(found)

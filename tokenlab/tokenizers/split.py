@@ -98,9 +98,9 @@ def splitter(split: Any) -> Splitter:
             f"{public_caller()}: split is a {type(split).__name__}; expected a name, a pattern or "
             "a function."
         )
-    if split == "none":
+    if split == "none":  # merges may go everywhere
         return lambda text: [text] if text else []
-    if split not in PATTERNS and split.isalnum():
+    if split not in PATTERNS and split.isalnum():  # a word is a misspelt name, no pattern
         raise InvalidInput(
             f"{public_caller()}: split is {split!r}; expected one of {', '.join(NAMES)}, a pattern, "
             "or a function."
@@ -110,14 +110,14 @@ def splitter(split: Any) -> Splitter:
 
 def chunks_of(pattern: re.Pattern[str], text: str) -> list[str]:
     """All matches, and what lies between them."""
-    plain = text if text.isascii() else below_astral(text)
+    plain = text if text.isascii() else below_astral(text)  # places in it are places in the text
     if plain is text and not pattern.groups:
         found = pattern.findall(text)
         if sum(map(len, found)) == len(text):  # nothing lies between
             return found if "" not in found else [chunk for chunk in found if chunk]
     chunks, end = [], 0
     for match in pattern.finditer(plain):
-        start, stop = match.span()
+        start, stop = match.span()  # what lies before a match is a chunk, too
         chunks += [text[end:start], text[start:stop]]
         end = stop
     return [chunk for chunk in (*chunks, text[end:]) if chunk]
@@ -140,7 +140,7 @@ def compiled(pattern: str) -> re.Pattern[str]:
     while i < len(pattern):
         special = re.match(r"\\p\{(\w+)\}|\\[sS]|\\.", pattern[i:], re.DOTALL)
         piece = special[0] if special else pattern[i]
-        if special and special[1]:
+        if special and special[1]:  # a category
             parts.append(ranges(special[1]) if inside else f"[{ranges(special[1])}]")
         elif piece == "\\s":
             parts.append(SPACES if inside else f"[{SPACES}]")
@@ -148,6 +148,7 @@ def compiled(pattern: str) -> re.Pattern[str]:
             parts.append(f"[^{SPACES}]")
         else:
             parts.append(piece)
+            # within a class ranges need no brackets of their own
             inside = (inside or piece == "[") and piece != "]"
         i += len(piece)
     try:
@@ -163,7 +164,8 @@ def ranges(category: str) -> str:
     wanted = [name for name in set(table) if name.startswith(category)]
     if not wanted:
         raise InvalidInput(f"{public_caller()}: split asks for category {category!r}, unknown.")
-    member = np.isin(np.array(table), wanted)
+    member = np.isin(np.array(table), wanted)  # (65536,) which characters belong to it
+    # where runs of them begin and end
     edges = np.flatnonzero(np.diff(np.concatenate([[False], member, [False]]).astype(int)))
     pairs = edges.reshape(-1, 2).tolist()  # first character, and the one behind the last
     return "".join(f"\\u{low:04x}-\\u{high - 1:04x}" for low, high in pairs)
@@ -193,19 +195,21 @@ def random_whitespace(p: float = 0.3, rng: Any = None, *, isolate: bool = False)
     >>> random_whitespace(1.0)("to be or"), random_whitespace(0.0)("to be or")
     (['to', ' be', ' or'], ['to be or'])
     """
-    p, draws = checks.share(p, "p"), checks.generator(rng)
+    p = checks.share(p, "p")
+    draws = checks.generator(rng)
     pattern = compiled(r"\s" if isolate else PATTERNS["whitespace"])
 
     def split(text: str) -> list[str]:
         if not isolate:
             pieces = chunks_of(pattern, text)
-            cuts = draws.random(len(pieces)) < p
+            cuts = draws.random(len(pieces)) < p  # (n_pieces,) the first begins a chunk anyway
             chunks = pieces[:1]
             for piece, cut in zip(pieces[1:], cuts[1:], strict=True):
+                # a new chunk, or the last one goes on
                 chunks[-1:] = [chunks[-1], piece] if cut else [chunks[-1] + piece]
             return chunks
         chunks, end = [], 0
-        for match in pattern.finditer(text):
+        for match in pattern.finditer(text):  # every blank by itself
             if draws.random() < p:
                 chunks += [text[end : match.start()], match[0]]
                 end = match.end()
@@ -228,8 +232,9 @@ def random_lengths(lengths: Mapping[tuple[int, int], float], rng: Any = None) ->
     >>> random_lengths({(2, 2): 1.0})("abcde")
     ['ab', 'cd', 'e']
     """
-    bins, draws = list(lengths), checks.generator(rng)
-    shares = np.array([lengths[key] for key in bins], dtype=np.float64)
+    bins = list(lengths)
+    draws = checks.generator(rng)
+    shares = np.array([lengths[key] for key in bins], dtype=np.float64)  # (n_bins,)
     if not bins or not (shares >= 0).all() or abs(shares.sum() - 1) > 1e-9:
         raise InvalidInput(
             f"random_lengths: lengths has probabilities that sum to {shares.sum():.6g}; expected "
@@ -239,6 +244,7 @@ def random_lengths(lengths: Mapping[tuple[int, int], float], rng: Any = None) ->
         raise InvalidInput("random_lengths: lengths has a range that is not 1 <= low <= high.")
 
     def next_length(left: int) -> int:
+        # a range by its probability
         low, high = bins[int(draws.choice(len(bins), p=shares / shares.sum()))]
         return int(draws.integers(low, high + 1))
 
@@ -259,6 +265,7 @@ def random_chunks(low: int = 2, high: int = 5, rng: Any = None) -> Splitter:
         raise InvalidInput(f"random_chunks: low is {low}, high {high}; expected low <= high.")
 
     def next_length(left: int) -> int:
+        # a short rest is not cut again
         return left if left <= low else int(draws.integers(low, min(high, left) + 1))
 
     return lambda text: list(cut(text, next_length))

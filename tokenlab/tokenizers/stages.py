@@ -25,6 +25,7 @@ def stages(spec: Any) -> Splitter:
     def split(text: str) -> list[str]:
         chunks = [text] if text else []
         for step in steps:
+            # each stage cuts what the one before left whole
             chunks = [piece for chunk in chunks for piece in step(chunk)]
         return chunks
 
@@ -33,7 +34,7 @@ def stages(spec: Any) -> Splitter:
 
 def parts_of(spec: Any) -> list[Mapping[str, Any]]:
     """The stages in order, sequences within sequences laid flat; null is none."""
-    if spec is None:
+    if spec is None:  # no cuts at all
         return []
     if not isinstance(spec, Mapping) or not isinstance(spec.get("type"), str):
         raise InvalidInput(f"{public_caller()}: pre_tokenizer is {spec!r}; expected a 'type'.")
@@ -45,9 +46,9 @@ def parts_of(spec: Any) -> list[Mapping[str, Any]]:
 def stage(spec: Mapping[str, Any]) -> Splitter:
     """One stage, a function from a chunk to smaller ones."""
     kind = spec["type"]
-    if kind == "ByteLevel":
+    if kind == "ByteLevel":  # both flags are true where the file does not say
         return byte_level(spec.get("add_prefix_space", True), spec.get("use_regex", True))
-    if kind == "Digits":
+    if kind == "Digits":  # each by itself, or runs of them
         return cutting(r"\p{N}", "Isolated" if spec.get("individual_digits") else "Contiguous")
     if kind == "Punctuation":
         return cutting(rf"[{ASCII_PUNCTUATION}\p{{P}}]", spec.get("behavior", "Isolated"))
@@ -76,13 +77,14 @@ def cutting(pattern: str, behavior: str, invert: bool = False) -> Splitter:
     """Cut at the matches of a pattern, or with `invert` at what lies between them."""
     from tokenlab.tokenizers.split import compiled
 
-    rule = compiled(pattern)
+    rule = compiled(pattern)  # raises for what is no pattern
     if behavior not in JOINS:
         raise InvalidInput(
             f"{public_caller()}: behavior is {behavior!r}; expected one of {', '.join(JOINS)}."
         )
 
     def split(text: str) -> list[str]:
+        # inverted, matches are what lies between
         pieces = [(chunk, found is not invert) for chunk, found in matches(rule, text)]
         return JOINS[behavior](pieces)
 
@@ -96,7 +98,7 @@ def matches(rule: re.Pattern[str], text: str) -> list[tuple[str, bool]]:
     plain = text if text.isascii() else below_astral(text)
     pieces, end = [], 0
     for match in rule.finditer(plain):
-        start, stop = match.span()
+        start, stop = match.span()  # of the stand-in, and of the text
         pieces += [(text[end:start], False), (text[start:stop], True)]
         end = stop
     return [piece for piece in (*pieces, (text[end:], False)) if piece[0]]
@@ -112,7 +114,7 @@ def isolated(pieces: Pieces) -> list[str]:
 
 def removed(pieces: Pieces) -> list[str]:
     """Nothing may be lost: this is for patterns that match, inverted, all of a text."""
-    lost = [piece for piece, found in pieces if found]
+    lost = [piece for piece, found in pieces if found]  # what the pattern is there to remove
     if lost:
         raise InvalidInput(
             f"{public_caller()}: text has {lost[0]!r}, which this tokenizer's pre_tokenizer removes; "
@@ -124,9 +126,9 @@ def removed(pieces: Pieces) -> list[str]:
 def contiguous(pieces: Pieces) -> list[str]:
     """Matches side by side are one chunk."""
     chunks: list[str] = []
-    before = None
+    before = None  # neither a match nor none
     for piece, found in pieces:
-        if found is before:
+        if found is before:  # goes on as the last piece did
             chunks[-1] += piece
         else:
             chunks.append(piece)
@@ -139,7 +141,7 @@ def with_previous(pieces: Pieces) -> list[str]:
     chunks: list[str] = []
     before = False
     for piece, found in pieces:
-        if found and not before and chunks:
+        if found and not before and chunks:  # not after a match
             chunks[-1] += piece
         else:
             chunks.append(piece)
@@ -151,15 +153,16 @@ def with_next(pieces: Pieces) -> list[str]:
     """A match goes to what stands behind it, unless that is a match, too."""
     chunks: list[str] = []
     behind = False
-    for piece, found in reversed(pieces):
+    for piece, found in reversed(pieces):  # from the right, where its chunk is known
         if found and not behind and chunks:
             chunks[-1] = piece + chunks[-1]
         else:
             chunks.append(piece)
         behind = found
-    return chunks[::-1]
+    return chunks[::-1]  # in the order of the text again
 
 
+# By the names that a tokenizer.json has for them.
 JOINS: dict[str, Callable[[Pieces], list[str]]] = {
     "Isolated": isolated,
     "Removed": removed,

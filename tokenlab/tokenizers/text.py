@@ -10,8 +10,9 @@ __all__: list[str] = []
 
 def byte_order(alphabet: str) -> list[int]:
     """All bytes in the order of their ids; GPT-2 begins with those that print."""
-    prints = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    prints = [*range(33, 127), *range(161, 173), *range(174, 256)]  # what GPT-2 writes as itself
     others = [byte for byte in range(256) if byte not in prints]
+    # the id of a byte is its place here
     return prints + others if alphabet == "gpt2" else list(range(256))
 
 
@@ -23,8 +24,8 @@ def checked_text(text: Any) -> str:
         raise DTypeError(
             f"{public_caller()}: text is a {type(text).__name__}; expected a str, or bytes."
         )
-    if not text.isascii():
-        lone = re.search("[\ud800-\udfff]", text)
+    if not text.isascii():  # surrogates are never ASCII: most texts need no search
+        lone = re.search("[\ud800-\udfff]", text)  # half a character
         if lone:
             raise InvalidInput(
                 f"{public_caller()}: text has a lone surrogate, U+{ord(lone[0]):04X}, at "

@@ -38,7 +38,7 @@ class Trie:
                 )
             if not token:
                 raise InvalidInput(f"Trie: tokens[{i}] is empty; expected at least one byte.")
-            node = self.root
+            node = self.root  # from the root, byte by byte
             for byte in token:
                 node = node.setdefault(byte, {})
             node[None] = i  # no byte is None: the id of the token that ends here
@@ -46,10 +46,10 @@ class Trie:
     def matches(self, data: bytes, start: int = 0) -> list[tuple[int, int]]:
         """All tokens that stand at a place: `(id, end)`, the shortest first."""
         node: Any = self.root
-        found: list[tuple[int, int]] = []
+        found: list[tuple[int, int]] = []  # (id, end)
         for end in range(start, len(data)):
             node = node.get(data[end])
-            if node is None:
+            if node is None:  # no token goes on like this
                 break
             if None in node:
                 found.append((node[None], end + 1))
@@ -63,14 +63,14 @@ class Trie:
     def below(self, prefix: bytes) -> list[int]:
         """The ids of all tokens that begin with some bytes, ascending; itself included."""
         node: Any = self.root
-        for byte in prefix:
+        for byte in prefix:  # down to the node of the prefix
             node = node.get(byte)
             if node is None:
                 return []
-        ids, waiting = [], [node]
+        ids, waiting = [], [node]  # nodes whose tokens are still to be found
         while waiting:
             node = waiting.pop()
             if None in node:
                 ids.append(node[None])
             waiting += [child for byte, child in node.items() if byte is not None]
-        return sorted(ids)
+        return sorted(ids)  # ascending
