@@ -10,9 +10,9 @@ import numpy as np
 from tokenlab import checks
 from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp, is_cupy, is_taped, stop
-from tokenlab.blocks import by_rows
 from tokenlab.errors import InvalidInput
 from tokenlab.gpu_numerics import first_k_of_groups, first_k_of_sorted, largest_of_windows
+from tokenlab.selection import falling_order, first_k
 
 __all__ = [
     "TopK",
@@ -27,7 +27,6 @@ __all__ = [
     "unit",
 ]
 
-LONG = 256  # entries of a row from which on a stable sort is slow
 MANY = 1 << 21  # scores on a GPU from which on it is worth leaving most of them out of the sort
 
 
@@ -79,36 +78,6 @@ def topk(scores: Any, k: int) -> TopK:
     else:
         ids = falling_order(plain)[..., :k]  # (..., min(k, n))
     return TopK(ids, xp.take_along_axis(scores, ids, axis=-1))
-
-
-@by_rows(lambda scores, k: 4 * scores.shape[1])  # so that a long row stays in the cache
-def first_k(scores: np.ndarray, k: int) -> np.ndarray:
-    """Positions of the `k` largest entries of each row, best first; of equal ones the first."""
-    n_rows, n = scores.shape
-    kth = np.partition(scores, n - k, axis=1)[:, n - k, None]  # (n_rows, 1), the k-th largest
-    chosen = scores >= kth
-    if np.count_nonzero(chosen) > n_rows * k:  # some equal the k-th: of those as many as have room
-        above, equal = scores > kth, scores == kth
-        room = k - np.count_nonzero(above, axis=1)[:, None]
-        chosen = above | (equal & (np.cumsum(equal, axis=1) <= room))
-    ids = np.flatnonzero(chosen).reshape(n_rows, k) - n * np.arange(n_rows)[:, None]  # (n_rows, k)
-    order = falling_order(np.take_along_axis(scores, ids, axis=1))
-    return np.take_along_axis(ids, order, axis=1)
-
-
-def falling_order(scores: np.ndarray) -> np.ndarray:
-    """Positions of each row's entries, best first; of equal ones the lower position first."""
-    n = scores.shape[-1]
-    if n < LONG:
-        return np.argsort(-scores, axis=-1, kind="stable")
-    order = np.argsort(-scores, axis=-1)  # several times as fast, with equal ones in any order
-    falling = np.take_along_axis(scores, order, axis=-1)
-    lower = falling[..., 1:] < falling[..., :-1]
-    if lower.all():
-        return order
-    level = np.zeros(scores.shape, dtype=np.int64)  # 0 for the best and its equals, then 1, ...
-    np.cumsum(lower, axis=-1, out=level[..., 1:])
-    return np.sort(level * n + order, axis=-1) - level * n  # within a level in order of position
 
 
 @takes(x="... inf")
