@@ -88,14 +88,14 @@ def test_clipping_is_by_the_norm_of_all():
     params = [np.array([3.0]), np.array([4.0])]
     sizes = []
     loss = lambda p: (p[0] * 300 + p[1] * 400).sum()  # noqa: E731
-    real = training.adam
+    real = training.updated
 
     def spy(params, grads, *args, **kwargs):
         sizes.append(training.norm(grads))
         return real(params, grads, *args, **kwargs)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "adam", spy)
+        patch.setattr(training, "updated", spy)
         train(loss, params, [()], rate=0.1, clip=2.0)
         train(loss, params, [()], rate=0.1, clip=1e4)
     np.testing.assert_allclose(sizes, [2.0, 500.0])

@@ -125,6 +125,11 @@ def to_numpy(x: Any) -> np.ndarray:
     return x.get() if is_cupy(x) else np.asarray(x)
 
 
+def on_host(x: Any) -> Any:
+    """Copy a CuPy array to the CPU; anything else as it is, for the checks to look at."""
+    return x.get() if is_cupy(x) else x
+
+
 @functools.cache
 def has_gpu() -> bool:
     """True when CuPy can be imported *and* finds a device (it imports without one, too)."""

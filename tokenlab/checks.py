@@ -14,29 +14,67 @@ import numpy as np
 
 from tokenlab.arrays import is_taped, stop
 from tokenlab.errors import DTypeError, InvalidInput, ShapeError, public_caller
-from tokenlab.options import LARGEST, choice, count, flag, generator, number, positive, share, shown
+from tokenlab.options import (
+    LARGEST,
+    axis,
+    choice,
+    count,
+    eos,
+    fix_of_no_array,
+    fix_of_type,
+    flag,
+    function,
+    generator,
+    instance,
+    integer,
+    mapping,
+    not_negative,
+    number,
+    pair,
+    positive,
+    sequence,
+    share,
+    shown,
+    span,
+    text,
+    texts,
+    whole,
+)
 
 __all__ = [
     "array",
+    "axis",
     "booleans",
     "choice",
     "count",
+    "eos",
     "finite",
     "flag",
     "floats",
+    "function",
     "generator",
+    "instance",
+    "integer",
     "integers",
     "labels",
     "log_probs",
+    "mapping",
+    "not_negative",
     "number",
     "offsets",
+    "pair",
     "positive",
     "room",
     "same_width",
+    "sequence",
     "shaped",
     "share",
+    "span",
+    "text",
+    "texts",
     "vectors",
     "weights",
+    "whole",
     "within",
 ]
 
@@ -95,33 +133,6 @@ def array(x: Any, name: str, xp: ModuleType) -> Any:
             f"{public_caller()}: {name} cannot be read as an array ({error})."
         ) from error
     return x if x.dtype.isnative else x.astype(x.dtype.newbyteorder("="))
-
-
-def fix_of_no_array(x: Any) -> str:
-    """What helps where something came that holds arrays, or makes them."""
-    if isinstance(x, Mapping):
-        name = next(iter(x), None)
-        return f" Pass one of its arrays, such as x[{name!r}]." if name is not None else ""
-    return " Pass list(x)." if isinstance(x, Set | Iterator) else ""
-
-
-def fix_of_type(x: Any, wanted: str) -> str:
-    """What helps where the elements are of a type that is not wanted."""
-    if x.dtype.kind == "O":
-        if x.ndim == 0:
-            sparse = hasattr(x[()], "toarray")
-            return "Pass x.toarray()." if sparse else "Pass an array, or a list of numbers."
-        first = next(iter(x.flat), None)
-        if hasattr(first, "__len__") and not isinstance(first, str):
-            return "Where it holds vectors of one length, numpy.stack(list(x)) makes a matrix."
-        missing = sum(value is None or value != value for value in x.flat)
-        if missing:
-            return f"{missing} of its values are missing (None or NaN): drop or fill those rows."
-    if x.dtype.kind in "US":
-        return f"Text is never read as numbers; x.astype({wanted}) does that."
-    if x.dtype.kind == "c":
-        return "Pass x.real, or numpy.abs(x)."
-    return f"Convert it with x.astype({wanted})."
 
 
 def finite(x: Any, name: str, xp: ModuleType) -> Any:
@@ -213,27 +224,28 @@ def booleans(x: Any, name: str, xp: ModuleType) -> Any:
     return x
 
 
-def within(x: Any, name: str, limit: int, axis: str) -> None:
+def within(x: Any, name: str, limit: int, axis: str, of: str = "") -> None:
     """Raise `InvalidInput` unless all positions are in `0 .. limit - 1`."""
     if x.size == 0:
         return
     low, high = int(x.min()), int(x.max())
     if low < 0 or high >= limit:
+        length = f", the length of {of}" * bool(of)
         raise InvalidInput(
-            f"{public_caller()}: {name} runs from {low} to {high}; {axis} is {limit}, so positions "
-            f"are 0 to {limit - 1}. Drop what stands for nothing, such as the -1 of some indexes or "
-            "the -100 of some data sets."
+            f"{public_caller()}: {name} runs from {low} to {high}; {axis} is {limit}{length}, "
+            f"so positions are 0 to {limit - 1}. Drop what stands for nothing, such as the -1 of "
+            "some indexes or the -100 of some data sets."
         )
 
 
-def offsets(x: Any, name: str, n_tokens: int, xp: ModuleType) -> Any:
+def offsets(x: Any, name: str, n_tokens: int, xp: ModuleType, of: str = "tokens") -> Any:
     """Return `x` as int64 offsets: they start at 0, never go down, and end at `n_tokens`."""
     x = shaped(integers(x, name, xp), name, ("n_docs + 1",))
     if x.size == 0 or int(x[0]) != 0 or int(x[-1]) != n_tokens:
         ends = "empty" if x.size == 0 else f"from {int(x[0])} to {int(x[-1])}"
         raise InvalidInput(
             f"{public_caller()}: {name} is {ends}; expected to start at 0 and to end at n_tokens = "
-            f"{n_tokens}. Document i owns the rows {name}[i]:{name}[i + 1]."
+            f"{n_tokens}, the length of {of}. Document i owns the rows {name}[i]:{name}[i + 1]."
         )
     down = xp.nonzero(x[1:] < x[:-1])[0]
     if down.size:

@@ -29,7 +29,7 @@ class InvalidInput(TokenlabError, ValueError):
     """A value is outside what the function is defined for (NaN, `k` of 0, offsets that go down)."""
 
 
-class DTypeError(TokenlabError, TypeError, ValueError):
+class DTypeError(InvalidInput, TypeError):
     """The elements have a type that has no decided meaning here (objects, text, complex)."""
 
 

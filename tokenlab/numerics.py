@@ -9,8 +9,8 @@ import numpy as np
 
 from tokenlab import checks
 from tokenlab.arguments import takes
-from tokenlab.arrays import get_xp, is_cupy, is_taped, stop
-from tokenlab.errors import InvalidInput
+from tokenlab.arrays import get_xp, is_cupy, is_taped, shared_library, stop
+from tokenlab.errors import InvalidInput, ShapeError, public_caller
 from tokenlab.gpu_numerics import first_k_of_groups, first_k_of_sorted, largest_of_windows
 from tokenlab.selection import falling_order, first_k
 
@@ -67,7 +67,9 @@ def topk(scores: Any, k: int) -> TopK:
     k = checks.count(k, "k")
     plain = stop(scores)  # positions have no gradient
     if bool(xp.isnan(plain).any()):
-        raise InvalidInput("topk: scores contain NaN, which has no rank. Remove them.")
+        raise InvalidInput(
+            f"{public_caller()}: scores contain NaN, which has no rank. Remove them."
+        )
     n = scores.shape[-1]
     if not is_cupy(plain) and 4 * k < n:  # leave most entries out of the sort
         ids = first_k(plain.reshape(-1, n), k).reshape(*scores.shape[:-1], k)
@@ -96,7 +98,9 @@ def log_softmax(x: Any, axis: int = -1) -> Any:
     >>> log_softmax([0.0, 0.0]).round(4).tolist()
     [-0.6931, -0.6931]
     """
-    xp = get_xp(x)
+    xp, axis = get_xp(x), checks.axis(axis, "axis", x.ndim)
+    if x.size == 0:
+        return x
     shifted = x - x.max(axis=axis, keepdims=True)  # at most 0, so that no exponential overflows
     return shifted - xp.log(xp.exp(shifted).sum(axis=axis, keepdims=True))
 
@@ -110,7 +114,9 @@ def softmax(x: Any, axis: int = -1) -> Any:
     >>> softmax([0.0, 1000.0]).tolist()
     [0.0, 1.0]
     """
-    xp = get_xp(x)
+    xp, axis = get_xp(x), checks.axis(axis, "axis", x.ndim)
+    if x.size == 0:
+        return x
     powers = xp.exp(x - x.max(axis=axis, keepdims=True))  # the largest is 1
     return powers / powers.sum(axis=axis, keepdims=True)
 
@@ -208,8 +214,7 @@ def segment_max(x: Any, offsets: Any) -> Any:
     >>> segment_max([1.0, 5.0, 2.0], [0, 2, 2, 3]).tolist()
     [5.0, -inf, 2.0]
     """
-    xp = get_xp(x, offsets)
-    offsets = checks.offsets(offsets, "offsets", len(x), xp)
+    xp, offsets = runs(x, offsets)
     if is_taped(x):  # each maximum is one of the rows, and moves with it
         rows = segment_argmax(stop(x).reshape(len(x), -1), offsets).reshape(-1, *x.shape[1:])
         x = xp.concatenate([x, xp.full((1, *x.shape[1:]), -xp.inf, dtype=x.dtype)])
@@ -222,6 +227,14 @@ def segment_max(x: Any, offsets: Any) -> Any:
     elif filled.size:  # CuPy has no such reduceat, and its maximum.at rounds float64 to float32
         largest_of_windows(x, offsets, best)
     return best
+
+
+def runs(x: Any, offsets: Any) -> tuple[Any, Any]:
+    """The library, and checked offsets of runs of the rows of `x`."""
+    xp = shared_library([x, offsets], ["x", "offsets"])
+    if x.ndim == 0:
+        raise ShapeError(f"{public_caller()}: x is a single number; expected (n, ...).")
+    return xp, checks.offsets(offsets, "offsets", len(x), xp, of="x")
 
 
 def group_max(x: Any, groups: Any, n_groups: int) -> Any:
@@ -249,8 +262,7 @@ def segment_sum(x: Any, offsets: Any) -> Any:
     >>> segment_sum([1.0, 5.0, 2.0], [0, 2, 2, 3]).tolist()
     [6.0, 0.0, 2.0]
     """
-    xp = get_xp(x, offsets)
-    offsets = checks.offsets(offsets, "offsets", len(x), xp)
+    xp, offsets = runs(x, offsets)
     lengths = offsets[1:] - offsets[:-1]
     if is_cupy(x) or is_taped(x):  # one by one, hence in float64
         total = xp.zeros((len(lengths), *x.shape[1:]), dtype=xp.float64)  # (n_segments, ...)
@@ -283,8 +295,7 @@ def segment_argmax(x: Any, offsets: Any) -> Any:
     [[1], [-1]]
     """
     x = stop(x)  # positions have no gradient
-    xp = get_xp(x, offsets)
-    offsets = checks.offsets(offsets, "offsets", len(x), xp)
+    xp, offsets = runs(x, offsets)
     best = segment_max(x, offsets)  # (n_segments, n_columns)
     lengths = (offsets[1:] - offsets[:-1]).tolist()
     rows = xp.arange(len(x), dtype=xp.float64)[:, None]  # exact for up to 2^53 rows

@@ -8,12 +8,12 @@ never read as a number or a flag: `"1e-2"` from a configuration file is refused,
 import math
 import numbers
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
 
-from tokenlab.errors import InvalidInput, public_caller
+from tokenlab.errors import DTypeError, InvalidInput, public_caller
 
 __all__: list[str] = []  # public in tokenlab.checks
 
@@ -27,7 +27,7 @@ def count(k: Any, name: str, *, at_least: int = 1, at_most: int = LARGEST) -> in
             raise TypeError
         value = operator.index(k)
     except TypeError:
-        raise InvalidInput(
+        raise DTypeError(
             f"{public_caller()}: {name} is {shown(k)}; expected an integer of at least {at_least}."
             f"{advice(k, int)}"
         ) from None
@@ -76,6 +76,21 @@ def positive(x: Any, name: str) -> float:
 def share(x: Any, name: str) -> float:
     """Return `x` as a `float`, or raise `InvalidInput` unless it is a number from 0 to 1."""
     return number(x, name, at_least=0, at_most=1)
+
+
+def not_negative(x: Any, name: str) -> float:
+    """Return `x` as a `float`, or raise `InvalidInput` unless it is a finite number of at least 0."""
+    return number(x, name, at_least=0)
+
+
+def integer(x: Any, name: str) -> int:
+    """Return `x` as an `int`, below 0 or above, or raise `InvalidInput`."""
+    return count(x, name, at_least=-LARGEST)
+
+
+def whole(x: Any, name: str) -> int:
+    """Return `x` as an `int`, or raise `InvalidInput` unless it is an integer of at least 0."""
+    return count(x, name, at_least=0)
 
 
 def as_float(x: Any) -> float:
@@ -134,6 +149,103 @@ def generator(rng: Any, name: str = "rng") -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
+def function(x: Any, name: str) -> Any:
+    """Return `x`, or raise `InvalidInput` unless it can be called."""
+    if not callable(x):
+        raise InvalidInput(f"{public_caller()}: {name} is {shown(x)}; expected a function.")
+    return x
+
+
+def instance(x: Any, name: str, kind: type) -> Any:
+    """Return `x`, or raise `InvalidInput` unless it is an object of a class."""
+    if not isinstance(x, kind):
+        raise InvalidInput(
+            f"{public_caller()}: {name} is {shown(x)}; expected {a_thing(kind.__name__)}."
+        )
+    return x
+
+
+def mapping(x: Any, name: str) -> Any:
+    """Return `x`, or raise `InvalidInput` unless it is a dict, or like one."""
+    if not isinstance(x, Mapping):
+        raise InvalidInput(f"{public_caller()}: {name} is {shown(x)}; expected a dict.")
+    return x
+
+
+def is_list(x: Any) -> bool:
+    """Whether a thing can be gone through in its order: no text, no dict, no set, no number."""
+    plain = isinstance(x, str | bytes | Mapping | Set)
+    return not plain and hasattr(x, "__iter__") and getattr(x, "ndim", 1) > 0
+
+
+def sequence(x: Any, name: str) -> Sequence[Any]:
+    """Return `x` as it can be gone through again."""
+    if not is_list(x):
+        raise InvalidInput(f"{public_caller()}: {name} is {shown(x)}; expected a list.")
+    return x if hasattr(x, "__len__") else list(x)
+
+
+def axis(x: Any, name: str, ndim: int) -> int:
+    """Return one of the axes of an array, from the front or from the end."""
+    n = max(ndim, 1)
+    return count(x, name, at_least=-n, at_most=n - 1)
+
+
+def eos(x: Any, name: str) -> int | None:
+    """Return the token that ends a text, or None where none does."""
+    return None if x is None else whole(x, name)
+
+
+def pair(x: Any, name: str, axes: str = "height, width") -> tuple[int, int]:
+    """Return two integers of at least 1, or raise `InvalidInput`."""
+    if not is_list(x) or not hasattr(x, "__len__") or len(x) != 2:
+        raise InvalidInput(
+            f"{public_caller()}: {name} is {shown(x)}; expected two integers, ({axes})."
+        )
+    return count(x[0], name), count(x[1], name)
+
+
+def span(x: Any, name: str) -> slice:
+    """Return `x`, or raise `InvalidInput` unless it is a slice of integers."""
+    if not isinstance(x, slice):
+        raise InvalidInput(
+            f"{public_caller()}: {name} is {shown(x)}; expected a slice, such as slice(35, 611)."
+        )
+    for end in (x.start, x.stop, x.step):
+        if end is not None:
+            integer(end, name)
+    return x
+
+
+def text(x: Any, name: str) -> str:
+    """Return `x`, or raise `InvalidInput` unless it is a `str`."""
+    if not isinstance(x, str):
+        hint = " Pass x.decode()." if isinstance(x, bytes) else ""
+        raise InvalidInput(f"{public_caller()}: {name} is {shown(x)}; expected a text.{hint}")
+    return x
+
+
+def texts(x: Any, name: str) -> list[str]:
+    """Return a list of texts; a missing one, such as the NaN of a table, is named by its place."""
+    if isinstance(x, str):  # a text is a sequence of texts, too: its letters
+        raise InvalidInput(f"{public_caller()}: {name} is one text; expected a list of texts.")
+    if not is_list(x):
+        raise InvalidInput(f"{public_caller()}: {name} is {shown(x)}; expected a list of texts.")
+    found = list(x)
+    for i, one in enumerate(found):
+        if not isinstance(one, str):
+            raise InvalidInput(
+                f"{public_caller()}: {name}[{i}] is {shown(one)}; expected a text. Leave missing "
+                'ones out, or pass "" in their place.'
+            )
+    return found
+
+
+def a_thing(name: str) -> str:
+    """With its article."""
+    return f"{'an' if name[0] in 'AEIOU' else 'a'} {name}"
+
+
 def shown(x: Any) -> str:
     """A value as an error shows it; of an array, and of what is long, no more than what it is."""
     if getattr(x, "ndim", 0) or isinstance(x, dict):
@@ -150,3 +262,30 @@ def advice(x: Any, kind: type) -> str:
         return f" It came as text; pass {kind(x)!r}."
     except (ValueError, OverflowError):
         return " It came as text."
+
+
+def fix_of_no_array(x: Any) -> str:
+    """What helps where something came that holds arrays, or makes them."""
+    if isinstance(x, Mapping):
+        name = next(iter(x), None)
+        return f" Pass one of its arrays, such as x[{name!r}]." if name is not None else ""
+    return " Pass list(x)." if isinstance(x, Set | Iterator) else ""
+
+
+def fix_of_type(x: Any, wanted: str) -> str:
+    """What helps where the elements are of a type that is not wanted."""
+    if x.dtype.kind == "O":
+        if x.ndim == 0:
+            sparse = hasattr(x[()], "toarray")
+            return "Pass x.toarray()." if sparse else "Pass an array, or a list of numbers."
+        first = next(iter(x.flat), None)
+        if hasattr(first, "__len__") and not isinstance(first, str):
+            return "Where it holds vectors of one length, numpy.stack(list(x)) makes a matrix."
+        missing = sum(value is None or value != value for value in x.flat)
+        if missing:
+            return f"{missing} of its values are missing (None or NaN): drop or fill those rows."
+    if x.dtype.kind in "US":
+        return f"Text is never read as numbers; x.astype({wanted}) does that."
+    if x.dtype.kind == "c":
+        return "Pass x.real, or numpy.abs(x)."
+    return f"Convert it with x.astype({wanted})."

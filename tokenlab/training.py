@@ -14,16 +14,18 @@ decay $\lambda$ beside it (Loshchilov and Hutter, 2019). Decay shrinks arrays of
 bias or a gain is not shrunk. What stands under a name that begins with `frozen` is left as it is.
 """
 
+import inspect
 import math
-from collections.abc import Callable, Iterable, Iterator, Sized
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set, Sized
+from typing import Any
 
 import numpy as np
 
 from tokenlab import checks
-from tokenlab.arrays import library
+from tokenlab.arguments import takes
 from tokenlab.autograd import value_and_grad
-from tokenlab.errors import InvalidInput, TokenlabError
+from tokenlab.errors import InvalidInput, TokenlabError, public_caller
+from tokenlab.optimizer import AdamState, adam, adam_start, betas_of, moves, updated
 from tokenlab.parameters import load, save
 from tokenlab.progress import track
 from tokenlab.tape import mapped
@@ -42,14 +44,30 @@ class Diverged(TokenlabError, ArithmeticError):
         self.step, self.params, self.history = step, params, history
 
 
-class AdamState(NamedTuple):
-    """What Adam remembers: steps taken, means of the gradients and of their squares."""
+def trainable(params: Any, name: str) -> Any:
+    """Nested arrays, at least one of which can move."""
+    found: list[Any] = []
+    mapped(lambda x: found.append(x) if moves(x) else None, params)
+    if not found or (params is found[0] and not hasattr(params, "ndim")):
+        raise InvalidInput(
+            f"{public_caller()}: {name} is {checks.shown(params)}, without an array of floats; "
+            'expected arrays in dicts, lists and tuples, such as {"slope": numpy.zeros(3)}.'
+        )
+    return params
 
-    taken: int
-    mean: Any
-    square: Any
 
-
+@takes(
+    loss="function",
+    params=trainable,
+    rate="positive",
+    steps="count",
+    betas=betas_of,
+    eps="not negative",
+    weight_decay="not negative",
+    warmup="whole",
+    clip="positive",
+    rng="rng",
+)
 def train(
     loss: Callable[..., Any],
     params: Any,
@@ -117,11 +135,7 @@ def train(
     >>> len(history), round(float(params["slope"]), 3)
     (200, 3.0)
     """
-    checks.positive(rate, "rate")
     checks.choice(schedule, "schedule", ("cosine", "constant"))
-    warmup = checks.count(warmup, "warmup", at_least=0)
-    if clip is not None:
-        checks.positive(clip, "clip")
     source, steps = supply(batches, steps, rng)
     both = value_and_grad(loss)
     state = adam_start(params)
@@ -129,7 +143,10 @@ def train(
     options: dict[str, Any] = {"betas": betas, "eps": eps, "weight_decay": weight_decay}
     for taken in track(range(steps), label):
         batch = next(source)
-        value, grads = both(params, *(batch if type(batch) is tuple else (batch,)))
+        given = batch if type(batch) is tuple else (batch,)
+        if taken == 0:
+            accepted(loss, params, given)
+        value, grads = both(params, *given)
         grads = mapped(lambda _, g, cold: None if cold else g, params, grads, frozen(params))
         size = norm(grads)
         if not math.isfinite(value + size):
@@ -145,23 +162,43 @@ def train(
         if clip is not None and size > clip:
             grads = mapped(lambda g, by=clip / size: None if g is None else g * by, grads)
         now = rate_at(taken, steps, rate, warmup, schedule)
-        params, state = adam(params, grads, state, rate=now, **options)
+        params, state = updated(params, grads, state, now, **options)
     return mapped(lambda x: x.copy() if hasattr(x, "copy") else x, params), history
+
+
+def accepted(loss: Callable[..., Any], params: Any, batch: tuple) -> None:
+    """Raise unless the loss takes as many arguments as a batch has."""
+    try:
+        signature = inspect.signature(loss)
+    except (TypeError, ValueError):  # of some functions written in C
+        return
+    try:
+        signature.bind(params, *batch)
+    except TypeError as error:
+        raise InvalidInput(
+            f"{public_caller()}: batches gives {len(batch)} values at a time, a tuple being "
+            f"several, but loss takes params and others ({error})."
+        ) from None
 
 
 def supply(batches: Any, steps: int | None, rng: Any) -> tuple[Iterator[Any], int]:
     """Batches one by one, and how many."""
-    steps = None if steps is None else checks.count(steps, "steps")
     if callable(batches):
         if steps is None:
             raise InvalidInput("train: batches is a function; expected steps=, how often to ask.")
-        rng = np.random.default_rng(rng)
+        rng = checks.generator(rng)
         return (batches(rng) for _ in range(steps)), steps
+    if isinstance(batches, str | bytes | Mapping | Set) or not isinstance(batches, Iterable):
+        raise InvalidInput(
+            f"train: batches is {checks.shown(batches)}; expected a list of batches, or a function."
+        )
+    if getattr(batches, "ndim", 1) == 0:
+        raise InvalidInput("train: batches is a single number; expected a list of batches.")
     if steps is None:  # how far the cosine has to go
         batches = batches if isinstance(batches, Sized) else list(batches)
         steps = len(batches)
     if steps == 0:
-        raise InvalidInput("train: there are no batches; expected at least one.")
+        raise InvalidInput("train: there are no batches: batches is empty; expected at least one.")
     return again_and_again(batches), steps
 
 
@@ -189,6 +226,7 @@ def rate_at(
     return rate * 0.5 * (1 + math.cos(math.pi * (taken - warmup) / (steps - warmup)))
 
 
+@takes(n="count", size="count", epochs="count", rng="rng")
 def minibatches(
     n: int, size: int, *, epochs: int = 1, rng: np.random.Generator | int | None = None
 ) -> list[np.ndarray]:
@@ -206,88 +244,10 @@ def minibatches(
     >>> [rows.shape for rows in minibatches(7, 3, epochs=2, rng=0)]
     [(3,), (3,), (3,), (3,)]
     """
-    n, size = checks.count(n, "n"), checks.count(size, "size")
     size = min(size, n)
     rng = np.random.default_rng(rng)
-    orders = [rng.permutation(n) for _ in range(checks.count(epochs, "epochs"))]
+    orders = [rng.permutation(n) for _ in range(epochs)]
     return [order[i : i + size] for order in orders for i in range(0, n - size + 1, size)]
-
-
-def adam_start(params: Any) -> AdamState:
-    """The state before the first step: nothing has been seen.
-
-    Examples
-    --------
-    >>> adam_start({"slope": np.ones(2)})
-    AdamState(taken=0, mean={'slope': array([0., 0.])}, square={'slope': array([0., 0.])})
-    """
-    zeros = lambda: mapped(  # noqa: E731
-        lambda x: library(x).zeros_like(x) if moves(x) else None, params
-    )
-    return AdamState(0, zeros(), zeros())
-
-
-def moves(x: Any) -> bool:
-    """Whether it is an array of floats, or a number that stands for one."""
-    return isinstance(x, float) or getattr(getattr(x, "dtype", None), "kind", "") == "f"
-
-
-def adam(
-    params: Any,
-    grads: Any,
-    state: AdamState,
-    *,
-    rate: float,
-    betas: tuple[float, float] = (0.9, 0.999),
-    eps: float = 1e-8,
-    weight_decay: float = 0.0,
-) -> tuple[Any, AdamState]:
-    """One step: new parameters and a new state; a gradient of None leaves its array alone.
-
-    Parameters
-    ----------
-    params, grads : nested dicts, lists and tuples
-        Of one form, as from `value_and_grad`.
-    state : AdamState
-        From `adam_start`, or from the step before.
-    rate, betas, eps, weight_decay : float
-        As for `train`.
-
-    Returns
-    -------
-    params, state
-
-    Examples
-    --------
-    >>> params = {"slope": np.array([1.0])}
-    >>> params, state = adam(params, {"slope": np.array([5.0])}, adam_start(params), rate=0.1)
-    >>> params["slope"].round(6).tolist(), state.taken
-    ([0.9], 1)
-    """
-    first, second = betas
-    if not (0 <= first < 1 and 0 <= second < 1):
-        raise InvalidInput(f"adam: betas is {betas}; expected two numbers from 0 to below 1.")
-    taken = state.taken + 1
-    scale = rate * (math.sqrt(1 - second**taken) / (1 - first**taken))
-
-    def followed(old: Any, new: Any, share: float) -> Any:
-        return old if new is None else old + share * (new - old)
-
-    def moved(x: Any, g: Any, m: Any, v: Any) -> Any:
-        if g is None:
-            return x
-        decay = rate * weight_decay if getattr(x, "ndim", 0) > 1 else 0.0
-        kept = x * (1 - decay) if decay else x
-        return kept - scale * m / (library(v).sqrt(v) + eps)
-
-    # Rounded, since 1 - 0.9 is not the number that one writes as 0.1.
-    mean = mapped(lambda m, g: followed(m, g, round(1 - first, 15)), state.mean, grads)
-    square = mapped(
-        lambda v, g: followed(v, None if g is None else g * g, round(1 - second, 15)),
-        state.square,
-        grads,
-    )
-    return mapped(moved, params, grads, mean, square), AdamState(taken, mean, square)
 
 
 def norm(grads: Any) -> float:

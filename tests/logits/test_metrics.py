@@ -50,7 +50,7 @@ def test_the_seed_repeats_and_infinity_is_allowed(rng):
         (InvalidInput, "0 rows", ([],), {}),
         (InvalidInput, "1 of them NaN", ([np.nan, 1.0],), {}),
         (InvalidInput, r"groups is \(1,\)", ([-1.0, -1.0], [0]), {}),
-        (InvalidInput, "level 1", ([-1.0],), {"level": 1}),
+        (InvalidInput, "level is 1", ([-1.0],), {"level": 1}),
         (ShapeError, "against 1", ([-1.0, -1.0],), {"against": [-1.0]}),
         (ShapeError, "log_prob is", ([[-1.0]],), {}),
     ],

@@ -40,7 +40,8 @@ def token_mask(mask: Any, x: Any, name: str) -> Any:
     if mask.shape != wanted:
         pairs = mask.ndim >= 2 and mask.shape[-2:] == (wanted[-1], wanted[-1])  # as for softmax
         raise ShapeError(
-            f"{public_caller()}: mask is {mask.shape}; expected {wanted}, one entry per token."
+            f"{public_caller()}: mask is {mask.shape}; expected {wanted}, one entry per "
+            f"token of {name}."
             + (f" A mask of pairs, such as a causal one, is refused: {NOT_CAUSAL}" if pairs else "")
         )
     if not bool(mask.any(axis=-1).all()):
@@ -80,10 +81,4 @@ def pair_mask(mask: Any, q: Any, k: Any, causal: bool = False) -> Any:
 
 def booleans(mask: Any, x: Any, name: str) -> Any:
     """The mask as an array of booleans, in the library of the argument `name`."""
-    mask = shared_library([x, mask], [name, "mask"]).asarray(mask)
-    if mask.dtype != bool:
-        raise InvalidInput(
-            f"{public_caller()}: mask has dtype {mask.dtype}; expected booleans, True for a token "
-            "that counts. Convert it with mask != 0."
-        )
-    return mask
+    return checks.booleans(mask, "mask", shared_library([x, mask], [name, "mask"]))

@@ -239,7 +239,7 @@ def kmeans_landmarks(q: Any, m: int, *, rng: np.random.Generator | int | None = 
 def as_grid(q: Any, hw: tuple[int, int], ratio: int) -> tuple[Any, tuple[int, int], int]:
     """The tokens as `(..., h, w, d)`, and the checked sides."""
     r = checks.count(ratio, "ratio")
-    h, w = checks.count(hw[0], "hw[0]"), checks.count(hw[1], "hw[1]")
+    h, w = checks.pair(hw, "hw")
     if h * w != q.shape[-2]:
         raise ShapeError(
             f"{public_caller()}: q is {q.shape} = (..., n, d) with n = {q.shape[-2]}, but hw is "

@@ -186,6 +186,7 @@ def soft_attention(
     >>> soft_attention(q, v, [[0.0], [2.0]]).round(3).ravel().tolist()  # the exact one: 5.033
     [2.754, 4.329, 5.348]
     """
+    iters = checks.whole(iters, "iters")
     if checks.flag(causal, "causal"):
         raise InvalidInput(f"{public_caller()}: causal attention is refused: {inputs.NOT_CAUSAL}")
     checks.choice(normalize, "normalize", (None, "symmetric", "landmark"))

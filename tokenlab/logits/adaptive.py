@@ -33,7 +33,7 @@ from typing import Any
 from tokenlab import checks
 from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp
-from tokenlab.errors import InvalidInput, ShapeError
+from tokenlab.errors import InvalidInput, ShapeError, public_caller
 from tokenlab.logits.baselines import low_rank
 from tokenlab.logits.code_order import best_by_id, checked_counts
 from tokenlab.logits.heads import Head, HeadLoss, log_sum_exp, softmax_loss
@@ -261,7 +261,7 @@ class AdaptiveHead(Head):
         hidden = checked_hidden(self, hidden)
         target = checked_target(self, "target", target, hidden, ("vocab", self.vocab))
         if len(hidden) == 0:
-            raise InvalidInput("AdaptiveHead: hidden has no rows; a mean needs one.")
+            raise InvalidInput(f"{public_caller()}: hidden has no rows; a mean needs one.")
         n, xp = len(hidden), get_xp(hidden)
         entry, tails = self._split(target)
         total, head_grad = softmax_loss(self._head_logits(hidden), entry)

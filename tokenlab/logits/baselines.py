@@ -35,10 +35,11 @@ from typing import Any
 
 from tokenlab import checks
 from tokenlab.arguments import takes
-from tokenlab.arrays import get_xp
+from tokenlab.arrays import get_xp, shared_library
 from tokenlab.errors import ShapeError
 from tokenlab.logits.code_order import occurrences
 from tokenlab.logits.heads import DenseHead
+from tokenlab.logits.inputs import checked_hidden
 from tokenlab.logits.vq_logits import VQHead, expand_codes
 
 __all__ = ["FullHead", "LowRankHead", "ResidualHead", "low_rank"]
@@ -70,6 +71,7 @@ class FullHead(DenseHead):
 
     def logits(self, hidden: Any) -> Any:
         """Eq. (1), `(n, vocab)`."""
+        hidden = checked_hidden(self, hidden)
         logits = hidden @ self.weight.T  # Eq. (1), (n, vocab)
         return logits if self.bias is None else logits + self.bias
 
@@ -114,6 +116,7 @@ class LowRankHead(DenseHead):
 
     def logits(self, hidden: Any) -> Any:
         """Eq. (2), `(n, vocab)`."""
+        hidden = checked_hidden(self, hidden)
         return (hidden @ self.down.T) @ self.up.T  # first (n, rank), then (n, vocab)
 
     def backward(self, hidden: Any, logits_grad: Any) -> tuple[dict[str, Any], Any]:
@@ -144,8 +147,9 @@ class ResidualHead(LowRankHead):
     True
     """
 
+    @takes(head=VQHead)
     def __init__(self, head: VQHead, down: Any, up: Any):
-        get_xp(head.codebook, down, up)
+        shared_library([head.codebook, down, up], ["head", "down", "up"])
         super().__init__(down, up)
         if (self.vocab, self.d) != (head.vocab, head.d):
             raise ShapeError(
@@ -156,11 +160,12 @@ class ResidualHead(LowRankHead):
         self.head.__dict__.update(head.__dict__)  # replaced parameters stay its own
 
     @classmethod
+    @takes(weight="vocab d", head=VQHead)
     def from_weight(  # type: ignore[override]
         cls, weight: Any, head: VQHead, rank: int, *, hidden: Any = None, counts: Any = None
     ) -> "ResidualHead":
         """The best residual of this rank for the rows of `weight` minus their codes."""
-        rest = get_xp(weight, head.codebook).asarray(weight) - head.codebook[head.mapping]
+        rest = weight - head.codebook[head.mapping]
         return cls(head, *low_rank(rest, rank, hidden=hidden, counts=counts))
 
     @property
@@ -180,6 +185,7 @@ class ResidualHead(LowRankHead):
 
     def logits(self, hidden: Any) -> Any:
         """Eq. (3), `(n, vocab)`."""
+        hidden = checked_hidden(self, hidden)
         head, residual = self.head, super().logits(hidden)
         return residual + expand_codes(head.code_logits(hidden), head.mapping, head.log_share, None)
 

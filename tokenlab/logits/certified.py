@@ -176,7 +176,7 @@ class FullHeadIndex:
         return ids, values, scored, math.inf
 
 
-@takes(hidden="n? d", weight="vocab d")
+@takes(hidden="n? d", weight="vocab d", head=VQHead)
 def certified_topk(hidden: Any, weight: Any, head: VQHead, k: int) -> CertifiedTopK:
     r"""Exact top-k of the full output matrix, with the codes of a head as index.
 

@@ -125,7 +125,7 @@ class DenseHead(Head):
         hidden = checked_hidden(self, hidden)
         target = checked_target(self, "target", target, hidden, ("vocab", self.vocab))
         if len(hidden) == 0:
-            raise InvalidInput(f"{type(self).__name__}: hidden has no rows; a mean needs one.")
+            raise InvalidInput(f"{public_caller()}: hidden has no rows; a mean needs one.")
         total, first, hidden_grads = 0.0, 0, []
         sums: dict[str, Any] = {}
         for rows in row_blocks(self, hidden):

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tokenlab import checks
-from tokenlab.arrays import get_xp, to_numpy
+from tokenlab.arguments import takes
+from tokenlab.arrays import get_xp, shared_library, to_numpy
 from tokenlab.errors import InvalidInput, ShapeError
 
 __all__ = ["Perplexity", "perplexity"]
@@ -20,6 +21,12 @@ class Perplexity(NamedTuple):
     high: float
 
 
+def inside(x: Any, name: str) -> float:
+    """A share that is neither 0 nor 1."""
+    return checks.number(x, name, above=0, below=1)
+
+
+@takes(level=inside, draws="count", rng="rng")
 def perplexity(
     log_prob: Any,
     groups: Any = None,
@@ -62,20 +69,23 @@ def perplexity(
     >>> perplexity(np.log([0.5, 0.25]), against=np.log([1.0, 0.5]))
     Perplexity(value=2.0, low=2.0, high=2.0)
     """
-    get_xp(*(x for x in (log_prob, groups, against) if x is not None))
+    came = {"log_prob": log_prob, "groups": groups, "against": against}
+    came = {name: x for name, x in came.items() if x is not None or name == "log_prob"}
+    xp = shared_library(list(came.values()), list(came))
     loss = -_checked(log_prob, "log_prob")
     if against is not None:
         other = _checked(against, "against")
         if len(other) != len(loss):
             raise ShapeError(f"perplexity: log_prob has {len(loss)} rows, against {len(other)}.")
         loss = loss + other
+    groups_given = groups is not None
     if groups is None:
         groups = np.arange(len(loss))
-    groups = checks.integers(to_numpy(groups), "groups", np)
-    if groups.shape != loss.shape or not 0 < level < 1:
+    groups = to_numpy(checks.integers(groups, "groups", xp if groups_given else np))
+    if groups.shape != loss.shape:
         raise InvalidInput(
-            f"perplexity: groups is {groups.shape} and level {level}; expected ({len(loss)},), one "
-            "document for each position, and a level between 0 and 1."
+            f"perplexity: groups is {groups.shape}; expected ({len(loss)},), one document for "
+            "each position of log_prob."
         )
     _, document = np.unique(groups, return_inverse=True)
     sums, sizes = np.bincount(document, weights=loss), np.bincount(document)

@@ -41,7 +41,7 @@ from tokenlab import checks
 from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp
 from tokenlab.engine import accelerated
-from tokenlab.errors import InvalidInput, ShapeError
+from tokenlab.errors import InvalidInput, ShapeError, public_caller
 from tokenlab.logits.code_order import CodeOrder, checked_counts, merge_topk, occurrences, shares_of
 from tokenlab.logits.heads import Head, HeadLoss, draw, safe_log, softmax_loss
 from tokenlab.logits.inputs import checked_hidden, checked_target
@@ -147,7 +147,13 @@ class VQHead(Head):
     [[0.1667, 0.1667, 0.25, 0.1667, 0.25]]
     """
 
-    @takes(codebook="n_codes d", mapping="vocab int", bias="n_codes", counts="vocab")
+    @takes(
+        codebook="n_codes d",
+        mapping="vocab int",
+        bias="n_codes",
+        counts="vocab",
+        smoothing="not negative",
+    )
     def __init__(
         self,
         codebook: Any,
@@ -277,7 +283,7 @@ class VQHead(Head):
         hidden = checked_hidden(self, hidden)
         target = checked_target(self, "target", target, hidden, ("n_codes", self.n_codes))
         if len(hidden) == 0:
-            raise InvalidInput("VQHead.loss_and_grad: hidden has no rows; a mean needs one.")
+            raise InvalidInput(f"{public_caller()}: hidden has no rows; a mean needs one.")
         codes = target if target.ndim == 2 else self.mapping[target]
         logits = code_logits(hidden, self.codebook, self.bias)
         loss, logits_grad = code_loss(logits, self.log_n, codes)
@@ -293,7 +299,7 @@ class VQHead(Head):
         """The probability of every code, `(n, n_codes)`, from that of every token."""
         return self.tokens.sums(probabilities)
 
-    @takes(counts="vocab")
+    @takes(counts="vocab", smoothing="not negative")
     def break_ties(self, counts: Any, *, smoothing: float = 1.0) -> "VQHead":
         """The same probability for every code, shared by `counts`: a new head without ties."""
         xp = get_xp(self.codebook, counts)

@@ -218,7 +218,7 @@ def balanced_mapping(
     return checks.generator(rng).permutation(np.arange(vocab) % n_codes)
 
 
-@takes(weight="vocab d", mapping="vocab int", counts="vocab")
+@takes(weight="vocab d", mapping="vocab int", counts="vocab", n_codes="count")
 def centroids(weight: Any, mapping: Any, n_codes: int | None = None, *, counts: Any = None) -> Any:
     r"""The mean row of each code, Eq. (2); a code without tokens gets zeros.
 

@@ -38,6 +38,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from tokenlab import checks
+from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp
 from tokenlab.errors import InvalidInput, ShapeError, public_caller
 from tokenlab.logits.code_order import CodeOrder
@@ -52,6 +53,7 @@ __all__ = ["learn_mapping", "reassign", "train"]
 H = TypeVar("H", bound=Head)
 
 
+@takes(head=Head, teacher=Head, epochs="count", batch="count", rate="positive", rng="rng")
 def train(
     head: H,
     hidden: Any,
@@ -110,10 +112,7 @@ def train(
         target = get_xp(hidden).concatenate(parts)
     elif target.ndim == 2:
         target = head.targets(target)
-    epochs = checks.count(epochs, "epochs")
-    batch = min(checks.count(batch, "batch"), len(hidden))
-    if not rate > 0:
-        raise InvalidInput(f"train: rate is {rate}; expected a number above 0.")
+    batch = min(batch, len(hidden))
     rng = checks.generator(rng)
     xp = get_xp(hidden)
     steps = epochs * (len(hidden) // batch)
@@ -135,6 +134,7 @@ def train(
     return head
 
 
+@takes(head=VQHead, teacher=Head)
 def reassign(
     head: VQHead, hidden: Any, token: Any = None, *, teacher: Head | None = None
 ) -> VQHead:
@@ -164,7 +164,9 @@ def reassign(
     [0, 1, 0]
     """
     if head.log_share is not None:
-        raise InvalidInput('reassign: the head has inner="unigram"; use it first, break ties then.')
+        raise InvalidInput(
+            f'{public_caller()}: the head has inner="unigram"; use it first, break ties then.'
+        )
     hidden, token = _checked(head, hidden, token, teacher)
     sums, mass = _target_sums(head, hidden, token, teacher)
     xp = get_xp(hidden)
@@ -185,6 +187,7 @@ def reassign(
     return VQHead(head.codebook, mapping, bias=head.bias)
 
 
+@takes(head=VQHead, teacher=Head, iters="count")
 def learn_mapping(
     head: VQHead,
     hidden: Any,
@@ -219,10 +222,10 @@ def learn_mapping(
     >>> learn_mapping(head, [[3.0], [-3.0]], [0, 1], iters=1, rng=0).mapping.tolist()
     [0, 1, 1]
     """
-    options["rng"] = np.random.default_rng(options.get("rng"))
+    options["rng"] = checks.generator(options.get("rng"))
     history: list[float] = []
     head = VQHead(head.codebook, head.mapping, bias=head.bias)
-    for turn in range(checks.count(iters, "iters") + 1):
+    for turn in range(iters + 1):
         if turn:
             head = reassign(head, hidden, token, teacher=teacher)
         head = train(head, hidden, token, teacher=teacher, **options)

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from tokenlab import checks
 from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp, is_cupy, is_taped, library, stop
 from tokenlab.errors import InvalidInput, public_caller
@@ -123,6 +124,9 @@ def softmax(x: Any, axis: int = -1) -> Any:
     [0.5, 0.5]
     """
     given, x = x, stop(x)
+    axis = checks.axis(axis, "axis", x.ndim)
+    if x.size == 0:
+        return given
     y = library(x).exp(x - x.max(axis=axis, keepdims=True))
     y /= y.sum(axis=axis, keepdims=True)
     return taped(y, (given, lambda g: y * (g - (g * y).sum(axis=axis, keepdims=True))))
@@ -181,7 +185,7 @@ def silu(x: Any) -> Any:
     return x * (0.5 * (1 + get_xp(x).tanh(0.5 * x)))
 
 
-@takes(x="... d inf", gain="d inf", bias="d inf")
+@takes(x="... d inf", gain="d inf", bias="d inf", eps="not negative")
 def layer_norm(x: Any, gain: Any, bias: Any, eps: float = 1e-5) -> Any:
     """Rows less their mean, over their deviation; the gradient loses what both of these absorb.
 
@@ -217,7 +221,7 @@ def layer_norm(x: Any, gain: Any, bias: Any, eps: float = 1e-5) -> Any:
     return taped(y, (x, pull), (gain, lambda g: over_rows(g, h)), (bias, lambda g: g))
 
 
-@takes(x="... d inf", gain="d inf")
+@takes(x="... d inf", gain="d inf", eps="not negative")
 def rms_norm(x: Any, gain: Any, eps: float = 1e-5) -> Any:
     """Rows over the root of their mean square.
 

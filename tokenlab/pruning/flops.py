@@ -11,12 +11,16 @@ compare with measured time before believing in a saving.
 
 from collections.abc import Iterable, Sequence
 
+import numpy as np
+
 from tokenlab import checks
+from tokenlab.arguments import takes
 from tokenlab.errors import InvalidInput
 
 __all__ = ["decode_multiply_adds", "multiply_adds", "selection_multiply_adds"]
 
 
+@takes(d="count", hidden="count", gated="flag")
 def multiply_adds(
     n_by_layer: Iterable[int | Sequence[int]], *, d: int, hidden: int, gated: bool
 ) -> int:
@@ -44,20 +48,13 @@ def multiply_adds(
     >>> round(multiply_adds([576] * 32, d=4096, hidden=11008, gated=True) / 1e12, 3)
     3.817
     """
-    d = checks.count(d, "d")
-    hidden = checks.count(hidden, "hidden")
-    if not isinstance(n_by_layer, Iterable):
-        raise InvalidInput(
-            f"multiply_adds: n_by_layer is {n_by_layer!r}; expected the tokens of each layer, such "
-            "as [576] * 32."
-        )
     matrices = 3 if gated else 2  # of an MLP
     total = 0
-    for layer, n in enumerate(n_by_layer, start=1):
-        pair = n if isinstance(n, Sequence) else (n, n)
+    for layer, n in enumerate(checks.sequence(n_by_layer, "n_by_layer"), start=1):
+        pair = n if isinstance(n, Sequence | np.ndarray) and np.ndim(n) else (n, n)
         if len(pair) != 2:
             raise InvalidInput(
-                f"multiply_adds: layer {layer} has {n!r}; expected a number of tokens, or two: "
+                f"multiply_adds: n_by_layer has {n!r} for layer {layer}; expected a number of tokens, or two: "
                 "(in the attention, in the MLP)."
             )
         attention, mlp = (checks.count(tokens, "n_by_layer", at_least=0) for tokens in pair)
@@ -67,6 +64,7 @@ def multiply_adds(
     return total
 
 
+@takes(t="whole", d="count", hidden="count", gated="flag")
 def decode_multiply_adds(
     n_by_layer: Iterable[int], t: int, *, d: int, hidden: int, gated: bool
 ) -> int:
@@ -82,15 +80,13 @@ def decode_multiply_adds(
     >>> round(decode_multiply_adds(pruned, 1, **of) / decode_multiply_adds(full, 1, **of), 3)
     0.98
     """
-    d = checks.count(d, "d")
-    hidden = checks.count(hidden, "hidden")
-    t = checks.count(t, "t", at_least=0)
     matrices = 3 if gated else 2
-    layers = [checks.count(n, "n_by_layer", at_least=0) for n in n_by_layer]
+    layers = [checks.whole(n, "n_by_layer") for n in checks.sequence(n_by_layer, "n_by_layer")]
     # One new token: its own projections, its row of scores over n + t keys, its MLP.
     return sum(4 * d * d + 2 * d * (n + t) + matrices * d * hidden for n in layers)
 
 
+@takes(n="whole", k="whole", d="count")
 def selection_multiply_adds(rule: str, n: int, k: int, d: int) -> int:
     r"""Multiply-adds of choosing `k` of `n` tokens of width `d`, as far as products go.
 

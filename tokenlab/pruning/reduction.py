@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from tokenlab import checks
-from tokenlab.arrays import get_xp
+from tokenlab.arrays import get_xp, shared_library
 from tokenlab.engine import accelerated
 from tokenlab.errors import InvalidInput, ShapeError, public_caller
 
@@ -98,7 +98,7 @@ class Reduction:
         -------
         ndarray of shape (m, d)
         """
-        xp = get_xp(x, self.kept)
+        xp = shared_library([x, self.kept], ["x", "kept"])
         x = _rows(x, "x", self.n, "n")
         if self.transform is None:
             return x[self.kept]  # (k, d)
@@ -144,8 +144,8 @@ class Reduction:
         -------
         ndarray of shape (n, d)
         """
+        shared_library([y, self.kept], ["y", "kept"])
         y = _rows(y, "y", len(self), "m")
-        get_xp(y, self.kept)
         return self.shares().T.astype(y.dtype, copy=False) @ y  # (n, d)
 
     def compose(self, later: "Reduction") -> "Reduction":

@@ -21,6 +21,7 @@ from tokenlab.pruning.reduction import rounded_down
 __all__ = ["budget", "topk"]
 
 
+@takes(n="count")
 def budget(k: int | float, n: int, *, rounding: str = "half_up") -> int:
     r"""How many tokens are kept of `n`.
 

@@ -177,6 +177,7 @@ class Migration(NamedTuple):
     image_to_text: float
 
 
+@takes(text=checks.span, image=checks.span)
 def migration(attention: Any, *, text: slice, image: slice) -> Migration:
     r"""How much attention still crosses between text and image, $a_{tv}$ and $a_{vt}$.
 
@@ -200,6 +201,7 @@ def migration(attention: Any, *, text: slice, image: slice) -> Migration:
     return _crossing(attention, text, image)
 
 
+@takes(text=checks.span, image=checks.span, threshold="positive")
 def image_is_done(attention: Any, *, text: slice, image: slice, threshold: float = 0.1) -> bool:
     r"""Stage 2: True when all image tokens can go, from the layer after this one on.
 
@@ -217,7 +219,6 @@ def image_is_done(attention: Any, *, text: slice, image: slice, threshold: float
     >>> image_is_done([rows], text=slice(2, 4), image=slice(1, 2))
     True
     """
-    threshold = checks.positive(threshold, "threshold")
     return max(_crossing(attention, text, image)) < threshold  # Eq. (stage 2)
 
 

@@ -26,8 +26,10 @@ Example
     x, size = reduction.apply(x), reduction.size
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from tokenlab import checks
 from tokenlab.arguments import takes
@@ -120,6 +122,7 @@ def best_partner(a: Any, b: Any) -> tuple[Any, Any]:
     return cosine, nearest
 
 
+@takes(n="whole", layers="count", protect="whole", inflect="number")
 def layer_counts(
     n: int, r: int | Sequence[int], layers: int, *, protect: int = 0, inflect: float = 0.0
 ) -> list[tuple[int, int]]:
@@ -144,13 +147,12 @@ def layer_counts(
     >>> [before - after for before, after in layer_counts(197, 8, 4, inflect=-1.0)]
     [16, 11, 5, 0]
     """
-    layers = checks.count(layers, "layers")
-    protect = checks.count(protect, "protect", at_least=0)
-    if isinstance(r, int):
-        if not -1 <= inflect <= 1:
-            raise InvalidInput(f"layer_counts: inflect is {inflect!r}; expected -1 to 1.")
+    checks.number(inflect, "inflect", at_least=-1, at_most=1)
+    if np.ndim(r) == 0 and not isinstance(r, str | Mapping):
         slope = [2 * i / (layers - 1) - 1 if layers > 1 else 0.0 for i in range(layers)]
-        r = [round(checks.count(r, "r", at_least=0) * (1 + inflect * s)) for s in slope]
+        whole = checks.whole(r, "r")
+        r = [round(whole * (1 + inflect * s)) for s in slope]
+    r = [checks.whole(merged, "r") for merged in checks.sequence(r, "r")]
     if len(r) != layers:
         raise InvalidInput(f"layer_counts: r has {len(r)} entries for {layers} layers.")
     counts: list[tuple[int, int]] = []
@@ -158,7 +160,7 @@ def layer_counts(
         most = max(0, n - protect) // 2
         if merged > most:
             raise InvalidInput(
-                f"layer_counts: r is {merged} in layer {len(counts) + 1}, which has {n} tokens; at "
+                f"layer_counts: r is {merged} in layer {len(counts) + 1}, of which n is {n} tokens; at "
                 f"most {most} can merge there."
             )
         counts.append((n, n - merged))

@@ -44,7 +44,7 @@ from tokenlab.steps import step
 __all__ = ["instruction_attention", "reduce", "transition_variation"]
 
 
-@takes(t_in="n d", t_out="n d")
+@takes(t_in="n d", t_out="n d", image=checks.span)
 def transition_variation(
     t_in: Any, t_out: Any, *, variant: str = "paper", image: slice | None = None
 ) -> Any:
@@ -93,6 +93,7 @@ def transition_variation(
     return step(variation)  # (n,) [TTV, Eq. (2)] change in both
 
 
+@takes(text=checks.span, image=checks.span)
 def instruction_attention(attention: Any, *, text: slice, image: slice) -> Any:
     r"""What the instruction attends to: the mean over heads and text rows, image columns only.
 

@@ -18,7 +18,7 @@ from tokenlab.steps import step
 __all__ = ["random_k", "reduce", "stride"]
 
 
-@takes(x="n d")
+@takes(x="n d", rng="rng")
 def reduce(
     x: Any,
     *,
@@ -61,6 +61,7 @@ def reduce(
     return Reduction(kept, n)
 
 
+@takes(n="count", rng="rng")
 def random_k(n: int, k: int | float, *, rng: np.random.Generator | int | None = None) -> Any:
     """Any `k` of `n` tokens with equal chance, ascending; the floor for every comparison.
 
@@ -69,12 +70,12 @@ def random_k(n: int, k: int | float, *, rng: np.random.Generator | int | None = 
     >>> random_k(8, 3, rng=0).tolist()
     [4, 5, 7]
     """
-    n = checks.count(n, "n")
     # Drawn on the CPU, so that a seed draws the same tokens in every library.
     picked = np.random.default_rng(rng).choice(n, checked_budget(k, n), replace=False)
     return np.sort(picked).astype(np.int64)  # (k,)
 
 
+@takes(n="count")
 def stride(n: int, k: int | float) -> Any:
     """`k` of `n` tokens at even distances, ascending.
 
@@ -83,7 +84,6 @@ def stride(n: int, k: int | float) -> Any:
     >>> stride(8, 3).tolist()
     [1, 4, 6]
     """
-    n = checks.count(n, "n")
     k = checked_budget(k, n)
     # The middle of each of k equal stretches, rounded down, without leaving the integers.
     return (2 * np.arange(k, dtype=np.int64) + 1) * n // (2 * k)

@@ -24,7 +24,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tokenlab.errors import InvalidInput, public_caller
+from tokenlab import checks
+from tokenlab.arguments import takes
 from tokenlab.numerics import segment_sum, unit
 from tokenlab.retrieval.index import TokenIndex, checked_query
 from tokenlab.steps import step
@@ -32,6 +33,7 @@ from tokenlab.steps import step
 __all__ = ["BM25", "bm25_scores", "pooled_scores", "pooled_vectors"]
 
 
+@takes(index=TokenIndex)
 def pooled_vectors(index: TokenIndex) -> Any:
     """One unit vector per document, the mean of its tokens' direction; zeros for an empty one.
 
@@ -75,6 +77,7 @@ def pooled_scores(query: Any, index: TokenIndex) -> Any:
     return scores
 
 
+@takes(query=checks.text, docs=checks.texts, k1="not negative", b="share")
 def bm25_scores(query: str, docs: Sequence[str], *, k1: float = 0.9, b: float = 0.4) -> np.ndarray:
     """Score texts by the words that they share with the query.
 
@@ -119,10 +122,9 @@ class BM25(NamedTuple):
     n_docs: int
 
     @classmethod
+    @takes(docs=checks.texts, k1="not negative", b="share")
     def fit(cls, docs: Sequence[str], *, k1: float = 0.9, b: float = 0.4) -> "BM25":
         """Count the words of a collection; `k1` and `b` as in `bm25_scores`."""
-        if isinstance(docs, str):  # a text is a sequence of texts, too: its letters
-            raise InvalidInput(f"{public_caller()}: docs is one text; expected a list of texts.")
         frequency = [Counter(words(doc)) for doc in docs]
         length = np.array([counts.total() for counts in frequency], dtype=float)  # (n_docs,)
         # What f is held against: more for a text that is longer than most.
@@ -138,6 +140,7 @@ class BM25(NamedTuple):
             gains[word] = np.array(found), idf * f * (k1 + 1) / (f + norm[found])
         return cls(gains, len(docs))
 
+    @takes(query=checks.text)
     def scores(self, query: str) -> np.ndarray:
         """One number per document, float64 `(n_docs,)`: the sum over the words of the query."""
         scores = np.zeros(self.n_docs)

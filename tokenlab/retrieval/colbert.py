@@ -85,6 +85,7 @@ def maxsim(query: Any, index: TokenIndex, *, mean: bool = False) -> Any:
     >>> maxsim([[1.0, 0.0], [0.0, 1.0]], index, mean=True).round(2).tolist()
     [0.8, 0.55, 0.35]
     """
+    mean = checks.flag(mean, "mean")
     several = _is_several(query)
     queries = [checked_query(q, index) for q in (query if several else [query])]
     xp = get_xp(index.tokens)

@@ -93,7 +93,7 @@ class TokenIndex:
         ShapeError
             When the documents differ in width.
         """
-        docs = list(docs)
+        docs = list(checks.sequence(docs, "docs"))
         if not docs:
             raise InvalidInput(
                 "TokenIndex.from_docs: docs is empty, so the width d is unknown. For an index "
@@ -145,6 +145,7 @@ class TokenIndex:
 
     def doc(self, i: int) -> Any:
         """The token vectors `(n_i, d)` of document `i`; negative `i` counts from the end."""
+        i = checks.integer(i, "i")
         if not -self.n_docs <= i < self.n_docs:
             raise IndexError(f"TokenIndex.doc: i is {i}, but the index has {self.n_docs} documents")
         i %= self.n_docs  # -1 is the last one

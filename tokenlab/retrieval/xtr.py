@@ -38,7 +38,7 @@ from tokenlab import checks
 from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp
 from tokenlab.engine import accelerated
-from tokenlab.errors import InvalidInput
+from tokenlab.errors import InvalidInput, public_caller
 from tokenlab.numerics import TopK, group_max, topk
 from tokenlab.retrieval.index import SearchResult, TokenIndex, best_of_blocks, checked_query
 from tokenlab.steps import step
@@ -116,7 +116,7 @@ def score_candidates(
     return candidates, filled_in.mean(axis=1)  # Eq. (4)
 
 
-@takes(ids="n_q k_prime? int", sims="n_q k_prime?", token_to_doc="n_tokens? int")
+@takes(ids="n_q k_prime? int", sims="n_q k_prime?", token_to_doc="n_tokens? int", n_docs="whole")
 def xtr_scores(
     ids: Any, sims: Any, token_to_doc: Any, n_docs: int, *, impute: str | float | None = "kth"
 ) -> SearchResult:
@@ -151,8 +151,7 @@ def xtr_scores(
     ([0, 1, 2], [0.8, 0.7, 0.7])
     """
     xp = get_xp(ids, sims, token_to_doc)
-    n_docs = checks.count(n_docs, "n_docs", at_least=0)
-    checks.within(ids, "ids", len(token_to_doc), "n_tokens")
+    checks.within(ids, "ids", len(token_to_doc), "n_tokens", of="token_to_doc")
     checks.within(token_to_doc[ids], "token_to_doc", n_docs, "n_docs")
     if ids.shape[1] == 0:  # nothing was retrieved, and nothing has a minimum
         return SearchResult(xp.empty(0, dtype=xp.int64), xp.empty(0, dtype=sims.dtype))
@@ -172,7 +171,7 @@ def _given(impute: Any, sims: Any) -> Any:
     is_number = isinstance(impute, numbers.Real) and not isinstance(impute, bool)
     if not is_number or not math.isfinite(impute):
         raise InvalidInput(
-            f'xtr_scores: impute is {impute!r}; expected "kth", a finite number, or None.'
+            f'{public_caller()}: impute is {checks.shown(impute)}; expected "kth", a finite number, or None.'
         )
     return get_xp(sims).full(len(sims), float(impute), dtype=sims.dtype)
 
@@ -228,6 +227,7 @@ class ScoringFlops(NamedTuple):
     xtr: int
 
 
+@takes(n_q="count", k_prime="count", m="not negative", d="count", r="not negative")
 def scoring_flops(
     n_q: int = 16, k_prime: int = 100, m: float = 55, d: int = 128, r: float = 2.5
 ) -> ScoringFlops:

@@ -36,7 +36,7 @@ from typing import Any, NamedTuple
 
 from tokenlab import checks
 from tokenlab.arrays import get_xp
-from tokenlab.errors import InvalidInput
+from tokenlab.errors import InvalidInput, public_caller
 from tokenlab.numerics import log_softmax, segment_argmax, segment_max, topk
 from tokenlab.retrieval.index import TokenIndex, checked_query
 from tokenlab.steps import step
@@ -163,7 +163,9 @@ def _batch(query: Any, docs: Any) -> tuple[Any, TokenIndex]:
     index = docs if isinstance(docs, TokenIndex) else TokenIndex.from_docs(docs)
     query = checked_query(query, index)
     if index.n_docs == 0:
-        raise InvalidInput("xtr_train_scores: docs holds no document; a batch needs at least one.")
+        raise InvalidInput(
+            f"{public_caller()}: docs holds no document; a batch needs at least one."
+        )
     return query.astype(get_xp(query).result_type(query, index.tokens), copy=False), index
 
 
