@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tokenlab.arrays import is_taped, stop
+from tokenlab.arrays import is_taped, shared_library, stop
 from tokenlab.errors import DTypeError, InvalidInput, ShapeError, public_caller
 from tokenlab.options import (
     LARGEST,
@@ -65,6 +65,7 @@ __all__ = [
     "pair",
     "positive",
     "room",
+    "runs",
     "same_width",
     "sequence",
     "shaped",
@@ -256,6 +257,14 @@ def offsets(x: Any, name: str, n_tokens: int, xp: ModuleType, of: str = "tokens"
             "numpy.concatenate([[0], numpy.cumsum(lengths)])."
         )
     return x
+
+
+def runs(x: Any, ends: Any) -> tuple[Any, Any]:
+    """The library, and checked offsets of runs of the rows of `x`."""
+    xp = shared_library([x, ends], ["x", "offsets"])
+    if x.ndim == 0:
+        raise ShapeError(f"{public_caller()}: x is a single number; expected (n, ...).")
+    return xp, offsets(ends, "offsets", len(x), xp, of="x")
 
 
 def room(out: Any, name: str, shape: tuple[int, ...], like: Any, axes: str) -> Any:

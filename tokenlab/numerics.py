@@ -9,8 +9,8 @@ import numpy as np
 
 from tokenlab import checks
 from tokenlab.arguments import takes
-from tokenlab.arrays import get_xp, is_cupy, is_taped, shared_library, stop
-from tokenlab.errors import InvalidInput, ShapeError, public_caller
+from tokenlab.arrays import get_xp, is_cupy, is_taped, stop
+from tokenlab.errors import InvalidInput, public_caller
 from tokenlab.gpu_numerics import first_k_of_groups, first_k_of_sorted, largest_of_windows
 from tokenlab.selection import falling_order, first_k
 
@@ -214,7 +214,7 @@ def segment_max(x: Any, offsets: Any) -> Any:
     >>> segment_max([1.0, 5.0, 2.0], [0, 2, 2, 3]).tolist()
     [5.0, -inf, 2.0]
     """
-    xp, offsets = runs(x, offsets)
+    xp, offsets = checks.runs(x, offsets)
     if is_taped(x):  # each maximum is one of the rows, and moves with it
         rows = segment_argmax(stop(x).reshape(len(x), -1), offsets).reshape(-1, *x.shape[1:])
         x = xp.concatenate([x, xp.full((1, *x.shape[1:]), -xp.inf, dtype=x.dtype)])
@@ -227,14 +227,6 @@ def segment_max(x: Any, offsets: Any) -> Any:
     elif filled.size:  # CuPy has no such reduceat, and its maximum.at rounds float64 to float32
         largest_of_windows(x, offsets, best)
     return best
-
-
-def runs(x: Any, offsets: Any) -> tuple[Any, Any]:
-    """The library, and checked offsets of runs of the rows of `x`."""
-    xp = shared_library([x, offsets], ["x", "offsets"])
-    if x.ndim == 0:
-        raise ShapeError(f"{public_caller()}: x is a single number; expected (n, ...).")
-    return xp, checks.offsets(offsets, "offsets", len(x), xp, of="x")
 
 
 def group_max(x: Any, groups: Any, n_groups: int) -> Any:
@@ -262,7 +254,7 @@ def segment_sum(x: Any, offsets: Any) -> Any:
     >>> segment_sum([1.0, 5.0, 2.0], [0, 2, 2, 3]).tolist()
     [6.0, 0.0, 2.0]
     """
-    xp, offsets = runs(x, offsets)
+    xp, offsets = checks.runs(x, offsets)
     lengths = offsets[1:] - offsets[:-1]
     if is_cupy(x) or is_taped(x):  # one by one, hence in float64
         total = xp.zeros((len(lengths), *x.shape[1:]), dtype=xp.float64)  # (n_segments, ...)
@@ -295,7 +287,7 @@ def segment_argmax(x: Any, offsets: Any) -> Any:
     [[1], [-1]]
     """
     x = stop(x)  # positions have no gradient
-    xp, offsets = runs(x, offsets)
+    xp, offsets = checks.runs(x, offsets)
     best = segment_max(x, offsets)  # (n_segments, n_columns)
     lengths = (offsets[1:] - offsets[:-1]).tolist()
     rows = xp.arange(len(x), dtype=xp.float64)[:, None]  # exact for up to 2^53 rows
