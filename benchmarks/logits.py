@@ -288,8 +288,8 @@ def certified_facts() -> Facts:
     for codes in (256, 1024, 2048):
         index = FullHeadIndex(data.weight, fit_codes(data.weight, codes, rng=0)[1])
         for k in (1, 50):
-            fraction = float(index.topk(hidden[:40], k).fraction.mean())
-            rows[f"{codes:,} codes, top-{k}: tokens scored"] = f"{100 * fraction:.1f} %"
+            share = float(index.topk(hidden[:40], k).share.mean())
+            rows[f"{codes:,} codes, top-{k}: tokens scored"] = f"{100 * share:.1f} %"
         low, high = ((bound - exact).mean() for bound in index.normaliser(hidden))
         rows[f"{codes:,} codes, bracket around log Z"] = f"{low:+.1f} .. {high:+.1f} nats"
     return Facts("certified top-k and normaliser, on 4,096 rows of a real head", rows)

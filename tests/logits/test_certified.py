@@ -28,7 +28,7 @@ def test_it_is_the_sort_of_all_logits(seed, k):
     logits = hidden @ weight.T
     assert found.ids.tolist() == [naive.ranked(row.tolist(), k) for row in logits]
     np.testing.assert_array_equal(found.values, np.take_along_axis(logits, found.ids, 1))
-    assert ((found.fraction > 0) & (found.fraction <= 1)).all()
+    assert ((found.share > 0) & (found.share <= 1)).all()
     assert (found.margin > 0).all()
 
 
@@ -58,7 +58,7 @@ def test_tight_clusters_are_not_all_scored(rng):
     codebook, mapping = fit_codes(weight, 40, rng=0)
     hidden = rng.standard_normal((20, 8))
     found = certified_topk(hidden, weight, VQHead(codebook, mapping), 5)
-    assert found.fraction.max() < 0.25
+    assert found.share.max() < 0.25
     expected = FullHead(weight).topk(hidden, 5).ids
     assert found.ids.tolist() == expected.tolist()
 
@@ -66,7 +66,7 @@ def test_tight_clusters_are_not_all_scored(rng):
 def test_loose_clusters_are_scored_to_the_end(rng):
     weight = rng.standard_normal((300, 16))
     found = FullHeadIndex(weight, rng.integers(0, 10, 300)).topk(rng.standard_normal((4, 16)), 3)
-    np.testing.assert_array_equal(found.fraction, 1)
+    np.testing.assert_array_equal(found.share, 1)
     assert (found.margin == np.inf).all()
 
 
@@ -75,7 +75,7 @@ def test_float32_and_its_rounding(rng):
     hidden = (1e2 * rng.standard_normal((30, 64))).astype(np.float32)
     index = FullHeadIndex(weight, rng.integers(0, 20, 500))
     found = index.topk(hidden, 4)
-    assert found.values.dtype == found.fraction.dtype == np.float32
+    assert found.values.dtype == found.share.dtype == np.float32
     exact = hidden.astype(float) @ weight.astype(float).T
     low, high = index.normaliser(hidden)
     slack = 64 * 2.0**-23 * np.abs(hidden).sum(axis=1) * 1.1e3

@@ -126,7 +126,7 @@ class TestHiPrune:
             hiprune.reduce(ONE_HOT, DEEP, grid=(4, 4), k=7, variant="code")
         with pytest.raises(InvalidInput, match="column_mean"):
             hiprune.reduce(attention(16), DEEP, grid=(4, 4), k=7, scores="rows")
-        with pytest.raises(ShapeError, match=r"object_scores is \(17, 17\).*a\[None\]"):
+        with pytest.raises(ShapeError, match=r"object_scores is \(17, 17\).*object_scores\[None\]"):
             hiprune.reduce(attention(16)[0], DEEP, grid=(4, 4), k=7)
         with pytest.raises(InvalidInput, match="k = 17 of n = 16"):
             hiprune.reduce(ONE_HOT, DEEP, grid=(4, 4), k=17)
@@ -244,7 +244,7 @@ class TestRecoverable:
         keys = rng.standard_normal((60, 8))
         found = recoverable.reduce(visual, text, keys, members=5)
         names = np.array(found.role_names)[found.roles]
-        assert found.kept[names == "visual"].tolist() == [7, 30]
+        assert found.kept[names == "image"].tolist() == [7, 30]
         assert 11 in found.kept[names == "text"]
         assert 7 not in found.kept[names == "text"]
         weights = found.matrix()

@@ -241,7 +241,7 @@ STORY = {
     "evit": ["scores", "dropped", "kept"],
     "fastv": ["scores", "kept"],
     "hiprune": ["object scores", "deep scores", "anchors", "role", "kept"],
-    "recoverable": ["visual scores", "text scores", "outlier factor", "role", "kept", "size"],
+    "recoverable": ["image scores", "text scores", "outlier factor", "role", "kept", "size"],
     "sparsevlm": [
         *("relevance", "judges", "scores", "recycled"),
         *("density", "isolation", "peaks", "groups", "kept"),

@@ -101,8 +101,10 @@ class AdaptiveHead(Head):
                 width = len(down)
             if up.shape[1] != width:
                 raise ShapeError(f"AdaptiveHead: up{i} is {up.shape}; expected (size, {width}).")
+            # Attributes of their own, so that a trainer can replace them by name.
             setattr(self, f"down{i}", down)
             setattr(self, f"up{i}", up)
+        # A tail ends where the next one begins.
         self.ends = [*self.starts[1:], self.starts[-1] + len(self._tail(-1)[1])] if tails else []
         self.vocab = self.ends[-1] if tails else len(self.head)
         self._check_sizes()
@@ -167,13 +169,13 @@ class AdaptiveHead(Head):
         # The shortlist keeps its rows as they are; every tail adds an entry to the head.
         tails, rows, bias = [], [weight[order[: edges[0]]]], [xp.zeros(edges[0])]
         for i in range(len(edges) - 1):
-            tail = weight[order[edges[i] : edges[i + 1]]]
+            tail = weight[order[edges[i] : edges[i + 1]]]  # (size_i, d)
             entry, offset = _cluster_entry(tail, hidden)
             rows.append(entry[None])
             bias.append(offset)
-            rank = max(1, int(d // div ** (i + 1)))
+            rank = max(1, int(d // div ** (i + 1)))  # the rarer its tokens, the fewer numbers
             tails.append((None, tail) if div == 1 else low_rank(tail, rank, hidden=hidden))
-        head = xp.concatenate(rows)
+        head = xp.concatenate(rows)  # (cutoffs[0] + n_tails, d)
         bias = xp.concatenate(bias).astype(weight.dtype)
         return cls(list(cutoffs), head, tails, bias=bias, order=order)
 
@@ -214,6 +216,7 @@ class AdaptiveHead(Head):
             # No token of a tail is more probable than the tail's entry.
             kth = topk(entry[:short], k).values[-1] if short >= k else -xp.inf
             tails = [i for i in range(self.n_tails) if float(entry[short + i]) >= float(kth)]
+            # (size_i,) each
             inside = [log_softmax(self._tail_logits(hidden[row, None], i))[0] for i in tails]
             parts = [
                 entry[:short],
@@ -230,7 +233,7 @@ class AdaptiveHead(Head):
         hidden = checked_hidden(self, hidden)
         token = checked_target(self, "token", token, hidden)
         xp, rows = get_xp(hidden), get_xp(hidden).arange(len(hidden))
-        entry, tails = self._split(token)
+        entry, tails = self._split(token)  # (n,): the rank of a token, or the entry of its tail
         logits = self._head_logits(hidden)
         found = logits[rows, entry] - log_sum_exp(logits)  # Eq. (1), (n,)
         for i, mine, inside in tails:
@@ -244,12 +247,14 @@ class AdaptiveHead(Head):
         xp, short = get_xp(target), self.starts[0]
         spans = list(zip(self.starts, self.ends, strict=False))  # no tails, no ends
         if target.ndim == 2:
+            # Distributions: the entry of a tail gets the sum of what its tokens get.
             target = target[:, self.order]
             mass = [target[:, a:b].sum(axis=1)[:, None] for a, b in spans]
             every = xp.arange(len(target))
             tails = ((i, every, target[:, a:b]) for i, (a, b) in enumerate(spans))
             return xp.concatenate([target[:, :short], *mass], axis=1), tails
-        rank = self.rank[target]
+        rank = self.rank[target]  # (n,)
+        # Tokens: -1 is the shortlist, i is tail i.
         tail = xp.searchsorted(xp.asarray(self.starts), rank, side="right") - 1
         used = [i for i in xp.unique(tail).tolist() if i >= 0]
         mine = {i: xp.nonzero(tail == i)[0] for i in used}
@@ -264,7 +269,8 @@ class AdaptiveHead(Head):
             raise InvalidInput(f"{public_caller()}: hidden has no rows; a mean needs one.")
         n, xp = len(hidden), get_xp(hidden)
         entry, tails = self._split(target)
-        total, head_grad = softmax_loss(self._head_logits(hidden), entry)
+        logits = self._head_logits(hidden)  # (n, cutoffs[0] + n_tails)
+        total, head_grad = softmax_loss(logits, entry)
         grads = {name: xp.zeros_like(x) for name, x in self.parameters.items()}
         grads["head"], grads["bias"] = head_grad.T @ hidden / n, head_grad.sum(axis=0) / n
         hidden_grad = head_grad @ self.head / n
@@ -285,10 +291,11 @@ def _cluster_entry(tail: Any, hidden: Any) -> tuple[Any, Any]:
     xp = get_xp(tail)
     if hidden is None:
         return tail.mean(axis=0), xp.log(xp.full(1, float(len(tail))))
+    # What the entry should say, (n,); the last of x is 1, whose factor is the offset.
     mass = log_sum_exp(hidden @ tail.T).astype(xp.float64)
     x = xp.concatenate([hidden, xp.ones((len(hidden), 1), dtype=hidden.dtype)], axis=1)
     x = x.astype(xp.float64)
-    moments = x.T @ x
+    moments = x.T @ x  # (d + 1, d + 1)
     ridge = 1e-3 * float(moments.trace()) / len(moments)
     solution = xp.linalg.solve(moments + ridge * xp.eye(len(moments)), x.T @ mass)
     return solution[:-1].astype(tail.dtype), solution[-1:]

@@ -77,6 +77,7 @@ class FullHead(DenseHead):
 
     def backward(self, hidden: Any, logits_grad: Any) -> tuple[dict[str, Any], Any]:
         """Gradients of the parameters and of `hidden`."""
+        # (vocab, d) and (vocab,)
         grads = {"weight": logits_grad.T @ hidden, "bias": logits_grad.sum(axis=0)}
         return {name: grads[name] for name in self.parameters}, logits_grad @ self.weight
 
@@ -226,7 +227,7 @@ def low_rank(weight: Any, rank: int, *, hidden: Any = None, counts: Any = None) 
     """
     xp, d = get_xp(weight), weight.shape[1]
     rank = min(checks.count(rank, "rank"), d)
-    root = back = xp.eye(d)
+    root = back = xp.eye(d)  # S^(1/2) and its inverse, (d, d)
     if hidden is not None:
         variance, axes = xp.linalg.eigh((hidden.T @ hidden).astype(xp.float64) / len(hidden))
         # Directions that no state had would have an infinite inverse; give them a little.
@@ -236,7 +237,8 @@ def low_rank(weight: Any, rank: int, *, hidden: Any = None, counts: Any = None) 
     if counts is not None:
         share = occurrences(counts, len(weight)) + 1
         heavy = weight * xp.sqrt(share / share.mean())[:, None].astype(weight.dtype)
-    _, directions = xp.linalg.eigh(root @ (heavy.T @ heavy).astype(xp.float64) @ root)
+    moments = (heavy.T @ heavy).astype(xp.float64)  # (d, d) WᵀΩW
+    _, directions = xp.linalg.eigh(root @ moments @ root)
     q = directions[:, ::-1][:, :rank]  # (d, rank), the leading ones first
     # A direction and its opposite are equally good and libraries differ: the largest entry decides.
     q = q * xp.sign(xp.take_along_axis(q, abs(q).argmax(axis=0)[None], axis=0))

@@ -29,7 +29,7 @@ Example
 -------
     index = FullHeadIndex(weight, mapping)
     found = index.topk(hidden, 10)
-    found.fraction          # of the matrix that was scored
+    found.share             # of the matrix that was scored
     low, high = index.normaliser(hidden)
 """
 
@@ -58,7 +58,7 @@ class CertifiedTopK(NamedTuple):
 
     ids: Any
     values: Any
-    fraction: Any
+    share: Any
     margin: Any
 
 
@@ -81,8 +81,8 @@ class FullHeadIndex:
     Examples
     --------
     >>> index = FullHeadIndex([[4.0, 0.0], [4.0, 1.0], [-4.0, 0.0]], [0, 0, 1])
-    >>> ids, values, fraction, margin = index.topk([[1.0, 0.0]], 1)
-    >>> ids.tolist(), fraction.round(2).tolist(), index.radii.tolist()
+    >>> ids, values, share, margin = index.topk([[1.0, 0.0]], 1)
+    >>> ids.tolist(), share.round(2).tolist(), index.radii.tolist()
     ([[0]], [0.67], [0.5, 0.0])
     """
 
@@ -94,12 +94,12 @@ class FullHeadIndex:
         n_codes = len(self.centroids)
         self.order, self.start, _ = CodeOrder.of(mapping, n_codes)
         self.rows = weight[self.order]  # the tokens of a code lie together
-        code = mapping[self.order]
+        code = mapping[self.order]  # (vocab,)
         squared = xp.zeros(self.vocab, dtype=weight.dtype)
         for rows in token_blocks(self.rows, self.d):
-            offset = self.rows[rows] - self.centroids[code[rows]]
+            offset = self.rows[rows] - self.centroids[code[rows]]  # (rows, d), w_v - C_k
             squared[rows] = (offset * offset).sum(axis=1)
-        farthest = segment_max(xp.sqrt(squared), self.start)
+        farthest = segment_max(xp.sqrt(squared), self.start)  # R_k, (n_codes,)
         self.radii = xp.maximum(farthest, 0)  # an empty code bounds nothing
         length = xp.sqrt((self.centroids * self.centroids).sum(axis=1))
         self._slack = self.d * float(xp.finfo(weight.dtype).eps) * (length + self.radii)
@@ -107,7 +107,7 @@ class FullHeadIndex:
     def _bounds(self, hidden: Any) -> tuple[Any, Any]:
         """The logits of the centroids, and Eq. (1); `-inf` for empty codes."""
         xp = get_xp(hidden, self.rows)
-        length = xp.sqrt((hidden * hidden).sum(axis=1, keepdims=True))
+        length = xp.sqrt((hidden * hidden).sum(axis=1, keepdims=True))  # (n, 1)
         logits = hidden @ self.centroids.T  # (n, n_codes)
         filled = self.start[1:] > self.start[:-1]
         above = logits + length * (self.radii + self._slack)  # Eq. (1)
@@ -138,7 +138,7 @@ class FullHeadIndex:
         Returns
         -------
         CertifiedTopK
-            `ids` and `values` `(n, k)`; `fraction (n,)` of the tokens that were scored; `margin
+            `ids` and `values` `(n, k)`; `share (n,)` of the tokens that were scored; `margin
             (n,)`, by how much the `k`-th value exceeds every bound left, infinite when none was.
         """
         hidden = checked_hidden(self, hidden)
@@ -147,19 +147,20 @@ class FullHeadIndex:
         xp, dtype = get_xp(hidden), above.dtype
         ids = xp.zeros((len(hidden), k), dtype=xp.int64)
         values = xp.zeros((len(hidden), k), dtype=dtype)
-        fraction, margin = xp.zeros(len(hidden), dtype=dtype), xp.zeros(len(hidden), dtype=dtype)
+        share = xp.zeros(len(hidden), dtype=dtype)
+        margin = xp.zeros(len(hidden), dtype=dtype)
         for i in range(len(hidden)):
             ids[i], values[i], scored, margin[i] = self._search(hidden[i], above[i], k)
-            fraction[i] = scored / self.vocab
-        return CertifiedTopK(ids, values, fraction, margin)
+            share[i] = scored / self.vocab
+        return CertifiedTopK(ids, values, share, margin)
 
     def _search(self, h: Any, above: Any, k: int) -> tuple[Any, Any, int, float]:
         """The best tokens of one row, how many were scored, and the margin."""
         xp = get_xp(h, above)
-        codes = xp.argsort(-above, kind="stable")
+        codes = xp.argsort(-above, kind="stable")  # the most promising code first
         bounds = above[codes]
         starts, sizes = self.start[codes], self.start[codes + 1] - self.start[codes]
-        ends = xp.cumsum(sizes)
+        ends = xp.cumsum(sizes)  # tokens up to and with each code
         ids, values = xp.empty(0, dtype=xp.int64), xp.empty(0, dtype=above.dtype)
         at = scored = 0
         wanted = k
@@ -172,6 +173,7 @@ class FullHeadIndex:
             ids = xp.concatenate([ids, self.order[tokens]])
             values = xp.concatenate([values, self.rows[tokens] @ h])
             (ids,), (values,) = best_by_id(ids[None], values[None], k)
+            # Twice as many the next time: few looks at the bounds, and few tokens too many.
             at, scored, wanted = stop, scored + len(tokens), min(2 * wanted, max(k, CHUNK))
         return ids, values, scored, math.inf
 

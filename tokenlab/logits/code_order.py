@@ -77,9 +77,9 @@ def shares_of(counts: Any, mapping: Any, n_codes: int, smoothing: float) -> Any:
     smoothing = checks.number(smoothing, "smoothing", at_least=0)
     xp = get_xp(counts, mapping)
     counts = counts.astype(xp.float64) + smoothing
-    total = xp.bincount(mapping, weights=counts, minlength=n_codes)
+    total = xp.bincount(mapping, weights=counts, minlength=n_codes)  # (n_codes,)
     sizes = xp.bincount(mapping, minlength=n_codes)
-    never = (total == 0)[mapping]
+    never = (total == 0)[mapping]  # (vocab,): nothing of its code was ever counted
     return xp.where(never, 1.0, counts) / xp.where(never, sizes[mapping], total[mapping])
 
 

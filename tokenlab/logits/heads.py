@@ -85,7 +85,7 @@ class Head:
         parts = []
         for rows in row_blocks(self, hidden):
             u = xp.asarray(rng.random((len(rows), n_draws)))
-            parts.append(draw(xp.exp(self.log_softmax(rows)), u))
+            parts.append(draw(xp.exp(self.log_softmax(rows)), u))  # (rows, n_draws)
         tokens = xp.concatenate(parts)  # (n, n_draws)
         return tokens[:, 0] if size is None else tokens
 
@@ -130,7 +130,8 @@ class DenseHead(Head):
         sums: dict[str, Any] = {}
         for rows in row_blocks(self, hidden):
             mine = target[first : first + len(rows)]
-            loss, logits_grad = softmax_loss(self.logits(rows), mine)
+            loss, logits_grad = softmax_loss(self.logits(rows), mine)  # (rows, vocab)
+            # The mean is over all rows, not over those of this block.
             grads, hidden_grad = self.backward(rows, logits_grad / len(hidden))
             sums = {name: sums.get(name, 0) + grad for name, grad in grads.items()}
             hidden_grads.append(hidden_grad)
@@ -171,7 +172,8 @@ def softmax_loss(logits: Any, target: Any) -> tuple[float, Any]:
     xp, log_p = get_xp(logits, target), log_softmax(logits)
     gradient = xp.exp(log_p)  # (n, c)
     if target.ndim == 2:
-        gradient = gradient * target.sum(axis=1, keepdims=True) - target
+        # The softmax of a row counts as often as its weights add up to.
+        gradient = gradient * target.sum(axis=1, keepdims=True) - target  # (n, c)
         terms = target * xp.where(target == 0, xp.zeros_like(log_p), log_p)  # 0 times -inf is 0
         return -float(terms.sum()), gradient.astype(log_p.dtype, copy=False)
     rows = xp.arange(len(log_p))
@@ -205,6 +207,7 @@ def log_sum_exp(x: Any) -> Any:
 def safe_log(x: Any) -> Any:
     """`log(x)`, and `-inf` for 0, without a warning."""
     xp = get_xp(x)
+    # The inner one keeps the logarithm away from 0, which would warn.
     return xp.where(x > 0, xp.log(xp.where(x > 0, x, xp.ones_like(x))), -xp.inf)
 
 

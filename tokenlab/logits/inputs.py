@@ -18,6 +18,7 @@ FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 def checked_hidden(head: Any, hidden: Any) -> Any:
     """`hidden` as a finite float matrix `(n, d)` of the head's library and width."""
+    # Any parameter tells the library; its name is what the reader of an error knows.
     name, own = next(iter(head.parameters.items()))
     if _needs_nothing(hidden, own, head.d):
         return hidden
@@ -56,7 +57,8 @@ def labels_or_shares(
     name: str, target: Any, xp: Any, n: int, classes: tuple[str, int], wide: Any = None
 ) -> Any:
     """The right class of each row, `(n,)`; or, with a width, a number for each, `(n, width)`."""
-    x = checks.array(target, name, xp)
+    x = checks.array(target, name, xp)  # (n,), or (n, width)
+    # The number of axes says which of the two it is.
     if not wide or x.ndim != 2:
         return checks.labels(x, name, xp, n=n, limit=classes[1], axis=classes[0])
     x = checks.finite(checks.floats(x, name, xp), name, xp)
@@ -68,5 +70,6 @@ def labels_or_shares(
 
 def row_blocks(head: Any, hidden: Any) -> Iterator[Any]:
     """Rows of `hidden`, as many at a time as keep all logits below `BLOCK`."""
-    rows = max(1, BLOCK // head.vocab)
+    rows = max(1, BLOCK // head.vocab)  # at least one, however large the vocabulary
+    # No rows still give one block, of which every method makes an empty result.
     return (hidden[first : first + rows] for first in range(0, max(1, len(hidden)), rows))

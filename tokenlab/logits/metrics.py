@@ -7,8 +7,8 @@ import numpy as np
 
 from tokenlab import checks
 from tokenlab.arguments import takes
-from tokenlab.arrays import get_xp, shared_library, to_numpy
-from tokenlab.errors import InvalidInput, ShapeError
+from tokenlab.arrays import to_numpy
+from tokenlab.errors import InvalidInput
 
 __all__ = ["Perplexity", "perplexity"]
 
@@ -26,7 +26,7 @@ def inside(x: Any, name: str) -> float:
     return checks.number(x, name, above=0, below=1)
 
 
-@takes(level=inside, draws="count", rng="rng")
+@takes(log_prob="n inf", groups="n int", against="n inf", level=inside, draws="count", rng="rng")
 def perplexity(
     log_prob: Any,
     groups: Any = None,
@@ -69,40 +69,29 @@ def perplexity(
     >>> perplexity(np.log([0.5, 0.25]), against=np.log([1.0, 0.5]))
     Perplexity(value=2.0, low=2.0, high=2.0)
     """
-    came = {"log_prob": log_prob, "groups": groups, "against": against}
-    came = {name: x for name, x in came.items() if x is not None or name == "log_prob"}
-    xp = shared_library(list(came.values()), list(came))
-    loss = -_checked(log_prob, "log_prob")
+    # In float64 on the CPU, whatever library came: a bootstrap is many small sums.
+    loss = -_host(log_prob, "log_prob")  # (n,)
     if against is not None:
-        other = _checked(against, "against")
-        if len(other) != len(loss):
-            raise ShapeError(f"perplexity: log_prob has {len(loss)} rows, against {len(other)}.")
-        loss = loss + other
-    groups_given = groups is not None
-    if groups is None:
-        groups = np.arange(len(loss))
-    groups = to_numpy(checks.integers(groups, "groups", xp if groups_given else np))
-    if groups.shape != loss.shape:
-        raise InvalidInput(
-            f"perplexity: groups is {groups.shape}; expected ({len(loss)},), one document for "
-            "each position of log_prob."
-        )
+        loss = loss + _host(against, "against")  # log of the ratio of the two probabilities
+    # Without groups, every position is a document of its own.
+    groups = np.arange(len(loss)) if groups is None else to_numpy(groups)
     _, document = np.unique(groups, return_inverse=True)
-    sums, sizes = np.bincount(document, weights=loss), np.bincount(document)
+    sums = np.bincount(document, weights=loss)  # (n_documents,)
+    sizes = np.bincount(document)
     picks = checks.generator(rng).integers(0, len(sums), (draws, len(sums)))
+    # A mean over positions, (draws,): a long document weighs more than a short one.
     means = sums[picks].sum(axis=1) / sizes[picks].sum(axis=1)
     tail = (1 - level) / 2
     low, high = np.quantile(means, [tail, 1 - tail], method="nearest")  # works with infinities
     ends = (float(x) for x in (loss.mean(), low, high))
-    return Perplexity(*(math.exp(x) if x < 709 else math.inf for x in ends))
+    return Perplexity(*(math.exp(x) if x < 709 else math.inf for x in ends))  # e^710 overflows
 
 
-def _checked(log_prob: Any, name: str) -> np.ndarray:
-    x = checks.floats(log_prob, name, get_xp(log_prob))
-    x = to_numpy(checks.shaped(x, name, ("n",))).astype(np.float64)
-    if len(x) == 0 or np.isnan(x).any():
+def _host(log_prob: Any, name: str) -> np.ndarray:
+    """Log-probabilities in float64; `-inf` is one, NaN is none."""
+    x = to_numpy(log_prob).astype(np.float64)
+    if np.isnan(x).any():
         raise InvalidInput(
-            f"perplexity: {name} has {len(x)} rows, {int(np.isnan(x).sum())} of them NaN; expected "
-            "at least one row and no NaN."
+            f"perplexity: {name} has {int(np.isnan(x).sum())} NaN in {len(x)} rows; expected none."
         )
     return x

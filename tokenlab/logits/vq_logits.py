@@ -58,9 +58,8 @@ def code_logits(hidden: Any, codebook: Any, bias: Any = None) -> Any:
     """Eq. (1): a hidden state is compared with the codes, not with the tokens."""
     hidden = step(hidden)  # (n, d) [h] what the model computed
     logits = hidden @ codebook.T  # (n, n_codes)
-    return step(
-        logits if bias is None else logits + bias
-    )  # (n, n_codes) [L_c (Eq. 1)] one number per code
+    logits = logits if bias is None else logits + bias
+    return step(logits)  # (n, n_codes) [L_c (Eq. 1)] one number per code
 
 
 @accelerated("logits.normalised", work=lambda logits, log_n: logits.size, pays_from=500)
@@ -70,9 +69,8 @@ def normalised(code_logits: Any, log_n: Any) -> tuple[Any, Any]:
     highest = (code_logits + log_n).max(axis=1, keepdims=True)  # (n, 1)
     logits = code_logits - highest  # before log_n is added: large logits would round it away
     rest = xp.log(xp.exp(logits + log_n).sum(axis=1, keepdims=True))  # (n, 1)
-    normaliser = step(
-        (highest + rest)[:, 0]
-    )  # (n,) [log Z (Eq. 3)] over codes: each counts as often as it has tokens
+    # Each code counts as often as it has tokens.
+    normaliser = step((highest + rest)[:, 0])  # (n,) [log Z (Eq. 3)] over codes
     return logits - rest, normaliser
 
 
@@ -265,9 +263,8 @@ class VQHead(Head):
         logits = code_logits(hidden, self.codebook, self.bias) + self.log_n
         weights = xp.exp(logits - logits.max(axis=1, keepdims=True))  # (n, n_codes)
         code_drawn = step(draw(weights, u))  # (n, draw) -> n_codes: [p(k)] by the mass of each code
-        token_drawn = step(
-            self.tokens.draw(code_drawn, inside)
-        )  # (n, draw) -> vocab: [q(v | k)] by its share
+        token_drawn = self.tokens.draw(code_drawn, inside)
+        token_drawn = step(token_drawn)  # (n, draw) -> vocab: [q(v | k)] by its share
         return token_drawn[:, 0] if size is None else token_drawn
 
     def loss_and_grad(self, hidden: Any, target: Any) -> HeadLoss:
@@ -284,9 +281,9 @@ class VQHead(Head):
         target = checked_target(self, "target", target, hidden, ("n_codes", self.n_codes))
         if len(hidden) == 0:
             raise InvalidInput(f"{public_caller()}: hidden has no rows; a mean needs one.")
-        codes = target if target.ndim == 2 else self.mapping[target]
+        codes = target if target.ndim == 2 else self.mapping[target]  # (n,), or (n, n_codes)
         logits = code_logits(hidden, self.codebook, self.bias)
-        loss, logits_grad = code_loss(logits, self.log_n, codes)
+        loss, logits_grad = code_loss(logits, self.log_n, codes)  # (n, n_codes)
         if target.ndim == 1:  # Eq. (5): the map's own part, a constant
             loss -= float(within_code(target, self.mapping, self.log_n, self.log_share).sum())
         logits_grad /= len(hidden)  # (n, n_codes)

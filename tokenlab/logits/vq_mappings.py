@@ -145,9 +145,8 @@ def best_sizes(mass: np.ndarray, n_codes: int) -> np.ndarray:
             many, low = sizes, price
         else:
             few, high = sizes, price
-        part = math.log(len(many) / n_codes) / math.log(
-            len(many) / len(few)
-        )  # of the way, at 1 / price
+        # The share of the way from many codes to few, if their number falls with the price.
+        part = math.log(len(many) / n_codes) / math.log(len(many) / len(few))
         if min(len(many) - n_codes, n_codes - len(few)) < 2:
             part = 0.5  # too near to be guessed
         price = low * (high / low) ** min(max(part, 0.1), 0.9)
@@ -176,6 +175,7 @@ def priced_sizes(mass: np.ndarray, price: float) -> np.ndarray:
         better = lowest < start[: len(ends)]
         best[here] = np.where(better, lowest + ends, best[here])
         last[here][better] = size
+    # Back from the end: each rank knows the size of the code that ends there.
     sizes, at = [], vocab
     while at:
         sizes.append(last[at])
@@ -215,6 +215,7 @@ def balanced_mapping(
     n_codes = _at_most(n_codes, vocab)
     if n_codes == vocab:
         return np.arange(vocab)
+    # 0, 1, ..., n_codes - 1, 0, 1, ... in random order.
     return checks.generator(rng).permutation(np.arange(vocab) % n_codes)
 
 
@@ -243,8 +244,9 @@ def centroids(weight: Any, mapping: Any, n_codes: int | None = None, *, counts: 
     xp, mapping = get_xp(weight, mapping), checked_mapping(mapping, n_codes)
     n_codes = n_codes or int(mapping.max()) + 1
     share = xp.ones(len(weight)) if counts is None else occurrences(counts, len(weight)) + 1.0
+    # (vocab,): omega over its sum in the code
     share = share / xp.bincount(mapping, weights=share, minlength=n_codes)[mapping]
-    weighted = weight * share[:, None].astype(weight.dtype)
+    weighted = weight * share[:, None].astype(weight.dtype)  # (vocab, d)
     return CodeOrder.of(mapping, n_codes).sums(weighted.T).T.copy()  # Eq. (2)
 
 

@@ -53,7 +53,16 @@ __all__ = ["learn_mapping", "reassign", "train"]
 H = TypeVar("H", bound=Head)
 
 
-@takes(head=Head, teacher=Head, epochs="count", batch="count", rate="positive", rng="rng")
+@takes(
+    head=Head,
+    hidden="n d",
+    token="n int | n vocab",
+    teacher=Head,
+    epochs="count",
+    batch="count",
+    rate="positive",
+    rng="rng",
+)
 def train(
     head: H,
     hidden: Any,
@@ -108,6 +117,7 @@ def train(
     """
     hidden, target = _checked(head, hidden, token, teacher)
     if teacher is not None:
+        # (rows, n_codes) where codes are trained, or else (rows, vocab)
         parts = [head.targets(p) for _, p in _probabilities(teacher, hidden)]
         target = get_xp(hidden).concatenate(parts)
     elif target.ndim == 2:
@@ -122,11 +132,12 @@ def train(
     for _ in track(range(epochs), label):
         order, total = xp.asarray(rng.permutation(len(hidden))), 0.0
         for first in range(0, len(hidden) - batch + 1, batch):
-            rows = order[first : first + batch]
+            rows = order[first : first + batch]  # (batch,)
             result = head.loss_and_grad(hidden[rows], target[rows])  # Eq. (1)
             grads = {name: result.grads.get(name) for name in params}
             now = rate_at(state.taken, steps, rate)  # falls to 0 as a cosine
             params, state = adam(params, grads, state, rate=now, betas=(0.9, 0.99))
+            # New arrays: those that the head was made of stay as they are.
             head.replace(params)
             total += result.loss
         history.append(total / (len(hidden) // batch))
@@ -134,7 +145,7 @@ def train(
     return head
 
 
-@takes(head=VQHead, teacher=Head)
+@takes(head=VQHead, hidden="n d", token="n int | n vocab", teacher=Head)
 def reassign(
     head: VQHead, hidden: Any, token: Any = None, *, teacher: Head | None = None
 ) -> VQHead:
@@ -168,7 +179,7 @@ def reassign(
             f'{public_caller()}: the head has inner="unigram"; use it first, break ties then.'
         )
     hidden, token = _checked(head, hidden, token, teacher)
-    sums, mass = _target_sums(head, hidden, token, teacher)
+    sums, mass = _target_sums(head, hidden, token, teacher)  # (vocab, d), (vocab,)
     xp = get_xp(hidden)
     price = xp.zeros(head.n_codes)  # mu
     for rows in row_blocks(head, hidden):
@@ -176,18 +187,19 @@ def reassign(
         price += xp.exp(xp.minimum(head.scores(rows).astype(xp.float64), 700)).sum(axis=0)
     # The tangent of log Z in the sizes bounds the loss: each token chooses for itself.
     mapping = head.mapping.copy()  # (vocab,)
+    # As many tokens at once as make 4 million costs.
     step = max(1, (1 << 22) // head.n_codes)
     for tokens in (slice(i, i + step) for i in range(0, head.vocab, step)):
         cost = price - sums[tokens] @ head.codebook.T  # Eq. (2), (tokens, n_codes)
         if head.bias is not None:
             cost -= mass[tokens, None] * head.bias
-        at = xp.arange(len(cost)), head.mapping[tokens]
+        at = xp.arange(len(cost)), head.mapping[tokens]  # where each token is now
         best = cost.argmin(axis=1)  # a token moves only to a code that is truly better
         mapping[tokens] = xp.where(cost.min(axis=1) < cost[at], best, head.mapping[tokens])
     return VQHead(head.codebook, mapping, bias=head.bias)
 
 
-@takes(head=VQHead, teacher=Head, iters="count")
+@takes(head=VQHead, hidden="n d", token="n int | n vocab", teacher=Head, iters="count")
 def learn_mapping(
     head: VQHead,
     hidden: Any,
@@ -224,7 +236,7 @@ def learn_mapping(
     """
     options["rng"] = checks.generator(options.get("rng"))
     history: list[float] = []
-    head = VQHead(head.codebook, head.mapping, bias=head.bias)
+    head = VQHead(head.codebook, head.mapping, bias=head.bias)  # a copy to train
     for turn in range(iters + 1):
         if turn:
             head = reassign(head, hidden, token, teacher=teacher)
@@ -237,12 +249,9 @@ def learn_mapping(
 def _checked(head: Head, hidden: Any, token: Any, teacher: Head | None) -> tuple[Any, Any]:
     """Checked rows, and tokens or probabilities, or None where a teacher gives them."""
     hidden = checked_hidden(head, hidden)
-    if len(hidden) == 0 or (token is None) == (teacher is None):
-        raise InvalidInput(
-            f"{public_caller()}: {len(hidden)} rows, {'no' if token is None else 'a'} token, "
-            f"{'no' if teacher is None else 'a'} teacher; expected at least one row, and either "
-            "token or teacher."
-        )
+    if (token is None) == (teacher is None):
+        came = "neither token nor teacher" if token is None else "both token and teacher"
+        raise InvalidInput(f"{public_caller()}: {came}; expected one of the two.")
     if teacher is None:
         return hidden, checked_target(head, "token", token, hidden, ("vocab", head.vocab))
     if teacher.vocab != head.vocab:
@@ -264,12 +273,12 @@ def _target_sums(head: Head, hidden: Any, token: Any, teacher: Head | None) -> t
     if teacher is None and token.ndim == 2:
         return token.T @ hidden, token.sum(axis=0)
     if teacher is None:
-        sums = CodeOrder.of(token, head.vocab).sums(hidden.T).T
+        sums = CodeOrder.of(token, head.vocab).sums(hidden.T).T  # a sort is faster than add.at
         return sums, xp.bincount(token, minlength=head.vocab).astype(hidden.dtype)
     sums = xp.zeros((head.vocab, head.d), dtype=hidden.dtype)
     mass = xp.zeros(head.vocab, dtype=hidden.dtype)
     for rows, p in _probabilities(teacher, hidden):
-        sums += p.T @ rows
+        sums += p.T @ rows  # (vocab, d)
         mass += p.sum(axis=0)
     return sums, mass
 

@@ -27,13 +27,14 @@ from tokenlab.arrays import get_xp
 from tokenlab.errors import InvalidInput, public_caller
 from tokenlab.pruning.mergers import distinct
 from tokenlab.pruning.reduction import Reduction, Sparse, selection
-from tokenlab.pruning.scores import checked_scores
+from tokenlab.pruning.scores import scores_of
 from tokenlab.pruning.selectors import checked_budget, topk
 from tokenlab.steps import step
 
 __all__ = ["fuse", "reduce"]
 
 
+@takes(scores="n | h n_q n_all")
 def reduce(scores: Any, *, k: int | float, fused: bool = True, rounding: str = "up") -> Reduction:
     r"""Keep the patches of the highest CLS attention, and the sum of the others, (1).
 
@@ -57,9 +58,9 @@ def reduce(scores: Any, *, k: int | float, fused: bool = True, rounding: str = "
     >>> merged.kept.tolist(), merged.apply([[1.0], [1.0], [10.0], [10.0]])[2].tolist()
     ([0, 1], [3.0])
     """
-    scores = checked_scores(scores, "scores", reduce="cls_row")
+    scores = scores_of(scores, "scores", reduce="cls_row")
     scores = step(scores)  # (n,) [a] what CLS attends to
-    kept = topk(scores, checked_budget(k, len(scores), rounding))
+    kept = topk(scores, checked_budget(k, len(scores), rounding))  # (k,) best first
     reduction = _fused(kept, scores) if fused else selection(kept, len(scores))  # Eq. (1)
     step("kept", reduction.kept, "in the order of the image", axes=("k",), of="n")
     return reduction
@@ -105,7 +106,9 @@ def _fused(kept: Any, scores: Any) -> Reduction:
     if len(dropped) == 0:
         return Reduction(kept, n)
     ones = xp.ones(k, dtype=scores.dtype)
-    rows = xp.concatenate([xp.arange(k), xp.full(len(dropped), k)])
+    rows = xp.concatenate(
+        [xp.arange(k), xp.full(len(dropped), k)]
+    )  # the last row takes all that is dropped
     columns = xp.concatenate([kept, dropped])
     weights = xp.concatenate([ones, scores[dropped]])  # the last row is Eq. (1)
     size = xp.concatenate([ones, xp.full(1, len(dropped), dtype=scores.dtype)])  # (k + 1,)

@@ -22,15 +22,17 @@ Example
 from typing import Any
 
 from tokenlab import checks
+from tokenlab.arguments import takes
 from tokenlab.errors import ShapeError
 from tokenlab.pruning.reduction import Reduction, selection
-from tokenlab.pruning.scores import checked_attention
+from tokenlab.pruning.scores import warn_unless_shares
 from tokenlab.pruning.selectors import checked_budget, topk
 from tokenlab.steps import step
 
 __all__ = ["reduce"]
 
 
+@takes(attention="h n_q n")
 def reduce(
     attention: Any,
     *,
@@ -68,12 +70,12 @@ def reduce(
     [1]
     """
     checks.choice(variant, "variant", ("paper", "official"))
-    attention = checked_attention(attention)  # (h, n_q, n)
+    warn_unless_shares(attention)
     # The released code reads one row alone: what the next word looks at.
     queries = slice(None) if variant == "paper" else slice(-1, None)
     columns = slice(None) if image is None else image
     received = attention[:, queries].mean(axis=(0, 1))  # by all columns
-    scores = received[columns]
+    scores = received[columns]  # (n,) of the image
     step(scores)  # (n,) [φ, Eq. (1)] attention received by each image token
     if len(scores) == 0:
         raise ShapeError(

@@ -38,7 +38,7 @@ from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp
 from tokenlab.errors import ShapeError
 from tokenlab.pruning.reduction import Reduction, checked_grid
-from tokenlab.pruning.scores import checked_scores
+from tokenlab.pruning.scores import scores_of
 from tokenlab.pruning.selectors import checked_budget
 from tokenlab.steps import step
 
@@ -49,6 +49,7 @@ ANCHOR, BUFFER, REGISTER = range(3)
 GROUP = 5  # an anchor and its four neighbours
 
 
+@takes(object_scores="n | h n_q n_all", deep_scores="n_deep | h n_q n_all")
 def reduce(
     object_scores: Any,
     deep_scores: Any,
@@ -101,8 +102,8 @@ def reduce(
     [0, 2, 3, 4, 7, 14, 15]
     """
     xp = get_xp(object_scores, deep_scores)
-    seen = checked_scores(object_scores, "object_scores", reduce=scores)
-    deep = checked_scores(deep_scores, "deep_scores", reduce=scores)
+    seen = scores_of(object_scores, "object_scores", reduce=scores)
+    deep = scores_of(deep_scores, "deep_scores", reduce=scores)
     n = len(seen)
     if n != len(deep):
         raise ShapeError(

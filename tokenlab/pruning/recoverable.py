@@ -11,15 +11,15 @@ that stand out from the others.
 
 | paper's symbol | name here | shape |
 |---|---|---|
-| visual score of each token | `visual_scores` | `(n,)` or `(h, n + 1, n + 1)` |
+| visual score of each token | `image_scores` | `(n,)` or `(h, n + 1, n + 1)` |
 | similarity with the text | `text_scores` | `(n,)` |
 | keys | `keys` | `(n, d)` or `(h, n, d)` |
 | share of outliers | `rho` | |
 
 With $\rho(s)$ the share of scores whose local outlier factor is above 1.5:
 
-$$n_{\text{visual}} = \lfloor N \rho(v) \rfloor, \quad
-n_{\text{text}} = \lfloor (N - n_{\text{visual}})\, \rho(t) \rfloor, \quad
+$$n_{\text{image}} = \lfloor N \rho(v) \rfloor, \quad
+n_{\text{text}} = \lfloor (N - n_{\text{image}})\, \rho(t) \rfloor, \quad
 n_{\text{centres}} = \lfloor N_{\text{rest}}\, \rho(v_{\text{rest}}) \rfloor \qquad (1)$$
 $$y_c = x_c + \sum_{j \in \mathcal{N}(c)} v_j x_j, \quad \mathcal{N}(c) = \text{the 32 of largest }
 \cos(k_c, k_j) + 50\, t_j \qquad (2)$$
@@ -41,20 +41,20 @@ from tokenlab.errors import InvalidInput, ShapeError
 from tokenlab.numerics import topk, unit
 from tokenlab.pruning.mergers import mean_keys
 from tokenlab.pruning.reduction import Reduction, Sparse, rounded_down
-from tokenlab.pruning.scores import checked_scores
+from tokenlab.pruning.scores import scores_of
 from tokenlab.steps import step
 
 __all__ = ["lof_ratio", "outlier_factor", "reduce"]
 
-ROLES = ("visual", "text", "centre")
-VISUAL, TEXT, CENTRE, MERGED = range(4)
+ROLES = ("image", "text", "centre")
+IMAGE, TEXT, CENTRE, MERGED = range(4)
 TEXT_WEIGHT = 50  # of the text's similarity in (2)
 OUTLIER = 1.5  # scikit-learn's contamination="auto"
 
 
-@takes(text_scores="n_text", keys="n_keys d | h n_keys d")
+@takes(image_scores="n | h n_q n_all", text_scores="n_text", keys="n_keys d | h n_keys d")
 def reduce(
-    visual_scores: Any,
+    image_scores: Any,
     text_scores: Any,
     keys: Any,
     *,
@@ -66,7 +66,7 @@ def reduce(
 
     Parameters
     ----------
-    visual_scores : ndarray of shape (n,) or (h, n + 1, n + 1)
+    image_scores : ndarray of shape (n,) or (h, n + 1, n + 1)
         CLS attention of the patches, none below 0, or the attention that it is read from.
     text_scores : ndarray of shape (n,)
         Similarity of each patch with the question; the paper's is the cosine divided by the root of
@@ -90,27 +90,27 @@ def reduce(
     >>> scores[4], text[[9, 20]] = 0.22, [0.5, 0.6]
     >>> found = reduce(scores, text, np.eye(40))
     >>> found.kept.tolist(), [found.role_names[role] for role in found.roles]
-    ([4, 20], ['visual', 'text'])
+    ([4, 20], ['image', 'text'])
     >>> found
     Reduction(40 tokens to 3, merged)
     """
-    xp = get_xp(visual_scores, text_scores, keys)
-    visual, text, keys = _checked(visual_scores, text_scores, keys)
+    xp = get_xp(image_scores, text_scores, keys)
+    visual, text, keys = _checked(image_scores, text_scores, keys)
     for name, count in (("n_neighbors", n_neighbors), ("rest_neighbors", rest_neighbors)):
         checks.count(count, name)
     checks.count(members, "members")
     n = len(visual)
-    step("visual scores", visual, "what the image looks at", eq="v", axes=("n",))
+    step("image scores", visual, "what the image looks at", eq="v", axes=("n",))
     step("text scores", text, "what the question is like", eq="t", axes=("n",))
     role = xp.full(n, MERGED)  # (n,)
     # Select: as many as stand out, the highest.
-    n_visual = max(1, rounded_down(n * _outlying(visual, n_neighbors)))  # Eq. (1)
-    role[topk(visual, n_visual).ids] = VISUAL
+    n_image = max(1, rounded_down(n * _outlying(visual, n_neighbors)))  # Eq. (1)
+    role[topk(visual, n_image).ids] = IMAGE
     # Recover: the same with the text's scores, among those that are not selected.
-    hidden = xp.where(role == VISUAL, text.min(), text)
-    n_text = rounded_down((n - n_visual) * _outlying(hidden, n_neighbors))  # Eq. (1)
+    hidden = xp.where(role == IMAGE, text.min(), text)
+    n_text = rounded_down((n - n_image) * _outlying(hidden, n_neighbors))  # Eq. (1)
     if n_text:
-        role[topk(xp.where(role == VISUAL, -xp.inf, text), n_text).ids] = TEXT
+        role[topk(xp.where(role == IMAGE, -xp.inf, text), n_text).ids] = TEXT
     # Of the rest, those that stand out become centres.
     rest = xp.nonzero(role == MERGED)[0]  # (n_rest,)
     n_centres = 0
@@ -118,7 +118,7 @@ def reduce(
         n_centres = rounded_down(len(rest) * _outlying(visual[rest], rest_neighbors))  # Eq. (1)
     if n_centres:
         role[rest[topk(visual[rest], n_centres).ids]] = CENTRE
-    role = step(role)  # (n,) 0 visual, 1 text, 2 centre, 3 merged
+    role = step(role)  # (n,) 0 image, 1 text, 2 centre, 3 merged
     kept = xp.nonzero(role != MERGED)[0].astype(xp.int64)
     step(kept)  # (k,) -> n: in the order of the image
     chosen = Reduction(kept, n, roles=role[kept], role_names=ROLES)
@@ -159,16 +159,16 @@ def _merged(
     return Reduction(kept, chosen.n, entries, size, roles=chosen.roles, role_names=ROLES)
 
 
-def _checked(visual_scores: Any, text: Any, keys: Any) -> tuple[Any, Any, Any]:
-    visual = checked_scores(visual_scores, "visual_scores", reduce="cls_row")
+def _checked(image_scores: Any, text: Any, keys: Any) -> tuple[Any, Any, Any]:
+    visual = scores_of(image_scores, "image_scores", reduce="cls_row")
     keys = mean_keys(keys)  # (n, d)
     if not len(visual) == len(text) == len(keys):
         raise ShapeError(
-            f"reduce: visual_scores are of {len(visual)} tokens, text_scores of {len(text)}, keys "
+            f"reduce: image_scores are of {len(visual)} tokens, text_scores of {len(text)}, keys "
             f"of {len(keys)}; expected the same n. Leave the CLS token out of all three."
         )
     if bool((visual < 0).any()):
-        raise InvalidInput("reduce: visual_scores go below 0; expected shares of attention.")
+        raise InvalidInput("reduce: image_scores go below 0; expected shares of attention.")
     return visual, text, keys
 
 

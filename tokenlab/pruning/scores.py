@@ -16,6 +16,7 @@ from tokenlab.numerics import unit
 __all__ = ["cls_row", "column_mean", "last_row", "text_cosine"]
 
 
+@takes(attention="h n_q n")
 def cls_row(attention: Any, *, lead: int = 1) -> Any:
     r"""What the CLS token (row 0) attends to, the mean over heads.
 
@@ -38,6 +39,7 @@ def cls_row(attention: Any, *, lead: int = 1) -> Any:
     return _patches(attention, lead)[:, 0].mean(axis=0)  # (n,)
 
 
+@takes(attention="h n_q n")
 def column_mean(attention: Any, *, lead: int = 1) -> Any:
     r"""What each token receives: the mean over heads and all rows, those of CLS among them.
 
@@ -59,6 +61,7 @@ def column_mean(attention: Any, *, lead: int = 1) -> Any:
     return _patches(attention, lead).mean(axis=(0, 1))  # (n,)
 
 
+@takes(attention="h n_q n")
 def last_row(attention: Any, *, lead: int = 0) -> Any:
     r"""What the last token, which speaks next in a language model, attends to; mean over heads.
 
@@ -103,47 +106,34 @@ def text_cosine(text: Any, x: Any) -> Any:
     return unit(x) @ unit(text)  # (n,)
 
 
-def checked_attention(attention: Any, name: str = "attention") -> Any:
-    """Attention `(h, n_q, n)`, finite; rows that do not sum to one raise a warning."""
-    xp = get_xp(attention)
-    attention = checks.shaped(checks.floats(attention, name, xp), name, ("h", "n_q", "n"))
-    checks.finite(attention, name, xp)
-    if 0 in attention.shape:
-        raise ShapeError(f"{public_caller()}: {name} is {attention.shape}; no axis may be empty.")
+def scores_of(scores: Any, name: str, *, reduce: str) -> Any:
+    """Scores `(n,)` as they are; those of attention `(h, n + 1, n + 1)`, CLS first, are computed."""
+    checks.choice(reduce, "scores", ("column_mean", "cls_row"))
+    if scores.ndim == 1:
+        return scores
+    warn_unless_shares(scores, name)
+    if scores.shape[2] == 1:
+        raise ShapeError(f"{public_caller()}: {name} is {scores.shape}: CLS alone, and no patch.")
+    # CLS is row 0 and column 0; it has no score of its own.
+    queries = slice(1) if reduce == "cls_row" else slice(None)
+    return scores[:, queries, 1:].mean(axis=(0, 1))  # (n,), without the CLS column
+
+
+def warn_unless_shares(attention: Any, name: str = "attention") -> None:
+    """Warn where rows of attention `(h, n_q, n)` do not sum to one."""
     sums = attention.sum(axis=-1)  # (h, n_q)
-    off = xp.abs(sums - 1)
+    off = get_xp(attention).abs(sums - 1)
     if float(off.max()) > 1e-2:  # logits, or attention that was cut or scaled
         worst = float(sums.ravel()[int(off.argmax())])
         problem = f"rows of {name} do not sum to one (one sums to {worst:g})"
         remedy = "Pass attention after the softmax, with all of its columns."
         message = f"{public_caller()}: {problem}. {remedy}"
         warnings.warn(message, RuntimeWarning, stacklevel=_outside())
-    return attention
-
-
-def checked_scores(scores: Any, name: str, *, reduce: str) -> Any:
-    """Scores `(n,)`, finite; attention `(h, n + 1, n + 1)`, CLS first, is reduced to them."""
-    checks.choice(reduce, "scores", ("column_mean", "cls_row"))
-    xp = get_xp(scores)
-    scores = checks.floats(scores, name, xp)
-    if scores.ndim == 3:
-        attention = checked_attention(scores, name)
-        # CLS is row 0 and column 0; it has no score of its own.
-        queries = slice(1) if reduce == "cls_row" else slice(None)
-        scores = attention[:, queries, 1:].mean(axis=(0, 1))  # (n,), without the CLS column
-    if scores.ndim != 1:
-        raise ShapeError(
-            f"{public_caller()}: {name} is {scores.shape}; expected scores (n,), or attention "
-            "(h, n + 1, n + 1) with its heads. Attention averaged over heads goes in as a[None]."
-        )
-    if len(scores) == 0:
-        raise ShapeError(f"{public_caller()}: {name} is empty; expected at least one token.")
-    return checks.finite(scores, name, xp)
 
 
 def _patches(attention: Any, lead: int, *, at_least: int = 1) -> Any:
-    """Checked attention without its first `lead` columns."""
-    attention = checked_attention(attention)
+    """Attention without its first `lead` columns."""
+    warn_unless_shares(attention)
     lead = checks.count(lead, "lead", at_least=at_least)
     if lead >= attention.shape[2]:
         raise ShapeError(f"{public_caller()}: lead is {lead}, which leaves no token to score.")

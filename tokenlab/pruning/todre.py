@@ -42,7 +42,7 @@ from tokenlab.engine import accelerated
 from tokenlab.errors import ShapeError, public_caller
 from tokenlab.pruning.divprune import farthest_first
 from tokenlab.pruning.reduction import Reduction, selection
-from tokenlab.pruning.scores import checked_attention, checked_scores
+from tokenlab.pruning.scores import scores_of, warn_unless_shares
 from tokenlab.pruning.selectors import (
     checked_budget,
     checked_start,
@@ -156,15 +156,20 @@ def _first(pivot: Any, x: Any) -> int:
     """The pivot, or the token of the largest score; -1 leaves it to the tokens."""
     if pivot is None or isinstance(pivot, numbers.Integral):
         return checked_start(pivot, "pivot", len(x))
-    get_xp(x, pivot)
-    scores = checked_scores(pivot, "pivot", reduce="cls_row")
+    return _most_seen(pivot, x)
+
+
+@takes(pivot="n | h n_q n_all", x="n_x d")
+def _most_seen(pivot: Any, x: Any) -> int:
+    """The token that CLS looks at most."""
+    scores = scores_of(pivot, "pivot", reduce="cls_row")
     if len(scores) != len(x):
         raise ShapeError(
             f"reduce: pivot has {len(scores)} scores, x has n = {len(x)} tokens. Leave the CLS "
             "token's own score out."
         )
     step("pivot scores", scores, "CLS attention: the largest is the pivot", eq="c_1", axes=("n",))
-    return int(scores.argmax())
+    return int(scores.argmax())  # of several the first
 
 
 # Stage 2: when the text is done with the image.
@@ -177,7 +182,7 @@ class Migration(NamedTuple):
     image_to_text: float
 
 
-@takes(text=checks.span, image=checks.span)
+@takes(attention="h n n", text=checks.span, image=checks.span)
 def migration(attention: Any, *, text: slice, image: slice) -> Migration:
     r"""How much attention still crosses between text and image, $a_{tv}$ and $a_{vt}$.
 
@@ -201,7 +206,7 @@ def migration(attention: Any, *, text: slice, image: slice) -> Migration:
     return _crossing(attention, text, image)
 
 
-@takes(text=checks.span, image=checks.span, threshold="positive")
+@takes(attention="h n n", text=checks.span, image=checks.span, threshold="positive")
 def image_is_done(attention: Any, *, text: slice, image: slice, threshold: float = 0.1) -> bool:
     r"""Stage 2: True when all image tokens can go, from the layer after this one on.
 
@@ -223,7 +228,8 @@ def image_is_done(attention: Any, *, text: slice, image: slice, threshold: float
 
 
 def _crossing(attention: Any, text: slice, image: slice) -> Migration:
-    mean = checked_attention(attention).mean(axis=0)  # (n, n)
+    warn_unless_shares(attention)
+    mean = attention.mean(axis=0)
     mean = step(mean)  # (n, n) [A] attention averaged over heads
     if 0 in (*mean[text].shape, *mean[image].shape, *mean[:, text].shape, *mean[:, image].shape):
         raise ShapeError(f"{public_caller()}: text and image must each hold at least one token.")

@@ -34,14 +34,14 @@ from tokenlab.errors import ShapeError
 from tokenlab.numerics import softmax, unit
 from tokenlab.pruning.mergers import distinct, mean_keys
 from tokenlab.pruning.reduction import Reduction, checked_size
-from tokenlab.pruning.scores import checked_scores
+from tokenlab.pruning.scores import scores_of
 from tokenlab.pruning.selectors import checked_budget, topk
 from tokenlab.steps import step
 
 __all__ = ["kind", "reduce", "soft_assign"]
 
 
-@takes(keys="n d | h n d", size="n")
+@takes(keys="n d | h n d", scores="n_scores | h n_q n_all", size="n")
 def reduce(
     keys: Any,
     scores: Any,
@@ -84,7 +84,7 @@ def reduce(
     """
     xp = get_xp(keys, scores)
     keys = mean_keys(keys)  # (n, d)
-    scores = checked_scores(scores, "scores", reduce="cls_row")
+    scores = scores_of(scores, "scores", reduce="cls_row")
     n = len(keys)
     if len(scores) != n:
         raise ShapeError(

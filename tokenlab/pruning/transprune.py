@@ -37,7 +37,7 @@ from tokenlab.arrays import get_xp
 from tokenlab.errors import ShapeError
 from tokenlab.numerics import softmax, unit
 from tokenlab.pruning.reduction import Reduction, selection
-from tokenlab.pruning.scores import checked_attention
+from tokenlab.pruning.scores import warn_unless_shares
 from tokenlab.pruning.selectors import checked_budget, topk
 from tokenlab.steps import step
 
@@ -93,7 +93,7 @@ def transition_variation(
     return step(variation)  # (n,) [TTV, Eq. (2)] change in both
 
 
-@takes(text=checks.span, image=checks.span)
+@takes(attention="h n n", text=checks.span, image=checks.span)
 def instruction_attention(attention: Any, *, text: slice, image: slice) -> Any:
     r"""What the instruction attends to: the mean over heads and text rows, image columns only.
 
@@ -114,7 +114,8 @@ def instruction_attention(attention: Any, *, text: slice, image: slice) -> Any:
     >>> instruction_attention([rows], text=slice(2, 3), image=slice(0, 2)).tolist()
     [0.25, 0.5]
     """
-    part = checked_attention(attention)[:, text, image]
+    warn_unless_shares(attention)
+    part = attention[:, text, image]  # (h, n_text, n_image)
     if 0 in part.shape:
         raise ShapeError(
             f"instruction_attention: text and image cut attention down to {part.shape}; expected "

@@ -54,7 +54,7 @@ def reduce(
     """
     checks.choice(how, "how", ("random", "stride"))
     n = len(x)
-    k = checked_budget(k, n, rounding)
+    k = checked_budget(k, n, rounding)  # a share becomes a number of tokens
     kept = random_k(n, k, rng=rng) if how == "random" else stride(n, k)
     # Positions of NumPy become positions of the library of x.
     kept = step("kept", get_xp(x).asarray(kept), f"by {how}", axes=("k",), of="n")

@@ -30,7 +30,7 @@ from tokenlab.errors import InvalidInput, ShapeError
 from tokenlab.numerics import unit
 from tokenlab.pruning.mergers import distinct, mean_keys
 from tokenlab.pruning.reduction import Reduction, Sparse
-from tokenlab.pruning.scores import checked_scores
+from tokenlab.pruning.scores import scores_of
 from tokenlab.pruning.selectors import topk
 from tokenlab.steps import step
 
@@ -40,7 +40,7 @@ ROLES = ("dominant", "contextual")
 DOMINANT, CONTEXTUAL, MERGED = range(3)
 
 
-@takes(keys="n d | h n d")
+@takes(scores="n | h n_q n_all", keys="n_keys d | h n_keys d")
 def reduce(scores: Any, keys: Any, *, dominant: int, contextual: int) -> Reduction:
     r"""Keep dominant tokens, and merge the others into contextual ones, (1).
 
@@ -65,7 +65,7 @@ def reduce(scores: Any, keys: Any, *, dominant: int, contextual: int) -> Reducti
     [[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 1.0]]
     """
     xp = get_xp(scores, keys)
-    scores = checked_scores(scores, "scores", reduce="cls_row")
+    scores = scores_of(scores, "scores", reduce="cls_row")
     keys = mean_keys(keys)  # (n, d)
     _check_counts(len(scores), len(keys), dominant, contextual)
     scores = step(scores)  # (n,) what CLS attends to

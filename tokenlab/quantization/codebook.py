@@ -15,6 +15,7 @@ __all__: list[str] = []
 
 def small_enough(x: Any, name: str) -> Any:
     """Rows of which no squared distance overflows."""
+    # |x - c|² is at most d (2 max)² = 4 d max², here with a factor of 4 to spare.
     limit = math.sqrt(float(get_xp(x).finfo(x.dtype).max) / (16 * x.shape[1]))
     largest = max(float(x.max()), -float(x.min())) if len(x) else 0.0
     if largest > limit:
@@ -41,6 +42,7 @@ def checked_weights(weights: Any, n: int, xp: Any) -> Any:
 def directions(x: Any, name: str) -> Any:
     """Rows of length one; a row that has no direction is refused."""
     xp = get_xp(x)
+    # `unit` leaves rows of zeros as they are; all others have a square of 1 now.
     x = unit(x)
     lost = xp.nonzero((x * x).sum(axis=1) < 0.5)[0]
     if lost.size:
@@ -58,8 +60,9 @@ def relative(codebook: Any) -> tuple[Any, Any]:
     same for all codes. The origin is one of the codes, so that nothing is rounded which was exact.
     """
     xp = get_xp(codebook)
+    # Far from 0, |c|² has no digits left in float32 for what codes differ in.
     exact = codebook.astype(xp.float64)
-    squares = xp.einsum("kd,kd->k", exact, exact)
+    squares = xp.einsum("kd,kd->k", exact, exact)  # (n_codes,)
     origin = int((squares - 2 * (exact @ exact.mean(axis=0))).argmin())  # the nearest to the mean
-    half = (squares - squares[origin]) / 2
+    half = (squares - squares[origin]) / 2  # (n_codes,), 0 for the origin
     return codebook - codebook[origin], half.astype(codebook.dtype)

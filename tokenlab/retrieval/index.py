@@ -111,8 +111,9 @@ class TokenIndex:
         first, like = known[0]
         for i, doc in known[1:]:
             checks.same_width(doc, f"docs[{i}]", f"n_{i}", like, f"docs[{first}]", f"n_{first}")
-        lengths = [0 if doc is None else len(doc) for doc in matrices]
+        lengths = [0 if doc is None else len(doc) for doc in matrices]  # (n_docs,)
         offsets = xp.asarray(np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]))
+        # Concatenating promotes: one float64 document makes all of them float64.
         return cls._trusted(xp.concatenate([doc for _, doc in known]), offsets)
 
     @property

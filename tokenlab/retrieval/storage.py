@@ -27,12 +27,14 @@ WRITTEN = re.compile(r"(tokens|offsets)(-[0-9a-f]{16}\.npy|\.\d+\.tmp)|manifest\
 
 def save_index(index: Any, folder: Path) -> Path:
     """Write `index` into `folder`, replacing an index that is already there."""
+    # Nothing of somebody else is overwritten.
     if folder.exists() and not (folder.is_dir() and (_ours(folder) or _unfinished(folder))):
         raise StorageError(
             f"TokenIndex.save: {folder} exists and holds something that is not a token index. "
             "Choose a new folder; nothing was written."
         )
     folder.mkdir(parents=True, exist_ok=True)
+    # The files of an index on a GPU are those of any other.
     tokens, offsets = to_numpy(index.tokens), to_numpy(index.offsets)
     files = {
         "tokens": _write(folder, "tokens", tokens),
@@ -47,11 +49,13 @@ def save_index(index: Any, folder: Path) -> Path:
         "dtype": str(tokens.dtype),
         "files": files,
     }
+    # Complete on disk under another name, then renamed: a rename happens or does not.
     draft = folder / f"{MANIFEST}.{os.getpid()}.tmp"
     with draft.open("w", encoding="utf-8") as file:
         json.dump(manifest, file, indent=2)
         _flush(file)
     draft.replace(folder / MANIFEST)
+    # Only now: until the new manifest is there, the old one needs its files.
     _remove_leftovers(folder, keep={entry["name"] for entry in files.values()})
     return folder
 
@@ -62,18 +66,22 @@ def load_arrays(folder: Path, *, mmap: bool, verify: bool) -> tuple[np.ndarray, 
     tokens = _read(folder, manifest["files"]["tokens"], mmap and manifest["n_tokens"] > 0, verify)
     offsets = _read(folder, manifest["files"]["offsets"], False, verify)
     expected = (manifest["n_tokens"], manifest["d"]), manifest["dtype"], (manifest["n_docs"] + 1,)
+    # The manifest may be edited, or the files exchanged: compare all that it states.
     if (tokens.shape, str(tokens.dtype), offsets.shape) != expected or offsets.dtype != np.int64:
         raise _damaged(folder, "an array does not have the shape that the manifest states")
+    # Equal neighbours are an empty document.
     if offsets[0] != 0 or offsets[-1] != len(tokens) or np.any(offsets[1:] < offsets[:-1]):
         raise _damaged(folder, "the offsets do not fit the tokens")
     return tokens, offsets
 
 
 def _write(folder: Path, kind: str, array: np.ndarray) -> dict[str, Any]:
+    # The process number keeps two drafts apart.
     draft = folder / f"{kind}.{os.getpid()}.tmp"
     with draft.open("wb") as file:
         np.save(file, array, allow_pickle=False)
         _flush(file)
+    # Of the file and not of the array, so that what is read back is what is compared.
     digest = _digest(draft)
     final = folder / f"{kind}-{digest[:16]}.npy"
     if final.exists() and _digest(final) == digest:  # some systems cannot replace a mapped file
@@ -85,13 +93,16 @@ def _write(folder: Path, kind: str, array: np.ndarray) -> dict[str, Any]:
 
 def _read(folder: Path, entry: dict[str, Any], mmap: bool, verify: bool) -> np.ndarray:
     path = folder / entry["name"]
+    # A name with slashes would read outside of the folder.
     if path.parent != folder or not path.is_file():
         raise _damaged(folder, f"{entry['name']} is missing")
+    # The size first: it costs nothing, and a cut file is what a crash or a full disk leaves.
     if path.stat().st_size != entry["bytes"]:
         raise _damaged(folder, f"{path.name} has {path.stat().st_size} bytes, not {entry['bytes']}")
     if verify and _digest(path) != entry["sha256"]:
         raise _damaged(folder, f"{path.name} has another digest than the manifest states")
     try:
+        # No pickle: a file of data must not be able to run code.
         return np.load(path, mmap_mode="r" if mmap else None, allow_pickle=False)
     except (ValueError, OSError) as error:
         raise _damaged(folder, f"{path.name} is no array ({error})") from error
@@ -106,6 +117,7 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
             f"{FORMAT!r}. Folders of this kind are written by TokenIndex.save."
         )
     manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    # Before the keys, which another version may name otherwise.
     if manifest.get("version") != VERSION:
         raise StorageError(
             f"TokenIndex.load: {folder} has version {manifest.get('version')!r}; this release "
@@ -127,13 +139,14 @@ def _require(folder: Path, entry: dict[str, Any], keys: dict[str, type]) -> None
 def _ours(folder: Path) -> bool:
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError):  # no file, or no JSON
         return False
     return isinstance(manifest, dict) and manifest.get("format") == FORMAT
 
 
 def _unfinished(folder: Path) -> bool:
     """True for an empty folder, and for what a crash of the very first save leaves behind."""
+    # Only names that we give: a folder of somebody else with one odd file is not ours.
     return all(WRITTEN.fullmatch(path.name) for path in folder.iterdir())
 
 
@@ -150,6 +163,7 @@ def _digest(path: Path) -> str:
 
 def _flush(file: Any) -> None:
     file.flush()
+    # A rename may reach the disk before the contents do, unless these are forced there.
     os.fsync(file.fileno())
 
 
