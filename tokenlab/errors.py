@@ -47,7 +47,7 @@ class StorageError(TokenlabError, ValueError):
 
 HELPERS = {
     *("arguments", "arrays", "blocks", "checks", "engine", "errors", "fused", "ops", "ops_numpy"),
-    *("ops_places", "options", "recording", "stepping", "steps", "tape"),
+    *("ops_places", "options", "ranges", "recording", "stepping", "steps", "tape"),
 }
 PROGRAMS = {"assignments", "autograd", "cli", "tour"}  # these call functions for somebody else
 BETWEEN = {"contextlib", "functools", "numpy"}  # what of other packages may stand in a call

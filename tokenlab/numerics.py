@@ -12,6 +12,7 @@ from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp, is_cupy, is_taped, stop
 from tokenlab.errors import InvalidInput, public_caller
 from tokenlab.gpu_numerics import first_k_of_groups, first_k_of_sorted, largest_of_windows
+from tokenlab.ranges import ordinary
 from tokenlab.selection import falling_order, first_k
 
 __all__ = [
@@ -173,19 +174,12 @@ def unit(x: Any) -> Any:
         return x
     with np.errstate(over="ignore", under="ignore"):
         squares = (x * x).sum(axis=-1, keepdims=True)  # (..., 1)
-    if not _ordinary(squares):  # the largest entry of each row becomes 1
+    if not ordinary(squares):  # the largest entry of each row becomes 1
         largest = xp.abs(x).max(axis=-1, keepdims=True)
         x = x / (largest + (largest == 0))
         squares = (x * x).sum(axis=-1, keepdims=True)
     length = xp.sqrt(squares)
     return x / (length + (length == 0))  # a row of zeros is divided by 1
-
-
-def _ordinary(squares: Any) -> bool:
-    """Whether no sum of squares has overflowed, or is so small that some may have vanished."""
-    plain = stop(squares)
-    limits = np.finfo(plain.dtype)
-    return bool(plain.min() > limits.tiny / limits.eps) and bool(plain.max() < np.inf)
 
 
 def offsets_of(lengths: Any) -> Any:

@@ -70,3 +70,29 @@ def test_nothing_is_drawn_from_weights_that_do_not_add_up():
     for bad in ([[0.0, 0.0]], [[np.nan, 1.0]], [[np.inf, 1.0]]):
         with pytest.raises(InvalidInput, match="draw: the weights of a row add up"):
             draw(bad, [[0.5]])
+
+
+def test_what_is_no_log_probability_is_refused():
+    for wrong in ([0.5, 0.25], [0.01, -3.0]):
+        with pytest.raises(InvalidInput, match=r"perplexity: log_prob goes up to .*numpy\.log"):
+            perplexity(wrong)
+    with pytest.raises(InvalidInput, match="perplexity: against goes up to"):
+        perplexity([-1.0, -2.0], against=[0.5, 0.25])
+    assert perplexity([1e-4, -1e-4]).value == pytest.approx(1)  # what was rounded
+
+
+def test_documents_may_have_names():
+    values = np.log([0.5, 0.25, 0.1, 0.9])
+    assert perplexity(values, ["b", "a", "b", "c"]) == perplexity(values, [1, 0, 1, 2])
+
+
+def test_the_bootstrap_of_a_long_text_fits_into_memory():
+    import tracemalloc
+
+    values = -np.random.default_rng(0).random(100_000)
+    tracemalloc.start()
+    found = perplexity(values, draws=200)  # all picks at once: 320 MB
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 60e6
+    assert found.low < found.value < found.high

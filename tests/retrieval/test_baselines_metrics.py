@@ -181,3 +181,36 @@ def test_metrics_against_loops(ranking, length, relevant, k):
 def test_what_metrics_refuse(metric, ranking, relevant, k, error, says):
     with pytest.raises(error, match=f"^{metric.__name__}: {says}"):
         metric(ranking, relevant, k)
+
+
+@pytest.mark.parametrize(
+    ("relevant", "k", "expected_recall", "expected_ndcg"),
+    [
+        ({4: 0, 9: 1}, 1, 0.0, 0.0),  # judged 0 is not relevant
+        ({4: 0, 9: 1}, 2, 1.0, 1 / np.log2(3)),
+        ({4: 1, 9: 2}, 2, 1.0, (1 + 2 / np.log2(3)) / (2 + 1 / np.log2(3))),
+        ({4: -1, 9: True}, 2, 1.0, 1 / np.log2(3)),  # a grade below 0 counts as 0
+        ({4: 3, 9: 2, 5: 1}, 2, 2 / 3, 1.0),
+        ({np.int64(9): np.float32(2)}, 5, 1.0, 1 / np.log2(3)),
+        ({9, 4}, 1, 0.5, 1.0),
+        ((9,), 2, 1.0, 1 / np.log2(3)),
+        (np.array([9, 4, 9]), 2, 1.0, 1.0),
+        ({4: 1e308, 9: 1e308}, 2, 1.0, 1.0),
+    ],
+)
+def test_judgements_as_people_have_them(relevant, k, expected_recall, expected_ndcg):
+    assert recall([4, 9], relevant, k) == pytest.approx(expected_recall)
+    assert ndcg([4, 9], relevant, k) == pytest.approx(expected_ndcg)
+
+
+@pytest.mark.parametrize("metric", [recall, ndcg])
+@pytest.mark.parametrize(
+    "relevant", [{4: 0}, {}, set(), {4: float("nan")}, {4: "high"}, {"4": 1}, {4: None}, ["4"]]
+)
+def test_judgements_that_say_nothing(metric, relevant):
+    with pytest.raises((InvalidInput, DTypeError), match=rf"{metric.__name__}: relevant"):
+        metric([4, 9], relevant, 1)
+
+
+def test_a_huge_cutoff_costs_nothing():
+    assert ndcg([4, 9], {9: 1}, 2**31) == pytest.approx(1 / np.log2(3))

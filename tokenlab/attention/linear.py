@@ -49,6 +49,7 @@ from tokenlab.attention.landmarks import segment_landmarks
 from tokenlab.attention.softmax import softmax_attention
 from tokenlab.errors import ShapeError, public_caller
 from tokenlab.models.layers import softmax
+from tokenlab.ranges import representable
 from tokenlab.steps import step
 
 __all__ = [
@@ -219,7 +220,9 @@ def performer_attention(q: Any, k: Any, v: Any, features: Any, *, eps: float = 1
 def exponents(x: Any, features: Any) -> Any:
     """`w x - |x|^2 / 2` for `x` over the fourth root of `d`, `(..., n, r)`."""
     x = x * x.dtype.type(x.shape[-1] ** -0.25)
-    return x @ features.T - (x * x).sum(axis=-1)[..., None] / 2
+    with np.errstate(over="ignore", invalid="ignore"):
+        logs = x @ features.T - (x * x).sum(axis=-1)[..., None] / 2
+    return representable(logs, "the exponents", "Scale the tokens down.")
 
 
 @takes(q="... n_q d", k="... n d", v="... n d_v", e="k n_e", f="k n_e")

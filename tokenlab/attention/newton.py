@@ -36,6 +36,8 @@ import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from tokenlab import checks
 from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp
@@ -151,7 +153,9 @@ def spectral_filter(a: Any, *, iters: int = 20, ridge: float = 0.0, factor: floa
     small = x < 0.5
     left = xp.where(small, 1.0, xp.maximum(xp.abs(1 - x), xp.finfo(x.dtype).tiny))
     log_left = xp.where(small, xp.log1p(-xp.where(small, x, 0.0)), xp.log(left))
-    inverted = -xp.expm1(math.ldexp(1.0, iters) * log_left)
+    with np.errstate(over="ignore", invalid="ignore"):  # -inf: what is left is 0
+        power = math.ldexp(1.0, min(iters, 1000)) * log_left
+    inverted = -xp.expm1(xp.where(log_left == 0, 0.0, power))
     zero = eigenvalues == 0
     gain = xp.where(zero, 0, inverted / xp.where(zero, 1, eigenvalues))  # (N2)
     return ((u * gain[..., None, :]) @ u.swapaxes(-1, -2)).astype(a.dtype, copy=False)

@@ -38,6 +38,8 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from tokenlab import checks
 from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp, stop
@@ -45,6 +47,7 @@ from tokenlab.attention import inputs
 from tokenlab.attention.inverse import landmark_inverse
 from tokenlab.engine import accelerated
 from tokenlab.errors import InvalidInput, public_caller
+from tokenlab.ranges import representable
 from tokenlab.steps import step
 from tokenlab.tape import taped
 
@@ -60,7 +63,8 @@ def gaussian_kernel(q: Any, k: Any, *, center: bool = True) -> Any:
     q : ndarray of shape (..., n, d)
     k : ndarray of shape (..., m, d)
     center : bool
-        Subtract the mean of `k` first, which changes nothing but the rounding of large offsets.
+        Subtract the mean of `k` first, which changes nothing but the rounding of large offsets, and
+        take differences axis by axis where that is not enough. False is the plain expansion.
 
     Returns
     -------
@@ -79,16 +83,19 @@ def gaussian_kernel(q: Any, k: Any, *, center: bool = True) -> Any:
     """
     q, k = inputs.in_one_precision(q, k)
     shift = k.mean(axis=-2, keepdims=True) * checks.flag(center, "center")
-    s = gaussian(q, k, shift)
+    s = gaussian(q, k, shift, center)
     kernel = step(s)  # (..., n, m) [exp(−‖qᵢ − kⱼ‖² / 2√d) (1)] 1 for equal tokens, 0 far away
     return kernel
 
 
-def gaussian(q: Any, k: Any, shift: Any) -> Any:
+def gaussian(q: Any, k: Any, shift: Any, careful: bool = True) -> Any:
     """Equation (1), and its derivative in one piece: twice as fast as that of its parts."""
     x, x_half = scaled(stop(q), stop(shift))  # (..., n, d), (..., n)
     y, y_half = scaled(stop(k), stop(shift))  # (..., m, d), (..., m)
-    kernel = exp_product(x, x_half, y, y_half)  # Eq. (1), (..., n, m)
+    if careful and cancels(x_half, y_half):
+        kernel = exp_differences(stop(q), stop(k))
+    else:
+        kernel = exp_product(x, x_half, y, y_half)  # Eq. (1), (..., n, m)
     return taped(
         kernel,
         (q, lambda grad: pull(grad * kernel, x, y)),
@@ -107,11 +114,23 @@ def scaled(x: Any, shift: Any) -> tuple[Any, Any]:
     x = x - shift
     x *= x.dtype.type(x.shape[-1] ** -0.25)
     half = xp.einsum("...d,...d->...", x, x) / 2  # (..., n)
-    if not bool(xp.isfinite(half).all()):
-        raise InvalidInput(
-            f"{public_caller()}: squared lengths overflow {x.dtype}; scale the tokens down."
-        )
-    return x, half
+    return x, representable(half, "the squared lengths", "Scale the tokens down.")
+
+
+def cancels(*halves: Any) -> bool:
+    """Whether tokens are so far from their mean that small distances drown: off by 1/1000."""
+    largest = max((float(half.max()) for half in halves if half.size), default=0.0)
+    return largest * float(np.finfo(halves[0].dtype).eps) > 1e-3
+
+
+def exp_differences(q: Any, k: Any) -> Any:
+    """Equation (1) axis by axis: slower than a product, and it cancels nothing."""
+    xp, d = get_xp(q, k), q.shape[-1]
+    squares = xp.zeros((*q.shape[:-1], k.shape[-2]), dtype=q.dtype)  # (..., n, m)
+    for axis in range(d):
+        gap = q[..., :, None, axis] - k[..., None, :, axis]
+        squares += gap * gap
+    return xp.exp(squares * q.dtype.type(-0.5 * d**-0.5))  # Eq. (1)
 
 
 @accelerated(

@@ -57,10 +57,10 @@ def _scatter(values, mapping, share, out):  # type: ignore[no-untyped-def]
 
 def merge_topk(scores: Any, log_share: Any, order: Any, start: Any, k: int) -> tuple[Any, Any]:
     """Twin of `tokenlab.logits.code_order.merge_topk`."""
-    ids, values = np.empty((len(scores), k), np.int64), np.empty((len(scores), k), scores.dtype)
     share = np.zeros(1, scores.dtype) if log_share is None else log_share
+    ids, values = np.empty((len(scores), k), np.int64), np.empty((len(scores), k), share.dtype)
     _merge(scores, share, log_share is not None, order, start, ids, values)
-    return ids, values
+    return ids, values.astype(scores.dtype, copy=False)
 
 
 @njit
@@ -72,9 +72,7 @@ def _merge(scores, share, shared, order, start, ids, values):  # type: ignore[no
         filled = 0
         for code in range(len(start) - 1):
             for at in range(start[code], start[code + 1]):
-                value = scores[i, code]
-                if shared:
-                    value += share[at]
+                value = share[at] + scores[i, code] if shared else scores[i, code]
                 token = order[at]
                 if filled < k:
                     _lift(heap, heap_ids, filled, value, token)

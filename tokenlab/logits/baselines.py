@@ -36,11 +36,12 @@ from typing import Any
 from tokenlab import checks
 from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp, shared_library
-from tokenlab.errors import ShapeError
+from tokenlab.errors import InvalidInput, ShapeError, public_caller
 from tokenlab.logits.code_order import occurrences
 from tokenlab.logits.heads import DenseHead
 from tokenlab.logits.inputs import checked_hidden
 from tokenlab.logits.vq_logits import VQHead, expand_codes
+from tokenlab.ranges import divided, scale_of
 
 __all__ = ["FullHead", "LowRankHead", "ResidualHead", "low_rank"]
 
@@ -229,7 +230,13 @@ def low_rank(weight: Any, rank: int, *, hidden: Any = None, counts: Any = None) 
     rank = min(checks.count(rank, "rank"), d)
     root = back = xp.eye(d)  # S^(1/2) and its inverse, (d, d)
     if hidden is not None:
-        variance, axes = xp.linalg.eigh((hidden.T @ hidden).astype(xp.float64) / len(hidden))
+        if not bool(hidden.any()):
+            raise InvalidInput(
+                f"{public_caller()}: hidden is 0 everywhere, so no direction counts; expected "
+                "states of a model, or None."
+            )
+        states = divided(hidden, scale_of(hidden))  # whose squares fit
+        variance, axes = xp.linalg.eigh((states.T @ states).astype(xp.float64) / len(states))
         # Directions that no state had would have an infinite inverse; give them a little.
         length = xp.sqrt(xp.maximum(variance, 0) + 1e-4 * variance.mean())
         root, back = (axes * length) @ axes.T, (axes / length) @ axes.T
@@ -237,6 +244,7 @@ def low_rank(weight: Any, rank: int, *, hidden: Any = None, counts: Any = None) 
     if counts is not None:
         share = occurrences(counts, len(weight)) + 1
         heavy = weight * xp.sqrt(share / share.mean())[:, None].astype(weight.dtype)
+    heavy = divided(heavy, scale_of(heavy))
     moments = (heavy.T @ heavy).astype(xp.float64)  # (d, d) WᵀΩW
     _, directions = xp.linalg.eigh(root @ moments @ root)
     q = directions[:, ::-1][:, :rank]  # (d, rank), the leading ones first

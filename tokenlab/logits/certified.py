@@ -36,6 +36,8 @@ Example
 import math
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from tokenlab import checks
 from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp
@@ -46,6 +48,7 @@ from tokenlab.logits.inputs import checked_hidden
 from tokenlab.logits.vq_logits import VQHead
 from tokenlab.logits.vq_mappings import centroids
 from tokenlab.numerics import segment_max
+from tokenlab.ranges import divided, lengths, representable, scale_of
 from tokenlab.retrieval.index import token_blocks
 
 __all__ = ["CertifiedTopK", "FullHeadIndex", "Normaliser", "certified_topk"]
@@ -95,23 +98,28 @@ class FullHeadIndex:
         self.order, self.start, _ = CodeOrder.of(mapping, n_codes)
         self.rows = weight[self.order]  # the tokens of a code lie together
         code = mapping[self.order]  # (vocab,)
-        squared = xp.zeros(self.vocab, dtype=weight.dtype)
+        away = xp.zeros(self.vocab, dtype=weight.dtype)  # of each token from its code
         for rows in token_blocks(self.rows, self.d):
-            offset = self.rows[rows] - self.centroids[code[rows]]  # (rows, d), w_v - C_k
-            squared[rows] = (offset * offset).sum(axis=1)
-        farthest = segment_max(xp.sqrt(squared), self.start)  # R_k, (n_codes,)
-        self.radii = xp.maximum(farthest, 0)  # an empty code bounds nothing
-        length = xp.sqrt((self.centroids * self.centroids).sum(axis=1))
-        self._slack = self.d * float(xp.finfo(weight.dtype).eps) * (length + self.radii)
+            away[rows] = lengths(self.rows[rows] - self.centroids[code[rows]])  # |w_v - C_k|
+        farthest = segment_max(away, self.start)[filled(self.start)]  # R_k
+        farthest = representable(farthest, "the radii")
+        self.radii = xp.zeros(n_codes, dtype=weight.dtype)  # an empty code bounds nothing
+        self.radii[filled(self.start)] = farthest
+        reach = lengths(self.centroids) + self.radii
+        self._slack = self.d * float(xp.finfo(weight.dtype).eps) * reach
 
     def _bounds(self, hidden: Any) -> tuple[Any, Any]:
         """The logits of the centroids, and Eq. (1); `-inf` for empty codes."""
-        xp = get_xp(hidden, self.rows)
-        length = xp.sqrt((hidden * hidden).sum(axis=1, keepdims=True))  # (n, 1)
-        logits = hidden @ self.centroids.T  # (n, n_codes)
-        filled = self.start[1:] > self.start[:-1]
-        above = logits + length * (self.radii + self._slack)  # Eq. (1)
-        return xp.where(filled, logits, -xp.inf), xp.where(filled, above, -xp.inf)
+        xp, used = get_xp(hidden, self.rows), filled(self.start)
+        with np.errstate(over="ignore", invalid="ignore"):
+            logits = hidden @ self.centroids.T  # (n, n_codes)
+            # Beside rounding in proportion, a term below the range is lost whole.
+            lost = self.d * float(xp.finfo(hidden.dtype).smallest_subnormal)
+            above = logits + (
+                lengths(hidden)[:, None] * (self.radii + self._slack) + lost
+            )  # Eq. (1)
+        representable(above, "the bounds of the logits")
+        return xp.where(used, logits, -xp.inf), xp.where(used, above, -xp.inf)
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -143,6 +151,8 @@ class FullHeadIndex:
         """
         hidden = checked_hidden(self, hidden)
         k = min(checks.count(k, "k"), self.vocab)
+        scale = scale_of(hidden)  # which ranks tokens as before
+        hidden = divided(hidden, scale)
         _, above = self._bounds(hidden)
         xp, dtype = get_xp(hidden), above.dtype
         ids = xp.zeros((len(hidden), k), dtype=xp.int64)
@@ -152,7 +162,10 @@ class FullHeadIndex:
         for i in range(len(hidden)):
             ids[i], values[i], scored, margin[i] = self._search(hidden[i], above[i], k)
             share[i] = scored / self.vocab
-        return CertifiedTopK(ids, values, share, margin)
+        unit = dtype.type(scale)
+        with np.errstate(over="ignore"):
+            values = representable(values * unit, "the logits")
+            return CertifiedTopK(ids, values, share, margin * unit)
 
     def _search(self, h: Any, above: Any, k: int) -> tuple[Any, Any, int, float]:
         """The best tokens of one row, how many were scored, and the margin."""
@@ -171,7 +184,8 @@ class FullHeadIndex:
             stop = min(int(xp.searchsorted(ends, scored + wanted)) + 1, len(codes))
             tokens = _ranges(starts[at:stop], sizes[at:stop])
             ids = xp.concatenate([ids, self.order[tokens]])
-            values = xp.concatenate([values, self.rows[tokens] @ h])
+            # Row by row, not as a product: equal rows must score equally wherever they stand.
+            values = xp.concatenate([values, (self.rows[tokens] * h).sum(axis=1)])
             (ids,), (values,) = best_by_id(ids[None], values[None], k)
             # Twice as many the next time: few looks at the bounds, and few tokens too many.
             at, scored, wanted = stop, scored + len(tokens), min(2 * wanted, max(k, CHUNK))
@@ -216,6 +230,11 @@ def certified_topk(hidden: Any, weight: Any, head: VQHead, k: int) -> CertifiedT
             f"{head.vocab}."
         )
     return FullHeadIndex(weight, head.mapping).topk(hidden, k)
+
+
+def filled(start: Any) -> Any:
+    """Which codes have tokens, `(n_codes,)`."""
+    return start[1:] > start[:-1]
 
 
 def _ranges(starts: Any, sizes: Any) -> Any:

@@ -8,9 +8,11 @@ import numpy as np
 from tokenlab import checks
 from tokenlab.arguments import takes
 from tokenlab.arrays import to_numpy
-from tokenlab.errors import InvalidInput
+from tokenlab.errors import InvalidInput, ShapeError
 
 __all__ = ["Perplexity", "perplexity"]
+
+PICKS = 1 << 20  # positions drawn at once
 
 
 class Perplexity(NamedTuple):
@@ -26,7 +28,7 @@ def inside(x: Any, name: str) -> float:
     return checks.number(x, name, above=0, below=1)
 
 
-@takes(log_prob="n inf", groups="n int", against="n inf", level=inside, draws="count", rng="rng")
+@takes(log_prob="n inf", against="n inf", level=inside, draws="count", rng="rng")
 def perplexity(
     log_prob: Any,
     groups: Any = None,
@@ -43,8 +45,9 @@ def perplexity(
     log_prob : ndarray of shape (n,)
         Log-probabilities of the right tokens.
     groups : ndarray of shape (n,), optional
-        The document of each position. Positions of one document are alike, so that documents are
-        drawn, whole; without, single positions, and the interval of real text is too narrow.
+        The document of each position, by number or by name. Positions of one document are alike, so
+        that documents are drawn, whole; without, single positions, and the interval of real text is
+        too narrow.
     against : ndarray of shape (n,), optional
         Log-probabilities of the same tokens by another head: the result is then the ratio of the
         two perplexities, whose interval is narrower, since a document that is hard for one head is
@@ -59,8 +62,8 @@ def perplexity(
     Raises
     ------
     ShapeError, InvalidInput, DTypeError
-        No positions, NaN, a level that is not between 0 and 1. A right token of probability 0
-        makes the perplexity infinite.
+        No positions, NaN or numbers above 0, which are no log-probabilities, a level that is not
+        between 0 and 1. A right token of probability 0 makes the perplexity infinite.
 
     Examples
     --------
@@ -73,14 +76,16 @@ def perplexity(
     loss = -_host(log_prob, "log_prob")  # (n,)
     if against is not None:
         loss = loss + _host(against, "against")  # log of the ratio of the two probabilities
-    # Without groups, every position is a document of its own.
-    groups = np.arange(len(loss)) if groups is None else to_numpy(groups)
-    _, document = np.unique(groups, return_inverse=True)
+    document = np.arange(len(loss)) if groups is None else _numbered(groups, len(loss))
     sums = np.bincount(document, weights=loss)  # (n_documents,)
     sizes = np.bincount(document)
-    picks = checks.generator(rng).integers(0, len(sums), (draws, len(sums)))
-    # A mean over positions, (draws,): a long document weighs more than a short one.
-    means = sums[picks].sum(axis=1) / sizes[picks].sum(axis=1)
+    rng = checks.generator(rng)
+    means = np.empty(draws)
+    rows = max(1, PICKS // len(sums))  # drawings at once: 2,000 of 250,000 positions are 4 GB
+    for first in range(0, draws, rows):
+        picks = rng.integers(0, len(sums), (min(rows, draws - first), len(sums)))
+        # Means over positions, (draws,): a long document weighs more than a short one.
+        means[first : first + rows] = sums[picks].sum(axis=1) / sizes[picks].sum(axis=1)
     tail = (1 - level) / 2
     low, high = np.quantile(means, [tail, 1 - tail], method="nearest")  # works with infinities
     ends = (float(x) for x in (loss.mean(), low, high))
@@ -94,4 +99,17 @@ def _host(log_prob: Any, name: str) -> np.ndarray:
         raise InvalidInput(
             f"perplexity: {name} has {int(np.isnan(x).sum())} NaN in {len(x)} rows; expected none."
         )
-    return x
+    return checks.log_probs(x, name, np)
+
+
+def _numbered(groups: Any, n: int) -> np.ndarray:
+    """The document of each of `n` positions, numbered from 0; it may be named by text."""
+    groups = checks.array(to_numpy(groups), "groups", np)
+    if groups.dtype.kind not in "US":
+        groups = checks.integers(groups, "groups", np)
+    if groups.shape != (n,):
+        raise ShapeError(
+            f"perplexity: log_prob is ({n},) = (n,), but groups is {groups.shape}; expected one "
+            "document for each position."
+        )
+    return np.unique(groups, return_inverse=True)[1]

@@ -180,8 +180,9 @@ class VQHead(Head):
         self.log_n = xp.where(self.sizes > 0, log_n, -xp.inf).astype(codebook.dtype)
         self.log_share = self._ordered_log_share = None
         if shares is not None:
-            self.log_share = safe_log(shares).astype(codebook.dtype)
-            self._ordered_log_share = self.log_share[self.tokens.order]
+            exact = safe_log(shares)  # float64, where the order of shares is not rounded away
+            self.log_share = exact.astype(codebook.dtype)
+            self._ordered_log_share = exact[self.tokens.order]
 
     @property
     def parameters(self) -> dict[str, Any]:

@@ -7,12 +7,15 @@ merge tokens. All pairs are compared: $n^2 d$ multiply-adds, and memory for $n^2
 
 from typing import Any
 
+import numpy as np
+
 from tokenlab import checks
 from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp
 from tokenlab.engine import accelerated
 from tokenlab.numerics import topk
 from tokenlab.pruning.selectors import checked_budget
+from tokenlab.ranges import divided, scale_of
 from tokenlab.steps import step
 
 __all__ = ["density_clusters", "knn_density"]
@@ -50,8 +53,9 @@ def density_clusters(x: Any, k: int | float, *, n_neighbors: int = 5) -> tuple[A
     n = len(x)
     k = checked_budget(k, n)
     n_neighbors = min(checks.count(n_neighbors, "n_neighbors"), n - 1)
-    squares = squared_distances(x)  # (n, n)
-    density = density_of(squares, n_neighbors, x.shape[1])
+    scale = scale_of(x)  # distances and densities rank alike in any unit
+    squares = squared_distances(divided(x, scale))  # (n, n)
+    density = density_of(squares, n_neighbors, x.shape[1], scale)
     step(density)  # (n,) [ρ] how crowded a token's place is
     rank = xp.empty(n, dtype=xp.int64)
     rank[xp.argsort(-density, kind="stable")] = xp.arange(n)  # 0 is the densest
@@ -86,15 +90,18 @@ def knn_density(x: Any, n_neighbors: int = 5) -> Any:
     [1.0, 1.0, 0.0183]
     """
     k = min(checks.count(n_neighbors, "n_neighbors"), len(x) - 1)
-    return density_of(squared_distances(x), k, x.shape[1])
+    scale = scale_of(x)
+    return density_of(squared_distances(divided(x, scale)), k, x.shape[1], scale)
 
 
-def density_of(squares: Any, k: int, d: int) -> Any:
-    """The density of each token from all squared distances; 1 where there is no other token."""
+def density_of(squares: Any, k: int, d: int, scale: float) -> Any:
+    """The density of each token from all squared distances, in `scale`; 1 where it is alone."""
     xp = get_xp(squares)
     if k == 0:
         return xp.ones_like(squares[0])
-    return xp.exp(-nearest_sum(squares, k) / (k * d))
+    exponents, unit = nearest_sum(squares, k) / (k * d), squares.dtype.type(scale)
+    with np.errstate(over="ignore", under="ignore"):  # far apart: the density is 0
+        return xp.exp(-exponents * unit * unit)
 
 
 @accelerated("pruning.nearest_sum", work=lambda squares, k: squares.size, pays_from=1e4)
@@ -117,6 +124,8 @@ def squared_distances(x: Any) -> Any:
     xp = get_xp(x)
     x = x - x.mean(axis=0)  # near the origin little is lost to cancellation
     squares = (x * x).sum(axis=1)  # (n,)
-    distances = xp.maximum(squares[:, None] + (squares - 2 * (x @ x.T)), 0)  # (n, n)
+    products = x @ x.T  # (n, n)
+    products = (products + products.T) / 2  # which libraries round differently on either side
+    distances = xp.maximum((squares[:, None] + squares) - 2 * products, 0)
     distances[xp.arange(len(x)), xp.arange(len(x))] = 0
     return distances

@@ -8,7 +8,9 @@ import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from tokenlab import checks
+import numpy as np
+
+from tokenlab import checks, ranges
 from tokenlab.arrays import get_xp, shared_library
 from tokenlab.engine import accelerated
 from tokenlab.errors import InvalidInput, ShapeError, public_caller
@@ -256,7 +258,10 @@ def checked_size(size: Any, n: int, like: Any) -> Any:
             f"{public_caller()}: size goes down to {float(size.min()):g}; expected sizes above 0, "
             "since every token stands for something."
         )
-    return size.astype(like.dtype, copy=False)
+    # Divided by, and in logarithms: what was above 0 must not become 0 in another type.
+    ranges.normal(float(size.min()), "size", like.dtype)
+    with np.errstate(over="ignore"):
+        return ranges.representable(size.astype(like.dtype, copy=False), "size")
 
 
 def rounded_down(exact: float) -> int:

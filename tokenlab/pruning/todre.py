@@ -39,7 +39,7 @@ from tokenlab import checks
 from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp
 from tokenlab.engine import accelerated
-from tokenlab.errors import ShapeError, public_caller
+from tokenlab.errors import InvalidInput, ShapeError, public_caller
 from tokenlab.pruning.divprune import farthest_first
 from tokenlab.pruning.reduction import Reduction, selection
 from tokenlab.pruning.scores import scores_of, warn_unless_shares
@@ -233,6 +233,12 @@ def _crossing(attention: Any, text: slice, image: slice) -> Migration:
     mean = step(mean)  # (n, n) [A] attention averaged over heads
     if 0 in (*mean[text].shape, *mean[image].shape, *mean[:, text].shape, *mean[:, image].shape):
         raise ShapeError(f"{public_caller()}: text and image must each hold at least one token.")
+    if not (mean[text].sum() > 0 and mean[image].sum() > 0):
+        raise InvalidInput(
+            f"{public_caller()}: attention of text or image adds up to 0; expected shares. Pass "
+            "attention after the softmax."
+        )
+    # The share of all that text attends to, and the other way round.
     text_to_image = mean[text, image].sum() / mean[text].sum()
     image_to_text = mean[image, text].sum() / mean[image].sum()
     return Migration(float(text_to_image), float(image_to_text))

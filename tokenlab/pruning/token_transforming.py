@@ -36,6 +36,7 @@ from tokenlab.pruning.mergers import distinct, mean_keys
 from tokenlab.pruning.reduction import Reduction, checked_size
 from tokenlab.pruning.scores import scores_of
 from tokenlab.pruning.selectors import checked_budget, topk
+from tokenlab.ranges import normal, tempered
 from tokenlab.steps import step
 
 __all__ = ["kind", "reduce", "soft_assign"]
@@ -144,15 +145,16 @@ def _spread(keys: Any, kept: Any, temperature: float, mode: str, size: Any) -> R
     xp = get_xp(keys, kept)
     temperature = checks.positive(temperature, "temperature")
     checks.choice(mode, "mode", ("mass", "row"))
+    normal(temperature, "temperature", keys.dtype)
     sizes = checked_size(size, len(keys), keys)  # (n,)
     directions = unit(keys)
     closeness = step(directions[kept] @ directions.T)  # (k, n) [Z] cosine of kept and all tokens
     if mode == "row":
-        weights = softmax(closeness / temperature, axis=1)
+        weights = softmax(tempered(closeness, temperature, 1), axis=1)
         shares = weights / xp.maximum(weights.sum(axis=0), xp.finfo(weights.dtype).tiny)
         total = shares @ sizes
     else:
-        shares = softmax(closeness / temperature, axis=0)
+        shares = softmax(tempered(closeness, temperature, 0), axis=0)
         step(shares)  # (k, n) [P] each token spreads its mass
         total = shares @ sizes
         weights = shares * sizes / total[:, None]

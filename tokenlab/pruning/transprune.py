@@ -39,6 +39,7 @@ from tokenlab.numerics import softmax, unit
 from tokenlab.pruning.reduction import Reduction, selection
 from tokenlab.pruning.scores import warn_unless_shares
 from tokenlab.pruning.selectors import checked_budget, topk
+from tokenlab.ranges import lengths
 from tokenlab.steps import step
 
 __all__ = ["instruction_attention", "reduce", "transition_variation"]
@@ -79,8 +80,8 @@ def transition_variation(
     if image is not None and paper:  # the softmax runs over image tokens alone
         t_in = t_in[image]
         t_out = t_out[image]
-    before = xp.sqrt((t_in * t_in).sum(axis=1))  # (n,)
-    after = xp.sqrt((t_out * t_out).sum(axis=1))
+    before = lengths(t_in)  # (n,)
+    after = lengths(t_out)
     ratio = after / xp.where(before > 0, before, 1)
     magnitude = xp.where(before > 0, ratio, 0)
     step(magnitude)  # (n,) [m, Eq. (1)] how much longer the output is

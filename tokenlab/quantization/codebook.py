@@ -1,9 +1,8 @@
-r"""What every use of a codebook needs: rows whose distances do not overflow, weights, an origin.
+r"""What every use of a codebook needs: weights, directions, an origin.
 
 A codebook is `(n_codes, d)`, and codes are `(n,)` int64, the numbers of its rows.
 """
 
-import math
 from typing import Any
 
 from tokenlab.arrays import get_xp
@@ -11,19 +10,6 @@ from tokenlab.errors import InvalidInput, public_caller
 from tokenlab.numerics import unit
 
 __all__: list[str] = []
-
-
-def small_enough(x: Any, name: str) -> Any:
-    """Rows of which no squared distance overflows."""
-    # |x - c|² is at most d (2 max)² = 4 d max², here with a factor of 4 to spare.
-    limit = math.sqrt(float(get_xp(x).finfo(x.dtype).max) / (16 * x.shape[1]))
-    largest = max(float(x.max()), -float(x.min())) if len(x) else 0.0
-    if largest > limit:
-        raise InvalidInput(
-            f"{public_caller()}: {name} has a value of size {largest:.3g}; squared distances in "
-            f"{x.dtype} overflow beyond {limit:.3g}. Scale the rows down, or pass float64."
-        )
-    return x
 
 
 def checked_weights(weights: Any, n: int, xp: Any) -> Any:

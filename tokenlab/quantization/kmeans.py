@@ -39,8 +39,9 @@ from tokenlab.blocks import by_rows
 from tokenlab.engine import accelerated
 from tokenlab.errors import ShapeError
 from tokenlab.numerics import topk
-from tokenlab.quantization.codebook import checked_weights, directions, relative, small_enough
+from tokenlab.quantization.codebook import checked_weights, directions, relative
 from tokenlab.quantization.seeding import plus_plus, random_rows
+from tokenlab.ranges import squarable
 from tokenlab.steps import step
 
 __all__ = ["Assignment", "Clustering", "assign", "fit"]
@@ -200,7 +201,7 @@ def fit(
     >>> result.codes.tolist(), result.codebook.round(3).tolist(), round(result.inertia, 6)
     ([0, 0, 1, 1], [[0.9, 0.3], [-0.3, 0.9]], 0.4)
     """
-    x = directions(x, "x") if spherical else small_enough(x, "x")
+    x = directions(x, "x") if spherical else squarable(x, "x")
     weights = checked_weights(weights, len(x), get_xp(x))
     n_codes = checks.count(n_codes, "n_codes")
     iters = checks.count(iters, "iters", at_least=0)
@@ -244,7 +245,7 @@ def assign(x: Any, codebook: Any, *, spherical: bool = False) -> Assignment:
     >>> codes.tolist(), distances.tolist()
     ([0, 1], [1.0, 1.0])
     """
-    ready = directions if spherical else small_enough
+    ready = directions if spherical else squarable
     x, codebook = ready(x, "x"), ready(codebook, "codebook")
     dtype = get_xp(x, codebook).result_type(x, codebook)
     return Assignment(*nearest(x.astype(dtype, copy=False), codebook.astype(dtype, copy=False)))
@@ -273,7 +274,7 @@ def _given(x: Any, n_codes: int, init: Any, spherical: bool) -> Any:
     if init.shape != (n_codes, x.shape[1]):
         expected = f"(n_codes, d) = ({n_codes}, {x.shape[1]})"
         raise ShapeError(f"fit: init is {init.shape}; expected {expected}.")
-    return (directions if spherical else small_enough)(init, "init").astype(x.dtype)
+    return (directions if spherical else squarable)(init, "init").astype(x.dtype)
 
 
 NOTES = r"""

@@ -35,7 +35,8 @@ from tokenlab import checks
 from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp
 from tokenlab.engine import accelerated
-from tokenlab.quantization.codebook import checked_weights, small_enough
+from tokenlab.quantization.codebook import checked_weights
+from tokenlab.ranges import squarable
 from tokenlab.steps import step
 
 __all__ = ["plus_plus", "random_rows"]
@@ -79,7 +80,7 @@ def plus_plus(
     >>> sorted(float(x[i][0]) for i in plus_plus(x, 2, rng=0))
     [0.0, 9.0]
     """
-    xp, x = get_xp(x), small_enough(x, "x")
+    xp, x = get_xp(x), squarable(x, "x")
     weights = checked_weights(weights, len(x), xp)
     n_codes = checks.count(n_codes, "n_codes")
     rng = checks.generator(rng)
@@ -140,7 +141,7 @@ def random_rows(
     >>> sorted(random_rows([[0.0], [1.0], [2.0]], 2, weights=[1.0, 0.0, 5.0], rng=0).tolist())
     [0, 2]
     """
-    xp, x = get_xp(x), small_enough(x, "x")
+    xp, x = get_xp(x), squarable(x, "x")
     weights = checked_weights(weights, len(x), xp)
     n_codes = checks.count(n_codes, "n_codes")
     rng = checks.generator(rng)

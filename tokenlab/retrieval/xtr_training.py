@@ -38,6 +38,7 @@ from tokenlab import checks
 from tokenlab.arrays import get_xp
 from tokenlab.errors import InvalidInput, public_caller
 from tokenlab.numerics import log_softmax, segment_argmax, segment_max, topk
+from tokenlab.ranges import normal, representable, tempered
 from tokenlab.retrieval.index import TokenIndex, checked_query
 from tokenlab.steps import step
 
@@ -138,7 +139,8 @@ def xtr_loss(
             f"xtr_loss: positive is {positive}; expected a document from 0 to {index.n_docs - 1}."
         )
     (scores, _, mask), winner, slope = _forward(query, index, k_train, eps)
-    log_p = log_softmax(scores / temperature)
+    log_p = log_softmax(tempered(scores, normal(temperature, "temperature", scores.dtype)))
+    representable(log_p[positive], "the losses", "Raise the temperature, or pass float64.")
     probabilities = step(xp.exp(log_p))  # (n_docs,) softmax over the batch
     scores_grad = probabilities / temperature  # p(D) for the wrong documents
     scores_grad[positive] -= 1 / temperature  # and p(D+) - 1 for the right one
