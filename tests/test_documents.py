@@ -12,7 +12,8 @@ sys.path.insert(0, str(ROOT / "tools"))
 # ruff: noqa: E402
 import readme
 
-from docs import api_pages
+from docs import api_pages, teaching
+from tokenlab.papers import PAPERS
 
 NEEDS_MORE = ("import cupy", "encoded]", "    ...")  # a GPU, or the reader's own data
 # Made by tools/build_docs.py, which ran what stands there.
@@ -77,6 +78,19 @@ def test_readme_has_the_table_of_the_registry():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert readme.written(text) == text, "run: python tools/readme.py"
     assert text.count(readme.table()) == 1
+
+
+def test_the_teaching_page_has_every_paper_of_the_registry():
+    page = (ROOT / "docs" / "teaching" / "index.md").read_text(encoding="utf-8")
+    assert '--8<-- "build/docs/papers_in_class.md"' in page
+    written = teaching.papers_in_class()
+    for paper in PAPERS:
+        line = next((x for x in written.splitlines() if x.startswith(f"| {paper.name} |")), "")
+        assert bool(line) == (paper.status == "works"), paper.key
+        for tutorial in paper.tutorials:
+            assert f"(../tutorials/{tutorial}.md) (" in line, f"{paper.key}: {tutorial}, minutes"
+        assert f"steps/{paper.steps}.html" in line
+        assert line.endswith(f"| {paper.finding} |")
 
 
 def test_readme_shows_what_the_ten_lines_print(capsys):

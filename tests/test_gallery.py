@@ -187,5 +187,26 @@ def test_every_section_has_a_claim_and_what_its_outcome_rests_on():
             assert re.search(r"^ *assert ", text, re.MULTILINE), f"{title}: nothing is asserted"
 
 
+def found_in(paper):
+    """The findings of a paper of the registry: (title, outcome)."""
+    text = paper.finding
+    told = re.findall(r"(.+?): (held|bent|failed)\.\s*", text)
+    assert "".join(f"{title}: {outcome}. " for title, outcome in told).strip() == text, paper.key
+    return set(told)
+
+
+def test_the_registry_tells_the_findings_of_the_page():
+    """Each finding of papers.toml is a row of the table, with its outcome, and none is missing."""
+    titles = re.findall(r"^# \| \[\d+\. (.+?)\]\(#.*?\) \| (\w+) \|$", FINDINGS, re.MULTILINE)
+    assert titles
+    for paper in WORKING:
+        assert found_in(paper) <= set(titles), f"{paper.key}: not a row of tutorials/findings.py"
+    for (title, outcome), (_, _, text) in zip(titles, sections(), strict=False):
+        claim = "\n".join(re.findall(r"^# > .*$", text, re.MULTILINE))
+        for paper in WORKING:
+            if paper.identifier.removeprefix("arXiv:") in claim:
+                assert (title, outcome) in found_in(paper), f"{paper.key} lacks {title!r}"
+
+
 def test_each_turn_occurs():
     assert {outcome for _, _, outcome in rows()} >= set(TURNS)

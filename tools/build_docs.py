@@ -89,7 +89,7 @@ STAGES = (
     Stage(
         "teaching",
         lambda: teaching.write(MADE),
-        (PACKAGE, TOOLS, ROOT / "tutorials" / "assignments"),
+        (PACKAGE, TOOLS, ROOT / "tutorials"),
     ),
     Stage("explorables", lambda: explorables.write(DOCS / "explore" / "data"), (PACKAGE, TOOLS)),
     Stage("gallery", lambda: gallery.write(DOCS), (PACKAGE, TOOLS)),

@@ -463,7 +463,8 @@ print(f"full head {milliseconds(lambda: full.log_softmax(batch)):.2f} ms")
 # When the head is a large part of the model and of the time (small models, large vocabularies, one
 # token at a time), and when the use forgives ties: a first pass that a better head checks, a
 # coarse prior, ranking among few candidates. Count shares in, they are free. When perplexity is what
-# you need, the adaptive softmax and a residual give more for the same size.
+# you need, compare residuals and the adaptive softmax at your size: neither is ahead at every size,
+# as [what VQ-Logits cost](price_of_vq_logits.md) shows.
 #
 # ## Exercises
 #

@@ -214,8 +214,10 @@ for name in ("random", "meaning", "frequency", "both", "learned"):
     print("{:>9}: {:5.2f} times the full head's perplexity ({:.2f} to {:.2f}), ".format(
         name, *ratios[name]), end="")  # fmt: skip
     print(f"floor {floor:5.2f}; loss {parts[name][0]:.2f} + {parts[name][1]:.2f} nats")
+assert heads["meaning"].tie_floor(report) > heads["random"].tie_floor(report)
+assert min(parts, key=lambda name: parts[name][1]) == "frequency"
 
-# %% alt="Stacked bars in nats for five maps: what the code costs and what the tie costs. Random and meaning pay mostly for ties; frequency pays least for ties; both and learned have the lowest sums, all far above the full head's line"
+# %% alt="Stacked bars in nats for five maps: what the code costs and what the tie costs. Random and meaning pay far more for ties than the others; frequency pays least for ties; both and learned have the lowest sums, all far above the full head's line"
 figure, ax = plt.subplots(figsize=(6.4, 3.2))
 code, tie = np.array(list(parts.values())).T
 ax.bar(range(5), code, color="0.75", edgecolor="k", linewidth=0.5, label="to find the code")
@@ -229,10 +231,11 @@ ax.legend(frameon=False)
 plt.show()
 
 # %% [markdown]
-# Meaning alone is far behind frequency alone, and hardly lowers the floor: k-means spends its codes on the rare
-# tokens, which are many and far apart. But meaning is not worthless. Frequency has the lowest price
-# for ties and a higher one for finding the code, because no single vector predicts a code whose
-# tokens have nothing in common. The two together are better than each, on the same documents:
+# Meaning alone is far behind frequency alone, and its floor is no lower than that of chance: k-means spends
+# its codes on the rare tokens, which are many and far apart. But meaning is not worthless. Frequency has
+# the lowest price for ties and a higher one for finding the code, because no single vector predicts a
+# code whose tokens have nothing in common. The two together are better than each, on the same
+# documents:
 
 # %%
 log_p = {n: h.log_prob(real.hidden_report, real.next_report) for n, h in heads.items()}

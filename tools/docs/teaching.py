@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from docs.markdown import fenced
 from tokenlab.assignments.catalog import Assignment, load_all
+from tokenlab.papers import PAPERS, Paper
+
+TUTORIALS = Path(__file__).resolve().parents[2] / "tutorials"
 
 
 def write(folder: Path) -> list[Path]:
-    """Write the list of the assignments, and what `check` says to a wrong answer."""
+    """Write the list of the assignments, what `check` says to a wrong answer, and the papers."""
     folder.mkdir(parents=True, exist_ok=True)
     assignments = load_all()
     rows = []
@@ -22,7 +27,30 @@ def write(folder: Path) -> list[Path]:
     table, sample = folder / "assignments.md", folder / "check.md"
     table.write_text("\n".join(rows) + "\n", encoding="utf-8")
     sample.write_text(fenced(checked(assignments[0]), "text"), encoding="utf-8")
-    return [table, sample]
+    papers = folder / "papers_in_class.md"
+    papers.write_text(papers_in_class(), encoding="utf-8")
+    return [table, sample, papers]
+
+
+def papers_in_class(papers: Sequence[Paper] = PAPERS) -> str:
+    """A line for each paper of the registry: what to read, and what to show."""
+    rows = ["| paper | tutorial | step-through | what we found |", "|---|---|---|---|"]
+    for paper in papers:
+        if paper.status != "works":
+            continue
+        read = ", ".join(tutorial(name) for name in paper.tutorials)
+        page = f"[`tokenlab steps {paper.steps}`](../steps/{paper.steps}.html)"
+        rows.append(f"| {paper.name} | {read} | {page} | {paper.finding} |")
+    return "\n".join(rows) + "\n"
+
+
+def tutorial(name: str) -> str:
+    """A link to a tutorial by its title, with the minutes that it states under "Needs"."""
+    text = (TUTORIALS / f"{name}.py").read_text(encoding="utf-8")
+    title = text.split("\n# # ", 1)[1].split("\n", 1)[0]
+    minutes = re.search(r"(\d+)\s+(?:# )?minutes", text)
+    after = f" ({minutes[1]} minutes)" if minutes else ""
+    return f"[{title.split(':')[0]}](../tutorials/{name}.md){after}"
 
 
 def checked(assignment: Assignment) -> str:
