@@ -1,8 +1,14 @@
 """A folder on disk: there and back, through crashes, and with what does not belong there."""
 
 import gc
+import io
 import json
 import os
+import stat
+import subprocess
+import sys
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -351,3 +357,220 @@ def test_a_saved_index_closes_its_files(tmp_path):
     """An unclosed file would be a ResourceWarning, and warnings are errors here."""
     TokenIndex.load(make().save(tmp_path / "x"), mmap=False)
     gc.collect()
+
+
+# more than one at a time, and what ends in the middle ------------------------------------------
+
+SAVER = """
+import sys, time
+import numpy as np
+from tokenlab.retrieval import TokenIndex
+seed, folder, times = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+index = TokenIndex(np.full((2000, 32), seed, np.float32), [0, 1000, 2000])
+print("ready", flush=True)
+for _ in range(times):
+    index.save(folder)
+"""
+
+
+def saver(folder, seed, times):
+    command = [sys.executable, "-c", SAVER, str(seed), str(folder), str(times)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def whole(folder, seeds):
+    """One of the indexes, and nothing beside it."""
+    value = np.unique(TokenIndex.load(folder).tokens)
+    assert len(value) == 1
+    assert int(value[0]) in seeds
+    assert len(listing(folder)) == 3
+
+
+def test_programs_that_save_at_once_and_one_that_loads(tmp_path):
+    folder = tmp_path / "deep" / "index"
+    TokenIndex(np.full((2000, 32), 9, np.float32), [0, 2000]).save(folder)
+    programs = [saver(folder, seed, 30) for seed in range(3)]
+    loads = 0
+    while any(program.poll() is None for program in programs):
+        value = np.unique(TokenIndex.load(folder, mmap=loads % 2 == 0).tokens)
+        assert len(value) == 1
+        loads += 1
+    assert [program.wait() for program in programs] == [0, 0, 0]
+    for program in programs:
+        program.stdout.close()
+    assert loads > 5
+    whole(folder, range(3))
+
+
+def test_threads_that_save_at_once(tmp_path):
+    folder = tmp_path / "index"
+    errors = []
+
+    def work(seed):
+        try:
+            for _ in range(15):
+                TokenIndex(np.full((50, 4), seed, np.float32), [0, 50]).save(folder)
+                value = np.unique(TokenIndex.load(folder).tokens)
+                assert len(value) == 1
+        except BaseException as error:  # what a thread raises is lost otherwise
+            errors.append(error)
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    whole(folder, range(4))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no kill -9")
+def test_a_killed_saver_blocks_nobody_and_leaves_no_draft_for_long(tmp_path):
+    folder = tmp_path / "index"
+    for wait in (0.0, 0.002, 0.005, 0.01, 0.02):
+        program = saver(folder, 1, 10_000)
+        program.stdout.readline()
+        time.sleep(wait)
+        program.kill()
+        program.wait()
+        program.stdout.close()
+        if (folder / MANIFEST).exists():  # the old one, or the one of the killed program
+            assert TokenIndex.load(folder).n_tokens in (5, 2000)
+        make().save(folder)  # would wait for ever
+        same(TokenIndex.load(folder), make())
+        assert len(listing(folder)) == 3
+
+
+def test_a_reader_whose_files_are_replaced_begins_again(folder, monkeypatch):
+    from tokenlab.retrieval import storage
+
+    read, news = storage._read_manifest, [make(seed=1), make(seed=2)]
+
+    def slow(place):
+        manifest = read(place)
+        if news:
+            news.pop(0).save(place)  # and its files are gone
+        return manifest
+
+    monkeypatch.setattr(storage, "_read_manifest", slow)
+    same(TokenIndex.load(folder), make(seed=2))
+
+
+@pytest.mark.parametrize("existing", [False, True])
+@pytest.mark.parametrize("when", range(1, 7))
+def test_a_save_that_fails_leaves_nothing_behind(tmp_path, monkeypatch, when, existing):
+    folder = tmp_path / "deep" / "index"
+    if existing:
+        make().save(folder)
+    before = sorted(tmp_path.rglob("*"))
+
+    calls = [0]
+
+    def full(function):
+        def call(*args):
+            calls[0] += 1
+            if calls[0] == when:
+                raise OSError(28, "No space left on device")
+            return function(*args)
+
+        return call
+
+    monkeypatch.setattr(Path, "replace", full(Path.replace))
+    monkeypatch.setattr(os, "fsync", full(os.fsync))
+    with pytest.raises(OSError, match="No space left"):
+        make(seed=1, lengths=(1, 4)).save(folder)
+    monkeypatch.undo()
+    assert sorted(tmp_path.rglob("*")) == before
+    if existing:
+        same(TokenIndex.load(folder), make())
+
+
+def test_where_folders_cannot_be_locked_a_file_is(tmp_path, monkeypatch):
+    from tokenlab.retrieval import locking
+
+    flock, seen = locking.fcntl.flock, []
+
+    def only_files(descriptor, how):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(95, "Operation not supported")
+        seen.append(listing(tmp_path / "index"))
+        return flock(descriptor, how)
+
+    monkeypatch.setattr(locking.fcntl, "flock", only_files)
+    (tmp_path / "index").mkdir()
+    (tmp_path / "index" / locking.LOCK).write_text("")  # of a program that was killed
+    for seed in (0, 1):
+        make(seed=seed).save(tmp_path / "index")
+        assert len(listing(tmp_path / "index")) == 3
+    assert all("save.lock" in names for names in seen)
+    assert len(seen) == 2
+
+
+# what a digest does not say --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_numbers_that_are_none_are_found_when_the_digest_is_right(folder, value):
+    tokens = np.array(make().tokens)
+    tokens[3, 2] = value
+    forge(folder, "tokens", tokens)
+    with pytest.raises(StorageError, match="NaN or infinite"):
+        TokenIndex.load(folder)
+    assert TokenIndex.load(folder, verify=False).n_docs == 3
+
+
+def forge_bytes(folder, content):
+    import hashlib
+
+    path = folder / "forged.npy"
+    path.write_bytes(content)
+    digest = hashlib.sha256(content).hexdigest()
+    entry = {"name": path.name, "bytes": len(content), "sha256": digest}
+    edit(folder, lambda m: m["files"].update({"tokens": entry}))
+
+
+def npz():
+    file = io.BytesIO()
+    np.savez(file, tokens=np.ones((5, 4), np.float32))
+    return file.getvalue()
+
+
+def header(text):
+    text = text.encode() + b"\n"
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text
+
+
+@pytest.mark.parametrize("mmap", [True, False])
+@pytest.mark.parametrize(
+    "content",
+    [
+        npz(),
+        header("{'descr': '<f4', 'fortran_order': False, 'shape': (5, 4"),
+        header("(" * 9000),
+        header("{'descr': '<f4', 'fortran_order': False, 'shape': (10**15, 4)}"),
+        header("{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000000000, 4)}"),
+        header("{'descr': 'x9', 'fortran_order': False, 'shape': (5, 4)}"),
+        b"",
+        b"\x93NUMPY\x09\x00",
+        b"\x93NUM",
+    ],
+)
+def test_files_that_are_no_arrays(folder, content, mmap):
+    forge_bytes(folder, content)
+    with pytest.raises(StorageError, match=r"damaged: .*no array"):
+        TokenIndex.load(folder, mmap=mmap)
+
+
+@pytest.mark.parametrize("content", ["[" * 100_000, '{"a":' * 100_000, "9" * 10_000])
+def test_manifests_that_are_too_deep(folder, content):
+    (folder / MANIFEST).write_text(content)
+    with pytest.raises(StorageError, match="is not a token index"):
+        TokenIndex.load(folder)
+    with pytest.raises(StorageError, match="is not a token index"):
+        make().save(folder)
+
+
+def test_a_name_of_thousands_of_letters(folder):
+    edit(folder, lambda m: m["files"]["tokens"].update(name="x" * 5000))
+    with pytest.raises(StorageError, match="damaged"):
+        TokenIndex.load(folder)

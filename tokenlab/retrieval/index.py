@@ -187,9 +187,9 @@ class TokenIndex:
     def save(self, path: str | Path) -> Path:
         """Write the index into a folder of plain `.npy` files and a JSON manifest; return it.
 
-        A crash at any moment leaves the old index or the new one, never half of one. Only one
-        program at a time may save into a folder.
-        See `tokenlab.retrieval.storage`.
+        A crash at any moment leaves the old index or the new one, never half of one. Of two threads
+        or programs that save into one folder the second waits, and the last one wins; one that
+        loads meanwhile gets the old index or the new one. See `tokenlab.retrieval.storage`.
         """
         from tokenlab.retrieval.storage import save_index
 
@@ -206,8 +206,8 @@ class TokenIndex:
         mmap : bool
             Map the vectors into memory and read them when they are used, instead of now.
         verify : bool
-            Compare the digests first, which reads every byte once. Without it, only the manifest
-            and the shapes are checked.
+            Compare the digests first, which reads every byte once, and look for NaN. Without it,
+            only the manifest and the shapes are checked.
 
         Raises
         ------

@@ -2,7 +2,8 @@
 
 Data files carry their digest in their name, and the manifest is replaced in one step when they are
 complete. So the manifest that a reader sees always describes files that are there, and a program
-that still has the old files mapped goes on undisturbed.
+that still has the old files mapped goes on undisturbed. One saver waits for another; a reader whose
+files were replaced while it read begins again.
 """
 
 import contextlib
@@ -17,23 +18,45 @@ import numpy as np
 
 from tokenlab.arrays import to_numpy
 from tokenlab.errors import StorageError
+from tokenlab.retrieval.locking import LOCK, alone_in
 
 FORMAT, VERSION, MANIFEST = "tokenlab.TokenIndex", 1, "manifest.json"
 KEYS: dict[str, type] = {"n_docs": int, "n_tokens": int, "d": int, "dtype": str, "files": dict}
 FILES: dict[str, type] = {"tokens": dict, "offsets": dict}
 FILE_KEYS: dict[str, type] = {"name": str, "bytes": int, "sha256": str}
-WRITTEN = re.compile(r"(tokens|offsets)(-[0-9a-f]{16}\.npy|\.\d+\.tmp)|manifest\.json\.\d+\.tmp")
+WRITTEN = re.compile(
+    r"(tokens|offsets)(-[0-9a-f]{16}\.npy|\.\d+\.tmp)|manifest\.json\.\d+\.tmp|" + re.escape(LOCK)
+)
+CHUNK = 1 << 20  # values that are looked at together
 
 
 def save_index(index: Any, folder: Path) -> Path:
     """Write `index` into `folder`, replacing an index that is already there."""
-    # Nothing of somebody else is overwritten.
+    _require_ours(folder)
+    with alone_in(folder) as made:  # another saver has ended, and its index is whole
+        try:
+            _require_ours(folder)
+            _save(index, folder)
+        except BaseException:  # a full disk, Ctrl-C: what is there now is what was there before
+            with contextlib.suppress(OSError):
+                _remove_leftovers(folder, keep=_named(_manifest(folder)))
+            for part in made[::-1]:
+                with contextlib.suppress(OSError):  # it holds something
+                    part.rmdir()
+            raise
+    return folder
+
+
+def _require_ours(folder: Path) -> None:
+    """Nothing of somebody else is overwritten."""
     if folder.exists() and not (folder.is_dir() and (_ours(folder) or _unfinished(folder))):
         raise StorageError(
             f"TokenIndex.save: {folder} exists and holds something that is not a token index. "
             "Choose a new folder; nothing was written."
         )
-    folder.mkdir(parents=True, exist_ok=True)
+
+
+def _save(index: Any, folder: Path) -> None:
     # The files of an index on a GPU are those of any other.
     tokens, offsets = to_numpy(index.tokens), to_numpy(index.offsets)
     files = {
@@ -56,23 +79,51 @@ def save_index(index: Any, folder: Path) -> Path:
         _flush(file)
     draft.replace(folder / MANIFEST)
     # Only now: until the new manifest is there, the old one needs its files.
-    _remove_leftovers(folder, keep={entry["name"] for entry in files.values()})
-    return folder
+    _remove_leftovers(folder, keep=_named(manifest))
 
 
 def load_arrays(folder: Path, *, mmap: bool, verify: bool) -> tuple[np.ndarray, np.ndarray]:
     """Return `(tokens, offsets)` of a saved index; what is wrong with it is a `StorageError`."""
+    while True:
+        before = _stamp(folder)
+        try:
+            return _load(folder, mmap=mmap, verify=verify)
+        except StorageError:
+            # Was it replaced while we read? Then its old files are gone, and the new ones are there.
+            if _stamp(folder) == before:
+                raise
+
+
+def _load(folder: Path, *, mmap: bool, verify: bool) -> tuple[np.ndarray, np.ndarray]:
     manifest = _read_manifest(folder)
-    tokens = _read(folder, manifest["files"]["tokens"], mmap and manifest["n_tokens"] > 0, verify)
-    offsets = _read(folder, manifest["files"]["offsets"], False, verify)
+    tokens = _read(folder, manifest["files"]["tokens"], verify)
+    offsets = np.array(_read(folder, manifest["files"]["offsets"], verify))
     expected = (manifest["n_tokens"], manifest["d"]), manifest["dtype"], (manifest["n_docs"] + 1,)
     # The manifest may be edited, or the files exchanged: compare all that it states.
     if (tokens.shape, str(tokens.dtype), offsets.shape) != expected or offsets.dtype != np.int64:
         raise _damaged(folder, "an array does not have the shape that the manifest states")
+    if tokens.dtype.kind != "f":
+        raise _damaged(folder, f"its tokens are {tokens.dtype} and no floating numbers")
     # Equal neighbours are an empty document.
     if offsets[0] != 0 or offsets[-1] != len(tokens) or np.any(offsets[1:] < offsets[:-1]):
         raise _damaged(folder, "the offsets do not fit the tokens")
-    return tokens, offsets
+    if verify and not _all_finite(tokens):  # right digests vouch for the bytes, not for the numbers
+        raise _damaged(folder, "tokens are NaN or infinite")
+    return tokens if mmap else np.array(tokens), offsets
+
+
+def _all_finite(tokens: np.ndarray) -> bool:
+    rows = max(1, CHUNK // max(1, tokens.shape[1]))
+    return all(np.isfinite(tokens[i : i + rows]).all() for i in range(0, len(tokens), rows))
+
+
+def _stamp(folder: Path) -> Any:
+    """What changes whenever the manifest is replaced."""
+    try:
+        stat = (folder / MANIFEST).stat()
+    except OSError:
+        return None
+    return stat.st_ino, stat.st_mtime_ns, stat.st_size
 
 
 def _write(folder: Path, kind: str, array: np.ndarray) -> dict[str, Any]:
@@ -91,33 +142,49 @@ def _write(folder: Path, kind: str, array: np.ndarray) -> dict[str, Any]:
     return {"name": final.name, "bytes": final.stat().st_size, "sha256": digest}
 
 
-def _read(folder: Path, entry: dict[str, Any], mmap: bool, verify: bool) -> np.ndarray:
+def _read(folder: Path, entry: dict[str, Any], verify: bool) -> np.ndarray:
+    # A name with a path in it could lead anywhere.
     path = folder / entry["name"]
-    # A name with slashes would read outside of the folder.
-    if path.parent != folder or not path.is_file():
-        raise _damaged(folder, f"{entry['name']} is missing")
-    # The size first: it costs nothing, and a cut file is what a crash or a full disk leaves.
-    if path.stat().st_size != entry["bytes"]:
-        raise _damaged(folder, f"{path.name} has {path.stat().st_size} bytes, not {entry['bytes']}")
-    if verify and _digest(path) != entry["sha256"]:
-        raise _damaged(folder, f"{path.name} has another digest than the manifest states")
     try:
-        # No pickle: a file of data must not be able to run code.
-        return np.load(path, mmap_mode="r" if mmap else None, allow_pickle=False)
-    except (ValueError, OSError) as error:
-        raise _damaged(folder, f"{path.name} is no array ({error})") from error
+        if path.parent != folder or not path.is_file():
+            raise _damaged(folder, f"{entry['name'][:80]} is missing")
+        size = path.stat().st_size
+        if size != entry["bytes"]:
+            raise _damaged(folder, f"{path.name} has {size} bytes, not {entry['bytes']}")
+        # The digest covers header and numbers: one flipped bit is found.
+        if verify and _digest(path) != entry["sha256"]:
+            raise _damaged(folder, f"{path.name} has another digest than the manifest states")
+        array = _mapped(path)
+    except StorageError:
+        raise
+    except Exception as error:  # NumPy's reader raises what a damaged header makes it stumble over
+        raise _damaged(folder, f"{path.name[:80]} is no array ({error})") from error
+    if not isinstance(array, np.ndarray):
+        raise _damaged(folder, f"{path.name} is no array, but an archive of them")
+    return array
+
+
+def _mapped(path: Path) -> np.ndarray:
+    """The array of a file, mapped: a header that promises too much costs no memory."""
+    with path.open("rb") as file:
+        first = np.lib.format.read_magic(file) == (1, 0)  # an archive has none
+        reader = (
+            np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
+        )
+        header = reader(file)
+    # A file of no numbers cannot be mapped. Pickles are never opened: they run code.
+    return np.load(path, mmap_mode="r" if 0 not in header[0] else None, allow_pickle=False)
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:
     if not folder.is_dir():
         raise StorageError(f"TokenIndex.load: there is no folder {folder}.")
-    if not _ours(folder):
+    manifest = _manifest(folder)
+    if manifest.get("format") != FORMAT:
         raise StorageError(
             f"TokenIndex.load: {folder} is not a token index: it has no {MANIFEST} of the format "
             f"{FORMAT!r}. Folders of this kind are written by TokenIndex.save."
         )
-    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    # Before the keys, which another version may name otherwise.
     if manifest.get("version") != VERSION:
         raise StorageError(
             f"TokenIndex.load: {folder} has version {manifest.get('version')!r}; this release "
@@ -136,12 +203,24 @@ def _require(folder: Path, entry: dict[str, Any], keys: dict[str, type]) -> None
             raise _damaged(folder, f"the manifest lacks {key}, or it is no {kind.__name__}")
 
 
-def _ours(folder: Path) -> bool:
+def _manifest(folder: Path) -> dict[str, Any]:
+    """What the manifest states; nothing where there is none, or what is there is something else."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # no file, or no JSON
-        return False
-    return isinstance(manifest, dict) and manifest.get("format") == FORMAT
+    except (OSError, ValueError, RecursionError):  # brackets in brackets in brackets
+        return {}
+    return manifest if isinstance(manifest, dict) else {}
+
+
+def _ours(folder: Path) -> bool:
+    return _manifest(folder).get("format") == FORMAT
+
+
+def _named(manifest: dict[str, Any]) -> set[str]:
+    """The files that a manifest vouches for."""
+    files = manifest.get("files")
+    entries = files.values() if isinstance(files, dict) else ()
+    return {str(entry["name"]) for entry in entries if isinstance(entry, dict) and "name" in entry}
 
 
 def _unfinished(folder: Path) -> bool:
