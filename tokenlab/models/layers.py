@@ -21,7 +21,7 @@ from tokenlab import checks
 from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp, is_cupy, is_taped, library, stop
 from tokenlab.errors import InvalidInput, public_caller
-from tokenlab.models.attending import attend, over_rows, products, sees_something
+from tokenlab.models.attending import attend, means, over_rows, products, sees_something
 from tokenlab.tape import taped
 
 __all__ = [
@@ -154,19 +154,18 @@ def gelu(x: Any) -> Any:
     half = library(x).tanh(u)
     half += 1
     half *= 0.5  # (1 + tanh u) / 2
-
-    def pull(g: Any) -> Any:
-        # The slope is h + x h' with h' = 2 h (1 - h) u' and u' = c (1 + 3 k x²).
-        slope = square * (6 * c * k)
-        slope += 2 * c
-        slope *= x
-        slope *= half
-        slope *= 1 - half
-        slope += half
-        slope *= g
-        return slope
-
-    return taped(x * half, (given, pull))
+    if not is_taped(given):
+        return x * half
+    # The slope is h + x h' with h' = 2 h (1 - h) u' and u' = c (1 + 3 k x²). Computed now, it is
+    # all that has to be kept.
+    slope = square
+    slope *= 6 * c * k
+    slope += 2 * c
+    slope *= x
+    slope *= half
+    slope *= 1 - half
+    slope += half
+    return taped(x * half, (given, lambda g: g * slope))
 
 
 @takes(x="... d inf")
@@ -204,14 +203,14 @@ def layer_norm(x: Any, gain: Any, bias: Any, eps: float = 1e-5) -> Any:
     a = stop(x)
     factor = stop(gain)
     xp = library(x)
-    h = a - a.mean(axis=-1, keepdims=True)
+    h = a - means(a)
     scale = 1 / xp.sqrt(products(h, h) / a.shape[-1] + eps)  # (..., 1)
     h *= scale
 
     def pull(g: Any) -> Any:
         g = g * factor
         along = products(g, h) / g.shape[-1]
-        g -= g.mean(axis=-1, keepdims=True)
+        g -= means(g)
         g -= h * along
         g *= scale
         return g
@@ -312,6 +311,7 @@ def cross_entropy(logits: Any, ids: Any, weights: Any = None) -> Any:
     known_ids(right, "ids", x.shape[-1])
     each = xp.arange(len(rows))
     share = 1 / len(rows) if weights is None else (weights / weights.sum()).reshape(-1)
+    shape = x.shape  # all that the way back needs of the logits, which are large
     p = rows - rows.max(axis=-1, keepdims=True)
     chosen = p[each, right]
     xp.exp(p, out=p)
@@ -322,6 +322,6 @@ def cross_entropy(logits: Any, ids: Any, weights: Any = None) -> Any:
         factor = g * share if weights is None else (g * share)[:, None]
         out = p * (factor / total)
         out[each, right] -= factor if weights is None else factor[:, 0]
-        return out.reshape(x.shape)
+        return out.reshape(shape)
 
     return taped(xp.asarray(loss, dtype=x.dtype), (logits, pull))
