@@ -17,6 +17,10 @@ __all__ = [
 ]
 
 
+# The packages themselves: the project's own name on a package index may be another's.
+PLOT = 'pip install "matplotlib>=3.8"'
+
+
 class TokenlabError(Exception):
     """Root of all errors of this package: `except TokenlabError` catches every one."""
 

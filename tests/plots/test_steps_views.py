@@ -577,5 +577,5 @@ def test_figure_of_nothing(plt):
 def test_missing_matplotlib_is_named(steps, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
-    with pytest.raises(MissingDependency, match=r'pip install "tokenlab\[plot\]"'):
+    with pytest.raises(MissingDependency, match=r'pip install "matplotlib>=3\.8"'):
         steps.show()

@@ -7,7 +7,7 @@ import numpy as np
 
 from tokenlab import checks
 from tokenlab.arrays import to_numpy
-from tokenlab.errors import MissingDependency, ShapeError
+from tokenlab.errors import PLOT, MissingDependency, ShapeError
 from tokenlab.pruning.reduction import Reduction, checked_grid
 
 if TYPE_CHECKING:
@@ -270,6 +270,6 @@ def _pyplot() -> Any:
         from matplotlib import pyplot as plt
     except ImportError as error:
         raise MissingDependency(
-            'show_reduction: matplotlib is not installed. Run: pip install "tokenlab[plot]"'
+            f"show_reduction: matplotlib is not installed. Run: {PLOT}"
         ) from error
     return plt

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tokenlab.errors import MissingDependency
+from tokenlab.errors import PLOT, MissingDependency
 from tokenlab.plots import steps_values as values
 from tokenlab.plots.steps_bins import Bins, binned, seen
 from tokenlab.steps import Step, Steps
@@ -69,9 +69,7 @@ def draw_steps(
     try:
         from matplotlib import pyplot as plt
     except ImportError as error:
-        raise MissingDependency(
-            'draw_steps: matplotlib is not installed. Run: pip install "tokenlab[plot]"'
-        ) from error
+        raise MissingDependency(f"draw_steps: matplotlib is not installed. Run: {PLOT}") from error
     all_names = steps.names
     wanted = list(range(len(steps))) if names is None else [steps.position(name) for name in names]
     # By number, not by name: the same name may be drawn twice.

@@ -35,7 +35,7 @@ def save_index(index: Any, folder: Path) -> Path:
     _require_ours(folder)
     with alone_in(folder) as made:  # another saver has ended, and its index is whole
         try:
-            _require_ours(folder)
+            _require_ours(folder)  # once more: it may have changed while we waited
             _save(index, folder)
         except BaseException:  # a full disk, Ctrl-C: what is there now is what was there before
             with contextlib.suppress(OSError):
@@ -84,7 +84,7 @@ def _save(index: Any, folder: Path) -> None:
 
 def load_arrays(folder: Path, *, mmap: bool, verify: bool) -> tuple[np.ndarray, np.ndarray]:
     """Return `(tokens, offsets)` of a saved index; what is wrong with it is a `StorageError`."""
-    while True:
+    while True:  # ends, unless a saver is quicker for ever
         before = _stamp(folder)
         try:
             return _load(folder, mmap=mmap, verify=verify)
@@ -113,6 +113,7 @@ def _load(folder: Path, *, mmap: bool, verify: bool) -> tuple[np.ndarray, np.nda
 
 
 def _all_finite(tokens: np.ndarray) -> bool:
+    # Block after block: a map of the whole file would come into memory at once.
     rows = max(1, CHUNK // max(1, tokens.shape[1]))
     return all(np.isfinite(tokens[i : i + rows]).all() for i in range(0, len(tokens), rows))
 
@@ -123,6 +124,7 @@ def _stamp(folder: Path) -> Any:
         stat = (folder / MANIFEST).stat()
     except OSError:
         return None
+    # The file number alone may be given away again.
     return stat.st_ino, stat.st_mtime_ns, stat.st_size
 
 

@@ -16,6 +16,7 @@ from tokenlab.attention import (
     token_aware_pool,
 )
 from tokenlab.data import load_vit_photos
+from tokenlab.errors import PLOT
 from tokenlab.steps import Steps, record
 from tokenlab.tour import Minute
 from tokenlab.tour.attention_methods import (
@@ -261,7 +262,7 @@ def _draw(results: list[Result], path: Path) -> None:
     try:
         from matplotlib import pyplot as plt
     except ImportError:
-        print('\nNo figure: matplotlib is not installed (pip install "tokenlab[plot]").')
+        print(f"\nNo figure: matplotlib is not installed ({PLOT}).")
         return
     figure, axes = plt.subplots(figsize=(9, 5.5), layout="constrained")
     sizes, markers = sorted({r.n for r in results}), "osD^v"

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tokenlab.data import LMHead, load_lm_head
+from tokenlab.errors import PLOT
 from tokenlab.logits import FullHead, VQHead, centroids, frequency_mapping, perplexity
 from tokenlab.steps import Steps, record, step
 from tokenlab.tour import Minute
@@ -206,7 +207,7 @@ def _figure(results: list[Result], path: Path) -> None:
     try:
         from tokenlab.plots.heads_figure import draw_heads
     except ImportError:
-        print('No picture: matplotlib is not installed. pip install "tokenlab[plot]"')
+        print(f"No picture: matplotlib is not installed. Run: {PLOT}")
         return
     points = [(r.kind, r.name, r.milliseconds, tuple(r.perplexity)) for r in results]
     draw_heads(points).savefig(path, dpi=150)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from tokenlab.data import load_vit_photos
-from tokenlab.errors import MissingDependency
+from tokenlab.errors import PLOT, MissingDependency
 from tokenlab.numerics import softmax
 from tokenlab.pruning import Reduction, flops, sparsevlm, tome
 from tokenlab.steps import Steps, record, step
@@ -140,7 +140,7 @@ def _draw(out: Path) -> list[Path]:
         import matplotlib as mpl
         from matplotlib.figure import Figure  # noqa: F401
     except ImportError as error:
-        print(MissingDependency(f'no pictures: {error}. Run: pip install "tokenlab[plot]"'))
+        print(MissingDependency(f"no pictures: {error}. Run: {PLOT}"))
         return []
     if mpl.get_backend().lower() != "agg":
         mpl.use("agg")

@@ -12,6 +12,7 @@ from packaging.requirements import Requirement
 import tokenlab
 
 PYPROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"
+OURS = "tokenlab-papers"
 # What the extra `docs` brings along; others may not be installed at the build.
 EXTRAS = {
     "": "the library: every function, in its readable form",
@@ -23,10 +24,13 @@ EXTRAS = {
 
 def write(path: Path) -> Path:
     """Write the table, to be included in a page."""
-    lines = ["| `pip install` | what it brings | packages | MB |", "|---|---|---:|---:|"]
+    lines = [
+        "| `pip install`, in a clone | what it brings | packages | MB |",
+        "|---|---|---:|---:|",
+    ]
     for extra, what in EXTRAS.items():
-        names = closure("tokenlab", extra)
-        name = f"tokenlab[{extra}]" if extra else "tokenlab"
+        names = closure(OURS, extra)
+        name = f".[{extra}]" if extra else "."
         total = sum(size(n) for n in names)
         lines.append(f'| `"{name}"` | {what} | {len(names)} | {total / 1e6:.0f} |')
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -52,7 +56,7 @@ def closure(package: str, extra: str = "") -> set[str]:
 
 def required(name: str) -> list[str]:
     """What a package requires; ours as it is written now, not as it was when it was installed."""
-    if name != "tokenlab":
+    if name != OURS:
         return metadata.requires(name) or []
     project = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
@@ -66,7 +70,7 @@ def normal(name: str) -> str:
 
 def size(name: str) -> int:
     """Bytes of the files that a package installed, without what Python compiled since."""
-    if name == "tokenlab":  # its files may be linked and not copied
+    if name == OURS:  # its files may be linked and not copied
         root = Path(tokenlab.__file__).parent
         files = [p for p in root.rglob("*") if p.is_file()]
     else:

@@ -42,7 +42,7 @@ def _downloads(name: str) -> str:
     return (
         f'<p class="downloads">Take it with you: <a href="{name}.ipynb" download>notebook</a> '
         f'or <a href="{name}.py" download>Python script</a>; both need '
-        f'<code>pip install "tokenlab[tutorials]"</code>.</p>\n'
+        f'<code>pip install ".[tutorials]"</code> in a clone.</p>\n'
     )
 
 
