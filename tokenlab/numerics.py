@@ -147,9 +147,8 @@ def sparsemax(z: Any, axis: int = -1) -> Any:
     falling = -xp.sort(-stop(rows), axis=-1)
     above = xp.cumsum(falling, axis=-1) - 1  # what the first j are above a sum of one
     j = xp.arange(1, falling.shape[-1] + 1)
-    chosen = rows >= xp.take_along_axis(
-        falling, (falling * j > above).sum(axis=-1, keepdims=True) - 1, axis=-1
-    )  # (..., n) those that stay above 0
+    last = (falling * j > above).sum(axis=-1, keepdims=True) - 1  # (..., 1), in falling order
+    chosen = rows >= xp.take_along_axis(falling, last, axis=-1)  # (..., n) those that stay above 0
     n = chosen.sum(axis=-1, keepdims=True)
     threshold = (xp.where(chosen, rows, 0).sum(axis=-1, keepdims=True) - 1) / n
     p = xp.where(chosen, rows - threshold, 0)

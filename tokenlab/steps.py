@@ -251,9 +251,7 @@ class Steps:
     def before(self, item: Step, name: str) -> Iterator[Step]:
         """The earlier steps of a name, its repetitions included, the nearest first."""
         index = self._up_to_date()
-        places = index.same.get(
-            name, []
-        )  # in order, so that the step's own place is found by halves
+        places = index.same.get(name, [])  # in order: the step's own place is found by halves
         for i in reversed(places[: bisect_left(places, index.place.get(id(item), len(self)))]):
             yield self.items[i]
 

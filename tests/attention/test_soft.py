@@ -367,6 +367,11 @@ def test_types_and_layouts(dtype):
 def test_steps_tell_the_story():
     with record() as steps:
         soft_attention(THREE, VALUES, ENDS)
-    wanted = ["landmark kernel", "thin kernel", "values at landmarks", "solved", "output"]
+    values = ["values at landmarks", "values solved for"]
+    assert steps.names == ["landmark kernel", "thin kernel", *values, "output"]
+    with record() as steps:
+        soft_attention(THREE, VALUES, ENDS, normalize="symmetric")
+    ones = ["ones at landmarks", "ones solved for", "row sums"]
+    wanted = ["landmark kernel", "thin kernel", *ones, *values, "output", "normalised"]
     assert steps.names == wanted
     assert steps["thin kernel"].shape == (3, 2)

@@ -95,9 +95,8 @@ def newton_pinv(a: Any, *, iters: int = 20, ridge: float = 0.0, factor: float = 
     size = xp.where(size == 0, xp.ones_like(size), size)  # a matrix of zeros is inverted by zeros
     for x in newton_iterates(a, checks.count(iters, "iters", at_least=0), factor):
         iterate = step(x)  # (m, m) [Xₖ = 2Xₖ₋₁ − Xₖ₋₁AXₖ₋₁ (N1)]
-        residual = step(
-            frobenius(a @ iterate @ a - a) / size
-        )  # [‖AXA−A‖/‖A‖] what the paper watches
+        missed = frobenius(a @ iterate @ a - a)
+        residual = step(missed / size)  # [‖AXA−A‖/‖A‖] what the paper watches
         residuals.append(residual)
         watch(iterate, *watched)
     return Newton(iterate, xp.stack(residuals, axis=-1))

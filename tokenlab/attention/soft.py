@@ -225,7 +225,7 @@ def soft_attention(
         p = (p * a.sum(axis=-1)[..., None, :] ** -0.5).astype(p.dtype, copy=False)  # Eq. (4)
     own = missing_diagonal(p, divide) if diagonal else None  # (..., n, 1)
     if normalize == "symmetric":
-        sums = rebuilt(p, divide, own, get_xp(v).ones_like(v[..., :1]))
+        sums = rebuilt(p, divide, own, get_xp(v).ones_like(v[..., :1]), "ones", "1")
         row_sums = step(positive(sums, mask))  # (n, 1) [r = Ŝ1] of the rebuilt kernel
         v = v * row_sums**-0.5  # Eq. (3), on the right
     output = step(rebuilt(p, divide, own, v))  # (..., n, d_v) [Y = PᵀA⁺PV (2)]
@@ -249,12 +249,15 @@ def landmark_kernel(landmarks: Any) -> Any:
     return step(a)  # (..., m, m) [A (1)] landmarks with landmarks
 
 
-def rebuilt(p: Any, divide: Callable[[Any], Any], own: Any, x: Any) -> Any:
+def rebuilt(
+    p: Any, divide: Callable[[Any], Any], own: Any, x: Any, name: str = "values", sign: str = "V"
+) -> Any:
     """The rebuilt kernel times `x (..., n, d_v)`, from right to left: nothing is n x n."""
-    t = (p.swapaxes(-1, -2) @ x).astype(get_xp(x).float64)
-    values_at_landmarks = step(t)  # (..., m, d_v) [PV] each value, weighted by nearness
-    solved = step(divide(values_at_landmarks))  # (..., m, d_v) [A⁺PV] for each landmark
-    y = p @ solved.astype(x.dtype)  # Eq. (2), (..., n, d_v)
+    axes = ("m", "d_v")
+    t = (p.swapaxes(-1, -2) @ x).astype(get_xp(x).float64)  # (..., m, d_v)
+    t = step(f"{name} at landmarks", t, "weighted by nearness", eq=f"P{sign}", axes=axes)
+    t = step(f"{name} solved for", divide(t), "for each landmark", eq=f"A⁺P{sign}", axes=axes)
+    y = p @ t.astype(x.dtype)  # Eq. (2), (..., n, d_v)
     return y if own is None else y + own * x  # Eq. (5)
 
 

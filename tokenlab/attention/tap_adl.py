@@ -86,7 +86,7 @@ def token_aware_pool(x: Any, weights: Any, *, count_padding: bool = True) -> Any
         if not whole:
             here = xp.ones((*x.shape[-3:-1], 1), dtype=x.dtype)  # (h, w, 1)
             mean = mean / (sum(neighbours(here, s)) / 9)  # the part of the nine that is inside
-        step("mean", mean, f"3 x 3 neighbours, {s} apart", axes=("h", "w", "d"))
+        step(f"mean {s} apart", mean, "of 3 x 3 neighbours", axes=("h", "w", "d"))
         y = y + weights[..., s, None] * mean  # Eq. (1), one term
     pooled = step(y)  # (..., h, w, d) [y (1)] each token with the neighbourhood that it chose
     return pooled

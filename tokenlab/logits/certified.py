@@ -115,9 +115,8 @@ class FullHeadIndex:
             logits = hidden @ self.centroids.T  # (n, n_codes)
             # Beside rounding in proportion, a term below the range is lost whole.
             lost = self.d * float(xp.finfo(hidden.dtype).smallest_subnormal)
-            above = logits + (
-                lengths(hidden)[:, None] * (self.radii + self._slack) + lost
-            )  # Eq. (1)
+            reach = lengths(hidden)[:, None] * (self.radii + self._slack)  # (n, n_codes)
+            above = logits + (reach + lost)  # Eq. (1)
         representable(above, "the bounds of the logits")
         return xp.where(used, logits, -xp.inf), xp.where(used, above, -xp.inf)
 

@@ -106,9 +106,8 @@ def _fused(kept: Any, scores: Any) -> Reduction:
     if len(dropped) == 0:
         return Reduction(kept, n)
     ones = xp.ones(k, dtype=scores.dtype)
-    rows = xp.concatenate(
-        [xp.arange(k), xp.full(len(dropped), k)]
-    )  # the last row takes all that is dropped
+    # The last row takes all that is dropped.
+    rows = xp.concatenate([xp.arange(k), xp.full(len(dropped), k)])
     columns = xp.concatenate([kept, dropped])
     weights = xp.concatenate([ones, scores[dropped]])  # the last row is Eq. (1)
     size = xp.concatenate([ones, xp.full(1, len(dropped), dtype=scores.dtype)])  # (k + 1,)

@@ -130,11 +130,11 @@ def _added(kept: Any, role: Any, members: Any, nearest: Any, count: Any, n: int)
     xp = get_xp(kept, count)
     rows = xp.nonzero(role == CONTEXTUAL)[0]  # of the contextual tokens, (m,)
     ones = xp.ones(len(kept), dtype=count.dtype)
-    entries = Sparse(
+    entries = Sparse(  # Eq. (1)
         xp.concatenate([xp.arange(len(kept)), rows[nearest]]),
         xp.concatenate([kept, members]),
         xp.concatenate([ones, 1 / count[nearest]]),
-    )  # Eq. (1)
+    )
     size = ones.copy()
     size[rows] = size[rows] + count
     return Reduction(kept, n, entries, size, roles=role, role_names=ROLES)

@@ -78,9 +78,8 @@ def nearest(x: Any, codebook: Any) -> tuple[Any, Any]:
 
 @by_rows(lambda x, codebook, *_: max(codebook.shape))
 def _nearest(x: Any, codebook: Any, shifted: Any, half: Any) -> tuple[Any, Any]:
-    closeness = step(
-        x @ shifted.T - half
-    )  # (n, n_codes) [x·c − |c|²/2 + const] largest for the nearest code
+    closeness = x @ shifted.T - half
+    step(closeness)  # (n, n_codes) [x·c − |c|²/2 + const] largest for the nearest code
     codes = step(closeness.argmax(axis=1))  # (n,) -> n_codes: [Eq. 1] the code of each row
     gap = x - codebook[codes]  # (n, d)
     distances = step((gap * gap).sum(axis=1))  # (n,) [|x − c|²] from each row to its code
@@ -104,9 +103,8 @@ def means_of(x: Any, codes: Any, weights: Any, codebook: Any, spherical: bool) -
         size = xp.sqrt((sums * sums).sum(axis=1))
     size = size[:, None]  # (n_codes, 1)
     means = xp.where(size > 0, sums / xp.where(size > 0, size, 1.0), codebook)  # Eq. (2)
-    codebook = step(
-        means.astype(x.dtype)
-    )  # (n_codes, d) [Eq. 2] each code moves to the mean of its rows
+    codebook = means.astype(x.dtype)
+    step(codebook)  # (n_codes, d) [Eq. 2] each code moves to the mean of its rows
     return codebook
 
 

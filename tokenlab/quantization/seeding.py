@@ -86,18 +86,16 @@ def plus_plus(
     rng = checks.generator(rng)
     weights = weights / weights.max()  # so that no product with a distance overflows
     rows = _draw(weights, 1, rng)  # (1,) the first seed
-    mass = xp.where(weights > 0, xp.inf, 0.0).astype(
-        x.dtype
-    )  # (n,) no seed yet: all infinitely far
+    mass = xp.where(weights > 0, xp.inf, 0.0)  # (n,) no seed yet: all infinitely far
+    mass = mass.astype(x.dtype)
     after, _ = closer(x, weights, mass, x[rows])
     mass = step(after[0])  # (n,) [w D(x)²] weighted squared distance to the nearest seed so far
     n_trials = -(-(2 + int(math.log(n_codes))) // 4) * 4  # four cost the twin no more than one
     while len(rows) < min(n_codes, len(x)):
         if not bool(mass.any()):  # every row of positive weight equals a seed
             break
-        candidates = step(
-            _draw(mass, n_trials, rng)
-        )  # (trial,) -> n: [§2.2] drawn in proportion to the mass
+        candidates = _draw(mass, n_trials, rng)
+        step(candidates)  # (trial,) -> n: [§2.2] drawn in proportion to the mass
         after, potentials = closer(x, weights, mass, x[candidates])  # (n_trials, n), (n_trials,)
         step("potentials", potentials, "what each would leave", eq="φ", axes=("trial",))
         best = int(potentials.argmin())
