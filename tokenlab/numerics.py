@@ -142,6 +142,7 @@ def sparsemax(z: Any, axis: int = -1) -> Any:
     [0.6, 0.4, 0.0, 0.0]
     """
     xp = get_xp(z)
+    axis = checks.axis(axis, "axis", z.ndim)
     rows = xp.moveaxis(z, axis, -1)  # (..., n)
     rows = rows - rows.max(axis=-1, keepdims=True)  # a shift changes nothing
     falling = -xp.sort(-stop(rows), axis=-1)

@@ -185,15 +185,15 @@ def sequence(x: Any, name: str) -> Sequence[Any]:
     return x if hasattr(x, "__len__") else list(x)
 
 
+def collection(x: Any, name: str) -> Any:
+    """Return `x`, a list or a set, or raise `InvalidInput`."""
+    return x if isinstance(x, Set) else sequence(x, name)
+
+
 def axis(x: Any, name: str, ndim: int) -> int:
     """Return one of the axes of an array, from the front or from the end."""
     n = max(ndim, 1)
     return count(x, name, at_least=-n, at_most=n - 1)
-
-
-def eos(x: Any, name: str) -> int | None:
-    """Return the token that ends a text, or None where none does."""
-    return None if x is None else whole(x, name)
 
 
 def pair(x: Any, name: str, axes: str = "height, width") -> tuple[int, int]:

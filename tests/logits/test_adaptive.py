@@ -188,7 +188,7 @@ def test_the_double_runs_every_method(rng, cupy):
         (ShapeError, r"tails of \[2\]", ([1], np.eye(2)[:1], [(None, np.eye(2))]), {}),
         (ShapeError, r"and a head of 2 \+ 0 rows", ([2, 3], np.eye(2), []), {}),
         (ShapeError, "came tails of", ([1, 2], np.ones((3, 2)), [(None, np.eye(2))] * 2), {}),
-        (ShapeError, r"up0 is .* \(size, 1\)", ([1], np.eye(2), [([[1, 2.0]], np.eye(2))]), {}),
+        (ShapeError, r"tails\[0\]\[1\], up, is .* \(size, 1\)", ([1], np.eye(2), [([[1, 2.0]], np.eye(2))]), {}),
         (InvalidInput, "no permutation", ([2], np.eye(2), []), {"order": [0, 0]}),
         (InvalidInput, "cutoffs is -1", ([-1], np.eye(2), []), {}),
     ],

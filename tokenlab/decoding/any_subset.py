@@ -35,8 +35,8 @@ from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp
 from tokenlab.decoding.chance import choose, generator
 from tokenlab.decoding.speculative import judged
-from tokenlab.errors import InvalidInput
-from tokenlab.lm.protocol import ids_of
+from tokenlab.errors import InvalidInput, public_caller
+from tokenlab.lm.protocol import ids_of, places_of
 from tokenlab.lm.table import logarithm
 from tokenlab.steps import step
 
@@ -81,16 +81,12 @@ def ranks(
     [1, 0, 2, 3]
     """
     length = checks.count(length, "length")
-    outside = [place for place in visible if not 0 <= place < length]
-    if outside:
-        raise InvalidInput(
-            f"ranks: visible names place {outside[0]}; expected places from 0 to {length - 1}."
-        )
+    visible = places_of(visible, length, checks.LARGEST)
     hidden = [i for i in range(length) if i not in visible]
-    order = hidden if order is None else [int(i) for i in order]
+    order = hidden if order is None else ids_of(order, "order", length).tolist()
     if sorted(order) != hidden:
         raise InvalidInput(
-            f"ranks: order is {order}; expected each place that is not visible once: {hidden}."
+            f"{public_caller()}: order is {order}; expected each place that is not visible once: {hidden}."
         )
     rank = np.zeros(length, dtype=np.int64)
     rank[order] = np.arange(1, len(order) + 1)
@@ -162,7 +158,7 @@ def generate(
     checks.choice(drafter, "drafter", ("self", "bigram"))
     k = checks.count(k, "k")
     rng = generator(rng)
-    tokens, rank, order = opened(model, dict(visible), order)
+    tokens, rank, order = opened(model, visible, order)
     calls, rounds, rejected, now = 0, [], [], 1
     while now <= len(order):
         block = order[now - 1 : now - 1 + k]  # the places of rank now, now + 1, ...
@@ -187,11 +183,11 @@ def generate(
 
 
 def opened(
-    model: Any, visible: dict[int, int], order: Sequence[int] | None
+    model: Any, visible: Mapping[int, int], order: Sequence[int] | None
 ) -> tuple[np.ndarray, np.ndarray, list[int]]:
     """The tokens that are given (0 elsewhere), the ranks, and the hidden places in order."""
+    visible = places_of(visible, model.length, model.vocab)
     rank = ranks(model.length, visible, order)
-    ids_of(list(visible.values()), "visible", model.vocab)
     tokens = np.zeros(model.length, dtype=np.int64)
     for place, token in visible.items():
         tokens[place] = token
@@ -253,7 +249,7 @@ def parallel(
     k : int, optional
     """
     rng = generator(rng)
-    tokens, rank, order = opened(model, dict(visible), order)
+    tokens, rank, order = opened(model, visible, order)
     k = max(len(order), 1) if k is None else checks.count(k, "k")
     rounds = []
     for first in range(0, len(order), k):

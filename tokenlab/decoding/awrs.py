@@ -93,7 +93,7 @@ def recursive(
     p = to_numpy(weights_of(log_p))  # (vocab,), sums to one
     scale = log_total(log_p)  # what that took away
     limit = len(p) if max_rejects is None else checks.count(max_rejects, "max_rejects")
-    order, tried, verdicts = iter(order), [], []
+    order, tried, verdicts = iter(chance.token_order(order, len(p))), [], []
     left = p.copy()  # what is not rejected yet
     for token in order:
         tried.append(int(token))
@@ -267,6 +267,7 @@ def draw(
     return drawn
 
 
+@takes(eos="whole")
 def generate(
     lm: Any,
     constraint: Callable[..., bool],

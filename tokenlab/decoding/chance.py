@@ -20,6 +20,7 @@ from tokenlab import checks
 from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp, to_numpy
 from tokenlab.errors import InvalidInput, public_caller
+from tokenlab.lm.protocol import ids_of
 
 __all__ = ["Outcomes", "choose", "exact", "flip", "generator", "geometric", "without_replacement"]
 
@@ -148,6 +149,11 @@ def generator(rng: Any = None) -> Any:
     return rng if isinstance(rng, Script) else checks.generator(rng)
 
 
+def token_order(order: Any, vocab: int) -> Iterator[int]:
+    """An iterator as it is, which is read only as far as needed; anything else is looked at."""
+    return order if isinstance(order, Iterator) else iter(ids_of(order, "order", vocab).tolist())
+
+
 def weights_of(log_p: Any, name: str = "log_p") -> Any:
     """Float64 probabilities from logarithms that need not be normalised, `(vocab,)`."""
     xp = get_xp(log_p)
@@ -200,8 +206,7 @@ def flip(p: float, rng: Any = None) -> bool:
     >>> flip(1.0, 0), flip(0.0, 0)
     (True, False)
     """
-    if isinstance(p, str | bool) or not 0 <= p <= 1 + 1e-9:  # a ratio may round above 1
-        raise InvalidInput(f"flip: p is {p!r}; expected a probability from 0 to 1.")
+    p = checks.number(p, "p", at_least=0, at_most=1 + 1e-9)  # a ratio may round above 1
     rng = generator(rng)
     if isinstance(rng, Script):
         return bool(rng.decide(np.array([max(1 - p, 0.0), min(p, 1.0)])))
@@ -216,8 +221,8 @@ def geometric(p: float, rng: Any = None, *, limit: int | None = None) -> int:
     >>> geometric(1.0, 0)
     1
     """
-    if isinstance(p, str | bool) or not 0 < p <= 1 + 1e-9:
-        raise InvalidInput(f"geometric: p is {p!r}; expected a probability above 0, at most 1.")
+    p = checks.number(p, "p", above=0, at_most=1 + 1e-9)
+    limit = None if limit is None else checks.count(limit, "limit")
     rng = generator(rng)
     if not isinstance(rng, Script):
         tries = int(rng.geometric(min(p, 1.0)))

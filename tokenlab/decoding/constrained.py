@@ -105,6 +105,7 @@ def mask(log_p: Any, accept: Callable[[int], bool]) -> Masked:
     return Masked(kept - log_z, log_z, len(possible))
 
 
+@takes(eos="whole", weighted="flag")
 def generate_masked(
     lm: Any,
     constraint: Callable[..., bool],
@@ -165,6 +166,7 @@ def generate_masked(
     return MaskedText(np.array(text, dtype=np.int64), float(log_weight), calls)
 
 
+@takes(eos="whole")
 def rejection(
     lm: Any,
     constraint: Callable[..., bool],
@@ -212,6 +214,7 @@ def rejection(
     )
 
 
+@takes(eos="whole")
 def posterior(
     lm: Any,
     constraint: Callable[..., bool],

@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 
 from tokenlab import checks
-from tokenlab.arrays import to_numpy
-from tokenlab.errors import DTypeError, InvalidInput, MissingDependency, ShapeError
+from tokenlab.arguments import takes
+from tokenlab.arrays import on_host
+from tokenlab.errors import DTypeError, InvalidInput, MissingDependency, ShapeError, public_caller
 
 __all__ = ["DFA", "JSON", "TextConstraint", "pattern"]
 
@@ -63,6 +64,7 @@ class TextConstraint:
     (True, False, False, True)
     """
 
+    @takes(tokens=checks.sequence, prefix="function", complete="function", eos="whole")
     def __init__(
         self,
         tokens: Sequence[bytes | str],
@@ -76,7 +78,7 @@ class TextConstraint:
         if len(kinds) > 1 or not kinds <= {bytes, str}:
             names = ", ".join(sorted(kind.__name__ for kind in kinds))
             raise DTypeError(
-                f"TextConstraint: tokens holds {names}; expected all bytes or all str."
+                f"{public_caller()}: tokens holds {names}; expected all bytes or all str."
             )
         self.empty: Any = kinds.pop()() if kinds else b""
         # Particles and drafts ask about the same texts again.
@@ -131,6 +133,7 @@ def letters_from(begun: bytes) -> Any:
     return (chr(c) for c in range(low, min(high, 0x10FFFF) + 1) if c not in surrogates)
 
 
+@takes(tokens=checks.sequence, eos="whole")
 def pattern(regex: str | bytes, tokens: Sequence[bytes | str], eos: int | None = None) -> Any:
     r"""Texts that match a regular expression as a whole.
 
@@ -199,11 +202,12 @@ class DFA:
     (True, False, False, True)
     """
 
+    @takes(accepting=checks.collection, start="whole", eos="whole")
     def __init__(
         self, table: Any, accepting: Sequence[int], start: int = 0, eos: int | None = None
     ):
         moves = checks.shaped(
-            checks.integers(to_numpy(table), "table", np), "table", ("n_states", "vocab")
+            checks.integers(on_host(table), "table", np), "table", ("n_states", "vocab")
         ).copy()
         n = len(moves)
         if n == 0 or moves.min(initial=-1) < -1 or moves.max(initial=-1) >= n:
@@ -211,7 +215,7 @@ class DFA:
                 f"DFA: table has {n} states and names states from {moves.min(initial=-1)} to "
                 f"{moves.max(initial=-1)}; expected -1 to {n - 1}."
             )
-        self.accepting = frozenset(int(state) for state in accepting)
+        self.accepting = frozenset(checks.whole(state, "accepting") for state in accepting)
         for name, states in (("accepting", self.accepting), ("start", {start})):
             if not all(0 <= state < n for state in states):
                 raise InvalidInput(f"DFA: {name} names a state outside of 0 to {n - 1}.")

@@ -34,11 +34,11 @@ import numpy as np
 
 from tokenlab import checks
 from tokenlab.arguments import takes
-from tokenlab.arrays import get_xp, to_numpy
+from tokenlab.arrays import get_xp, is_cupy, is_taped, on_host, to_numpy
 from tokenlab.decoding.chance import choose, flip, generator, without_replacement
 from tokenlab.decoding.puzzles import star_graph
 from tokenlab.decoding.sampling import filtered
-from tokenlab.errors import InvalidInput, ShapeError
+from tokenlab.errors import InvalidInput, ShapeError, public_caller
 from tokenlab.lm.protocol import ids_of
 from tokenlab.lm.table import logarithm
 from tokenlab.steps import step
@@ -72,6 +72,7 @@ class Inserted(NamedTuple):
     stopped: bool  # False when `max_tokens` ended it
 
 
+@takes(vocab="count")
 def target(ids: Any, dropped: Any, vocab: int) -> np.ndarray:
     """Which tokens are missing in which gap, as shares of all that are missing.
 
@@ -92,10 +93,10 @@ def target(ids: Any, dropped: Any, vocab: int) -> np.ndarray:
     [[0.0, 0.0], [0.0, 1.0]]
     """
     ids = ids_of(ids, "ids", vocab)
-    gone = np.asarray(to_numpy(dropped))
-    if gone.shape != ids.shape or gone.dtype != bool:
+    gone = checks.booleans(on_host(dropped), "dropped", np)
+    if gone.shape != ids.shape:
         raise ShapeError(
-            f"target: dropped is {gone.shape} of {gone.dtype}; expected ({len(ids)},) of bool."
+            f"{public_caller()}: dropped is {gone.shape}; expected ({len(ids)},), one for each of ids."
         )
     slot = (~gone).cumsum()  # how many visible tokens stand before each
     missing = np.zeros((int((~gone).sum()) + 1, vocab))  # (n_visible + 1, vocab)
@@ -103,6 +104,7 @@ def target(ids: Any, dropped: Any, vocab: int) -> np.ndarray:
     return missing
 
 
+@takes(vocab="count")
 def corrupt(ids: Any, vocab: int, n: int | None = None, rng: Any = None) -> Corrupted:
     """Drop n tokens, each set of that size alike; n is uniform on 0 to all by default.
 
@@ -131,7 +133,7 @@ def corrupt(ids: Any, vocab: int, n: int | None = None, rng: Any = None) -> Corr
     return Corrupted(ids[~dropped], dropped, target(ids, dropped, vocab))
 
 
-@takes(logits="n_slots vocab", target="n_slots vocab")
+@takes(logits="n_slots vocab", target="n_slots vocab", stop_weight="not negative")
 def loss(logits: Any, target: Any, stop_logit: Any, stop_weight: float = 1.0) -> Any:
     """Cross entropy of the joint softmax over slots and tokens, and that of stopping.
 
@@ -153,7 +155,9 @@ def loss(logits: Any, target: Any, stop_logit: Any, stop_weight: float = 1.0) ->
     >>> round(float(loss(np.zeros((1, 2)), [[1.0, 0.0]], -50.0)), 4)
     0.6931
     """
-    plain = isinstance(stop_logit, int | float)
+    if not (is_taped(stop_logit) or is_cupy(stop_logit)):
+        stop_logit = checks.number(stop_logit, "stop_logit")
+    plain = isinstance(stop_logit, float)
     xp = get_xp(logits, target, *([] if plain else [stop_logit]))
     stop_logit = xp.asarray(stop_logit)
     top = logits.max()

@@ -100,7 +100,7 @@ def same_ending(a: Sequence[int], b: Sequence[int], m: int = 3) -> bool:
     (True, False)
     """
     m = checks.count(m, "m")
-    a, b = tuple(a), tuple(b)
+    a, b = (tuple(checks.sequence(x, name)) for x, name in ((a, "a"), (b, "b")))
     return min(len(a), len(b)) >= m and a[-m:] == b[-m:]
 
 
@@ -137,7 +137,7 @@ def label(
     same_vocabulary(small, large)
     text = ids_of(context, "context", large.vocab).tolist()
     n, most = checks.count(n, "n"), checks.count(max_continuation, "max_continuation", at_least=0)
-    ends = frozenset(ends)
+    ends = frozenset(checks.collection(ends, "ends"))
     start = len(text)
     proposed, branches = [], {}
     for t in range(n):

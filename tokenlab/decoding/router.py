@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tokenlab import checks
-from tokenlab.arrays import get_xp, to_numpy
+from tokenlab.arrays import on_host, shared_library
 from tokenlab.decoding.uncertainty import features
 from tokenlab.errors import InvalidInput, public_caller
 
@@ -36,10 +36,7 @@ def pick_threshold(scores: Any, labels: Any, min_recall: float = 0.95) -> float:
     0.208
     """
     scores, labels = checked_scores(scores, labels)
-    if isinstance(min_recall, bool | str) or not 0 < min_recall <= 1:
-        raise InvalidInput(
-            f"pick_threshold: min_recall is {min_recall!r}; expected a number above 0, at most 1."
-        )
+    min_recall = checks.number(min_recall, "min_recall", above=0, at_most=1)
     grid = np.linspace(0.01, 0.99, 100)  # the thresholds of the released code
     sent = scores >= grid[:, None]  # (100, n)
     recall = (sent & labels).sum(axis=1) / labels.sum()  # (100,)
@@ -51,17 +48,19 @@ def pick_threshold(scores: Any, labels: Any, min_recall: float = 0.95) -> float:
 
 def checked_scores(scores: Any, labels: Any) -> tuple[np.ndarray, np.ndarray]:
     """Finite scores, and labels of both kinds."""
-    get_xp(scores, labels)  # one library
-    scores = checks.shaped(checks.floats(to_numpy(scores), "scores", np), "scores", ("n",))
-    return checks.finite(scores, "scores", np), checked_labels(labels, len(scores))
+    shared_library([scores, labels], ["scores", "labels"])
+    scores = checks.shaped(checks.floats(on_host(scores), "scores", np), "scores", ("n",))
+    return checks.finite(scores, "scores", np), checked_labels(labels, len(scores), "scores")
 
 
-def checked_labels(labels: Any, n: int) -> np.ndarray:
+def checked_labels(labels: Any, n: int, of: str) -> np.ndarray:
     """Labels of 0 and 1, or booleans, as booleans; both kinds must be there."""
-    labels = np.asarray(to_numpy(labels))
-    if labels.shape != (n,) or not np.isin(labels, (0, 1)).all():
+    labels = checks.array(on_host(labels), "labels", np)
+    real = labels.dtype.kind in "biuf"
+    if labels.shape != (n,) or not real or not np.isin(labels, (0, 1)).all():
         raise InvalidInput(
-            f"{public_caller()}: labels is {labels.shape}; expected ({n},) values of 0 and 1."
+            f"{public_caller()}: labels is {labels.shape} of {labels.dtype}; expected ({n},) values "
+            f"of 0 and 1, one for each of {of}."
         )
     if labels.all() or not labels.any():
         raise InvalidInput(
@@ -96,9 +95,8 @@ class Router:
     threshold_: float
 
     def __init__(self, ridge: float = 1e-3, recall_factor: float = 1.0, min_recall: float = 0.95):
-        if isinstance(ridge, bool | str) or not 0 <= ridge < np.inf:
-            raise InvalidInput(f"Router: ridge is {ridge!r}; expected a number of at least 0.")
-        self.ridge, self.min_recall = float(ridge), min_recall
+        self.ridge = checks.not_negative(ridge, "ridge")
+        self.min_recall = checks.number(min_recall, "min_recall", above=0, at_most=1)
         self.recall_factor = checks.positive(recall_factor, "recall_factor")
 
     def fit(self, x: Any, labels: Any) -> "Router":
@@ -110,8 +108,8 @@ class Router:
         labels : ndarray of shape (n,), bool
             True where the small model's token diverges.
         """
-        x = checks.vectors(to_numpy(x), "x", "n", np, at_least=2).astype(np.float64)
-        y = checked_labels(labels, len(x))
+        x = checks.vectors(on_host(x), "x", "n", np, at_least=2).astype(np.float64)
+        y = checked_labels(labels, len(x), "x")
         self.mean_, deviation = x.mean(axis=0), x.std(axis=0)
         self.scale_ = np.where(deviation > 0, deviation, 1.0)  # a constant column stays one
         z = np.column_stack(
@@ -126,7 +124,7 @@ class Router:
 
     def predict_proba(self, x: Any) -> np.ndarray:
         """The probability that a token diverges, `(n,)`."""
-        x = checks.vectors(to_numpy(x), "x", "n", np)
+        x = checks.vectors(on_host(x), "x", "n", np)
         z = (x - self.mean_) / self.scale_ @ self.coef_ + self.intercept_
         return 0.5 * (1 + np.tanh(0.5 * z))  # the logistic function, without overflow
 

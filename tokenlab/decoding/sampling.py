@@ -122,6 +122,7 @@ def best_first(logs: Any) -> Any:
     return topk(logs, len(logs)).ids
 
 
+@takes(eos="whole")
 def generate(
     lm: Any,
     context: Any = (),

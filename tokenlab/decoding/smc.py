@@ -111,6 +111,7 @@ def copies_of(w: np.ndarray, method: str, rng: Any) -> np.ndarray:
     return np.minimum(ends.searchsorted(points, side="right"), n - 1)
 
 
+@takes(draw="function", eos="whole")
 def run(
     draw: Callable[..., tuple[int, float, int]],
     n_particles: int = 8,

@@ -21,6 +21,7 @@ Example
     generate(lm, prompt_lookup(vocab), context, 100, k=7, temperature=0)
 """
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -30,7 +31,7 @@ from tokenlab import checks
 from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp, to_numpy
 from tokenlab.decoding.chance import choose, flip, generator, weights_of
-from tokenlab.decoding.sampling import filtered
+from tokenlab.decoding.sampling import filtered, number
 from tokenlab.errors import InvalidInput, ShapeError, public_caller
 from tokenlab.lm.protocol import ids_of, log_probs_tree
 from tokenlab.lm.table import logarithm
@@ -198,6 +199,8 @@ def draft_model(lm: Any, temperature: float = 1.0) -> Callable[..., tuple[Any, A
     [1, 1, 1]
     """
 
+    number("temperature", temperature, 0, math.inf)
+
     def drafter(context: Any, k: int, rng: Any = None) -> tuple[np.ndarray, np.ndarray]:
         text = list(context)
         rng = generator(rng)
@@ -239,6 +242,7 @@ def prompt_lookup(vocab: int, max_ngram: int = 3) -> Callable[..., tuple[Any, An
     return drafter
 
 
+@takes(drafter="function", eos="whole")
 def generate(
     lm: Any,
     drafter: Callable[..., tuple[Any, Any]],

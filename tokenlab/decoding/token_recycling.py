@@ -30,7 +30,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tokenlab import checks
-from tokenlab.arrays import to_numpy
+from tokenlab.arguments import takes
+from tokenlab.arrays import on_host, to_numpy
 from tokenlab.decoding.speculative import Speculation
 from tokenlab.errors import InvalidInput, ShapeError
 from tokenlab.lm.protocol import ids_of, log_probs_tree
@@ -74,6 +75,11 @@ class Tree(NamedTuple):
     mask: np.ndarray  # (n + 1, n + 1) bool: node i sees itself and its ancestors
 
 
+def path_of(path: Any) -> list[int]:
+    """One path of a tree."""
+    return checks.shaped(checks.integers(path, "paths", np), "paths", ("depth",)).tolist()
+
+
 def build_tree(paths: Sequence[Sequence[int]]) -> Tree:
     """The tree of all paths, sorted by length.
 
@@ -97,8 +103,8 @@ def build_tree(paths: Sequence[Sequence[int]]) -> Tree:
     >>> build_tree([(0,), (1,), (0, 0)]).parents.tolist()
     [0, 0, 1]
     """
-    listed = sorted((tuple(map(int, path)) for path in paths), key=len)
-    number: dict[Path, int] = {(): 0}
+    listed = sorted((tuple(path_of(path)) for path in checks.sequence(paths, "paths")), key=len)
+    number: dict[Path, int] = {(): 0}  # the empty path is the last known token
     mask = np.eye(len(listed) + 1, dtype=bool)
     for i, path in enumerate(listed):
         if path in number or path[:-1] not in number or min(path, default=0) < 0:
@@ -137,7 +143,7 @@ def grow_tree(acceptance: Any, n: int) -> tuple[Path, ...]:
     ((0,), (1,), (0, 0))
     """
     shares = checks.shaped(
-        checks.floats(to_numpy(acceptance), "acceptance", np), "acceptance", ("depth", "k")
+        checks.floats(on_host(acceptance), "acceptance", np), "acceptance", ("depth", "k")
     )
     checks.finite(shares, "acceptance", np)
     if (shares < 0).any() or (shares > 1).any():
@@ -207,10 +213,11 @@ class Recycler:
             Or logits: only their order counts. Ties go to the lower id.
         """
         ids = ids_of(tokens, "tokens", self.vocab)
-        rows = np.atleast_2d(to_numpy(log_probs))  # (n, vocab)
+        rows = np.atleast_2d(checks.floats(on_host(log_probs), "log_probs", np))  # (n, vocab)
         if rows.shape != (len(ids), self.vocab):
             raise ShapeError(
-                f"Recycler.update: log_probs is {rows.shape}; expected ({len(ids)}, {self.vocab})."
+                f"Recycler.update: log_probs is {rows.shape}; expected ({len(ids)}, {self.vocab}), "
+                "a row for each of tokens."
             )
         best = np.argsort(-rows, axis=1, kind="stable")[:, : self.k]  # (n, k), ties to the lower id
         _, last = np.unique(ids[::-1], return_index=True)  # the first from behind
@@ -218,6 +225,7 @@ class Recycler:
         self.matrix_[ids[last]] = best[last]  # update
 
 
+@takes(recycler=Recycler, eos="whole", warm="flag")
 def generate(
     lm: Any,
     context: Any,

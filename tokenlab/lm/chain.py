@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from tokenlab import checks
-from tokenlab.arrays import to_numpy
+from tokenlab.arrays import on_host
 from tokenlab.errors import InvalidInput, ShapeError
-from tokenlab.lm.protocol import ids_of
+from tokenlab.lm.protocol import asked_conditionals, ids_of
 from tokenlab.lm.table import logarithm
 
 __all__ = ["ChainLM"]
@@ -68,7 +68,7 @@ class ChainLM:
 
     def log_probs(self, context: Any) -> np.ndarray:
         """The next token's log-probabilities, `(vocab,)`: only the last token counts."""
-        last = ids_of(context[-1:], "context", self.vocab)
+        last = ids_of(context, "context", self.vocab)[-1:]
         return logarithm(self.transition[last[0]] if len(last) else self.start)
 
     def log_conditionals(self, tokens: Any, rank: Any, positions: Any) -> np.ndarray:
@@ -77,6 +77,9 @@ class ChainLM:
         The arguments are those of `TableLM.log_conditionals`; rows of -inf where what is given
         has probability 0.
         """
+        tokens, rank, positions = asked_conditionals(
+            tokens, rank, positions, self.length, self.vocab
+        )
         rows = np.empty((len(positions), self.vocab))  # (m, vocab)
         for row, i in zip(rows, positions, strict=True):
             given = [j for j in range(self.length) if rank[j] < rank[i]]
@@ -95,7 +98,7 @@ class ChainLM:
 
 def probabilities(p: Any, name: str, ndim: int) -> np.ndarray:
     """Rows of probabilities in float64, or an error."""
-    p = checks.floats(to_numpy(p), name, np).astype(np.float64)
+    p = checks.floats(on_host(p), name, np).astype(np.float64)
     checks.shaped(checks.finite(p, name, np), name, ("rows", "vocab")[-ndim:])
     if p.size == 0 or (p < 0).any() or (abs(p.sum(axis=-1) - 1) > 1e-6).any():
         raise InvalidInput(

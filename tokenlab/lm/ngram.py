@@ -79,7 +79,8 @@ class NGramLM:
 
     def log_probs(self, context: Any) -> np.ndarray:
         """The next token's log-probabilities, `(vocab,)`, summing to one."""
-        context = ids_of(context[max(len(context) - self.order + 1, 0) :], "context", self.vocab)
+        context = ids_of(context, "context", self.vocab)
+        context = context[max(len(context) - self.order + 1, 0) :]
         p = np.full(self.vocab, 1 / self.vocab)
         for m in range(len(context) + 1):  # histories of 0, 1, ... tokens
             row = self._row(context[len(context) - m :])

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from tokenlab import checks
-from tokenlab.arrays import to_numpy
+from tokenlab.arrays import on_host, to_numpy
 from tokenlab.errors import DTypeError, InvalidInput, ShapeError, public_caller
 
 __all__ = ["Counted", "from_function", "log_probs_batch", "log_probs_tree", "score"]
@@ -39,9 +39,40 @@ def ids_of(tokens: Any, name: str, vocab: int) -> np.ndarray:
                 "token ids, or bytes."
             )
         tokens = list(tokens)  # tuples, ranges, iterators
-    ids = checks.shaped(checks.integers(to_numpy(tokens), name, np), name, ("n",))
+    ids = checks.shaped(checks.integers(on_host(tokens), name, np), name, ("n",))
     checks.within(ids, name, vocab, "vocab")
     return ids
+
+
+def places_of(visible: Any, length: int, vocab: int) -> dict[int, int]:
+    """What is visible of a text, from place to token, or an error."""
+    given = {} if isinstance(visible, tuple) and not visible else checks.mapping(visible, "visible")
+    places = [checks.integer(place, "visible") for place in given]  # the keys
+    outside = [place for place in places if not 0 <= place < length]
+    if outside:
+        raise InvalidInput(
+            f"{public_caller()}: visible names place {outside[0]}; expected places from 0 to "
+            f"{length - 1}."
+        )
+    tokens = ids_of(list(given.values()), "visible", vocab).tolist()  # what stands there
+    return dict(zip(places, tokens, strict=True))
+
+
+def asked_conditionals(
+    tokens: Any, rank: Any, positions: Any, length: int, vocab: int
+) -> tuple[np.ndarray, np.ndarray, list[int]]:
+    """The arguments of `log_conditionals`, checked; only tokens that somebody sees must be ids."""
+    ids, ranks = (
+        checks.integers(on_host(x), name, np) for x, name in ((tokens, "tokens"), (rank, "rank"))
+    )
+    for x, name in ((ids, "tokens"), (ranks, "rank")):
+        if x.shape != (length,):
+            raise ShapeError(f"{public_caller()}: {name} is {x.shape}; expected ({length},).")
+    places = ids_of(positions, "positions", length)  # (m,), places are numbers below the length
+    # What has no lower rank than any place asked for is seen by none of them.
+    if len(places):
+        checks.within(ids[ranks < ranks[places].max()], "tokens", vocab, "vocab")
+    return ids, ranks, places.tolist()
 
 
 def log_probs_batch(lm: Any, contexts: Sequence[Any]) -> np.ndarray:
@@ -82,7 +113,9 @@ def log_probs_tree(lm: Any, context: Any, tokens: Any, parents: Any) -> np.ndarr
     >>> log_probs_tree(lm, [], [1, 0, 1], [0, 0, 1]).argmax(axis=1).tolist()
     [0, 1, 1, 1]
     """
-    tokens, parents = ids_of(tokens, "tokens", lm.vocab), checked_parents(parents, len(tokens))
+    tokens = ids_of(tokens, "tokens", lm.vocab)
+    parents = checked_parents(parents, len(tokens))
+    context = tuple(ids_of(context, "context", lm.vocab).tolist())
     own = getattr(lm, "log_probs_tree", None)  # one forward over all nodes
     if own is not None:
         return own(context, tokens, parents)
@@ -91,7 +124,7 @@ def log_probs_tree(lm: Any, context: Any, tokens: Any, parents: Any) -> np.ndarr
 
 def checked_parents(parents: Any, n: int) -> np.ndarray:
     """The nodes that tokens follow, each before its child."""
-    parents = list(parents) if isinstance(parents, range) else to_numpy(parents)
+    parents = list(parents) if isinstance(parents, range) else on_host(parents)
     ids = checks.integers(parents, "parents", np)
     if ids.shape != (n,):
         raise ShapeError(
@@ -139,6 +172,7 @@ def score(lm: Any, tokens: Any, context: Any = ()) -> np.ndarray:
     [-0.693, -0.693, -0.693]
     """
     ids = ids_of(tokens, "tokens", lm.vocab)
+    context = tuple(ids_of(context, "context", lm.vocab).tolist())
     if not len(ids):
         return np.empty(0)  # nothing to judge, and no forward
     # The last token leads to nothing that is asked: a chain of all but the last one.
@@ -202,7 +236,7 @@ class FunctionLM:
 
     def log_probs(self, context: Any) -> np.ndarray:
         """The logits of the function, normalised."""
-        logits = np.asarray(to_numpy(self.function(context)))
+        logits = to_numpy(self.function(context))
         if logits.shape != (self.vocab,):
             raise ShapeError(
                 f"log_probs: the function returned logits of shape {logits.shape}; expected "

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from tokenlab import checks
-from tokenlab.arrays import get_xp, to_numpy
-from tokenlab.errors import InvalidInput, ShapeError
-from tokenlab.lm.protocol import ids_of, paths
+from tokenlab.arrays import get_xp, on_host
+from tokenlab.errors import InvalidInput, ShapeError, public_caller
+from tokenlab.lm.protocol import asked_conditionals, checked_parents, ids_of, paths, places_of
 
 __all__ = ["TableLM"]
 
@@ -48,7 +48,7 @@ class TableLM:
     """
 
     def __init__(self, joint: Any):
-        table = checks.floats(to_numpy(joint), "joint", np).astype(np.float64)
+        table = checks.floats(on_host(joint), "joint", np).astype(np.float64)
         checks.finite(table, "joint", np)
         if table.ndim == 0 or len(set(table.shape)) != 1 or table.size == 0:
             raise ShapeError(
@@ -85,6 +85,9 @@ class TableLM:
     def log_probs_tree(self, context: Any, tokens: Any, parents: Any) -> np.ndarray:
         """`log_probs` at every node; nodes that no text reaches are answered uniformly."""
         # Drafts may reach what no text has, or reach beyond its end: nothing of it is accepted.
+        tokens = ids_of(tokens, "tokens", self.vocab)
+        parents = checked_parents(parents, len(tokens))
+        context = ids_of(context, "context", self.vocab).tolist()
         rows = np.full((len(tokens) + 1, self.vocab), -np.log(self.vocab))  # (n + 1, vocab)
         for row, path in zip(rows, paths(context, tokens, parents), strict=True):
             if len(path) < self.length and self._next(path).sum() > 0:
@@ -93,19 +96,19 @@ class TableLM:
 
     def conditional(self, visible: Mapping[int, int], position: int) -> np.ndarray:
         """Probabilities of the token at a place, given those at some others, `(vocab,)`."""
+        position = checks.whole(position, "position")
+        if position >= self.length:
+            raise InvalidInput(
+                f"{public_caller()}: position names place {position}; expected 0 to "
+                f"{self.length - 1}."
+            )
+        visible = places_of(visible, self.length, self.vocab)
         weights = self._weights(visible, position)
         if weights.sum() == 0:
             raise InvalidInput(f"TableLM.conditional: visible {dict(visible)} has probability 0.")
         return weights / weights.sum()  # (vocab,)
 
     def _weights(self, visible: Mapping[int, int], position: int) -> np.ndarray:
-        for place, name in [(position, "position"), *((place, "visible") for place in visible)]:
-            if not 0 <= place < self.length:
-                raise InvalidInput(
-                    f"TableLM.conditional: {name} names place {place}; expected 0 to "
-                    f"{self.length - 1}."
-                )
-        ids_of(list(visible.values()), "visible", self.vocab)
         # The place asked for goes first; known places are looked up, all others summed over.
         key = [visible.get(i, slice(None)) for i in range(self.length) if i != position]
         slices = np.moveaxis(self.joint, position, 0)[(slice(None), *key)]  # (vocab, ...)
@@ -127,6 +130,9 @@ class TableLM:
         ndarray of shape (m, vocab)
             Rows of -inf where what is given has probability 0.
         """
+        tokens, rank, positions = asked_conditionals(
+            tokens, rank, positions, self.length, self.vocab
+        )
         rows = np.full((len(positions), self.vocab), -np.inf)  # (m, vocab)
         for row, i in zip(rows, positions, strict=True):
             # One array says who sees whom: a place is given all places of lower rank.

@@ -32,12 +32,17 @@ from typing import Any
 
 from tokenlab import checks
 from tokenlab.arguments import takes
-from tokenlab.arrays import get_xp
+from tokenlab.arrays import get_xp, shared_library
 from tokenlab.errors import InvalidInput, ShapeError, public_caller
 from tokenlab.logits.baselines import low_rank
 from tokenlab.logits.code_order import best_by_id, checked_counts
 from tokenlab.logits.heads import Head, HeadLoss, log_sum_exp, softmax_loss
-from tokenlab.logits.inputs import checked_hidden, checked_target
+from tokenlab.logits.inputs import (
+    checked_cutoffs,
+    checked_hidden,
+    checked_tails,
+    checked_target,
+)
 from tokenlab.numerics import TopK, log_softmax, topk
 
 __all__ = ["AdaptiveHead"]
@@ -81,8 +86,11 @@ class AdaptiveHead(Head):
         bias: Any = None,
         order: Any = None,
     ):
-        arrays = [x for x in (head, bias, order, *sum(tails, ())) if x is not None]
-        xp = get_xp(*arrays)
+        pairs = checked_tails(tails)
+        parts = [("head", head), ("bias", bias), ("order", order)]
+        parts += [("tails", x) for pair in pairs for x in pair]
+        given = [(name, x) for name, x in parts if x is not None or name == "head"]
+        xp = shared_library([x for _, x in given], [name for name, _ in given])
         self.head = checks.vectors(head, "head", "cutoffs[0] + n_tails", xp, at_least=1)
         self.bias = xp.zeros(len(self.head), dtype=self.head.dtype)
         if bias is not None:
@@ -90,23 +98,25 @@ class AdaptiveHead(Head):
             if self.bias.shape != (len(self.head),):
                 came = f"bias is {self.bias.shape}, head {self.head.shape}"
                 raise ShapeError(f"AdaptiveHead: {came}; expected one number for each row of head.")
-        self.d, self.n_tails = self.head.shape[1], len(tails)
-        self.starts = [checks.count(c, "cutoffs", at_least=0) for c in cutoffs]
-        for i, (down, up) in enumerate(tails):
-            up = checks.vectors(up, f"up{i}", "size", xp, at_least=1)
+        self.d, self.n_tails = self.head.shape[1], len(pairs)
+        self.starts = checked_cutoffs(cutoffs)
+        for i, (down, up) in enumerate(pairs):
+            up = checks.vectors(up, f"tails[{i}][1]", "size", xp, at_least=1)
             width = self.d
             if down is not None:
-                down = checks.vectors(down, f"down{i}", "d_i", xp)
-                checks.same_width(down, f"down{i}", "d_i", self.head, "head", "n")
+                down = checks.vectors(down, f"tails[{i}][0]", "d_i", xp)
+                checks.same_width(down, f"tails[{i}][0]", "d_i", self.head, "head", "n")
                 width = len(down)
             if up.shape[1] != width:
-                raise ShapeError(f"AdaptiveHead: up{i} is {up.shape}; expected (size, {width}).")
+                raise ShapeError(
+                    f"{public_caller()}: tails[{i}][1], up, is {up.shape}; expected (size, {width})."
+                )
             # Attributes of their own, so that a trainer can replace them by name.
             setattr(self, f"down{i}", down)
             setattr(self, f"up{i}", up)
         # A tail ends where the next one begins.
-        self.ends = [*self.starts[1:], self.starts[-1] + len(self._tail(-1)[1])] if tails else []
-        self.vocab = self.ends[-1] if tails else len(self.head)
+        self.ends = [*self.starts[1:], self.starts[-1] + len(self._tail(-1)[1])] if pairs else []
+        self.vocab = self.ends[-1] if pairs else len(self.head)
         self._check_sizes()
         self.order = self._checked_order(order, xp)  # (vocab,): the token of each rank
         self.rank = xp.argsort(self.order)  # (vocab,): the rank of each token
@@ -136,7 +146,7 @@ class AdaptiveHead(Head):
             )
 
     @classmethod
-    @takes(weight="vocab d", counts="vocab", hidden="n d")
+    @takes(weight="vocab d", counts="vocab", hidden="n d", div="positive")
     def from_weight(
         cls,
         weight: Any,
@@ -165,7 +175,8 @@ class AdaptiveHead(Head):
         order = xp.arange(len(weight))
         if counts is not None:
             order = xp.argsort(-checked_counts(counts, len(weight)), kind="stable")
-        edges, d = [*cutoffs, len(weight)], weight.shape[1]
+        edges = [*checked_cutoffs(cutoffs, len(weight)), len(weight)]
+        d = weight.shape[1]
         # The shortlist keeps its rows as they are; every tail adds an entry to the head.
         tails, rows, bias = [], [weight[order[: edges[0]]]], [xp.zeros(edges[0])]
         for i in range(len(edges) - 1):
@@ -177,7 +188,7 @@ class AdaptiveHead(Head):
             tails.append((None, tail) if div == 1 else low_rank(tail, rank, hidden=hidden))
         head = xp.concatenate(rows)  # (cutoffs[0] + n_tails, d)
         bias = xp.concatenate(bias).astype(weight.dtype)
-        return cls(list(cutoffs), head, tails, bias=bias, order=order)
+        return cls(edges[:-1], head, tails, bias=bias, order=order)
 
     @property
     def parameters(self) -> dict[str, Any]:

@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from tokenlab import checks
 from tokenlab.arrays import shared_library
-from tokenlab.errors import ShapeError, public_caller
+from tokenlab.errors import InvalidInput, ShapeError, public_caller
 
 __all__: list[str] = []
 
@@ -66,6 +67,34 @@ def labels_or_shares(
         expected = f"(n, {wide[0]}) = {(n, wide[1])}, one distribution for each row"
         raise ShapeError(f"{public_caller()}: {name} is {x.shape}; expected {expected}.")
     return x
+
+
+def checked_cutoffs(cutoffs: Any, vocab: int | None = None) -> list[int]:
+    """Where the tails begin: whole numbers that rise, all of them below the vocabulary."""
+    starts = [checks.whole(c, "cutoffs") for c in checks.sequence(cutoffs, "cutoffs")]
+    if not starts or any(later <= start for start, later in pairwise(starts)):
+        raise InvalidInput(
+            f"{public_caller()}: cutoffs is {starts}; expected at least one number, and each "
+            "larger than the one before: where the tails begin, such as sorted(set(cutoffs))."
+        )
+    # Others list the vocabulary as the last cutoff.
+    if vocab is not None and starts[-1] >= vocab:
+        raise InvalidInput(
+            f"{public_caller()}: cutoffs is {starts}, but vocab is {vocab}; expected numbers below "
+            "it. The last tail ends at the vocabulary by itself, so leave that out."
+        )
+    return starts
+
+
+def checked_tails(tails: Any) -> list[tuple[Any, Any]]:
+    """Pairs of matrices."""
+    pairs = [tuple(checks.sequence(tail, "tails")) for tail in checks.sequence(tails, "tails")]
+    for i, pair in enumerate(pairs):  # None stands for a tail that is not narrowed
+        if len(pair) != 2:
+            raise InvalidInput(
+                f"{public_caller()}: tails[{i}] has {len(pair)} entries; expected two, (down, up)."
+            )
+    return [(down, up) for down, up in pairs]  # (d_i, d) and (size_i, d_i)
 
 
 def row_blocks(head: Any, hidden: Any) -> Iterator[Any]:

@@ -34,7 +34,7 @@ from tokenlab.steps import step
 __all__ = ["fuse", "reduce"]
 
 
-@takes(scores="n | h n_q n_all")
+@takes(scores="n | h n_q n_all", fused="flag")
 def reduce(scores: Any, *, k: int | float, fused: bool = True, rounding: str = "up") -> Reduction:
     r"""Keep the patches of the highest CLS attention, and the sum of the others, (1).
 

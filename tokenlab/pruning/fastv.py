@@ -32,7 +32,7 @@ from tokenlab.steps import step
 __all__ = ["reduce"]
 
 
-@takes(attention="h n_q n")
+@takes(attention="h n_q n", image=checks.span)
 def reduce(
     attention: Any,
     *,

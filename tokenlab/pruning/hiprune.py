@@ -159,7 +159,7 @@ def neighbours4(positions: Any, grid: tuple[int, int], *, variant: str = "paper"
     checks.choice(variant, "variant", ("paper", "official"))
     height, width = checked_grid(grid)
     n = height * width
-    checks.within(positions, "positions", n, "n")
+    checks.within(positions, "positions", n, "n", of="grid")
     if variant == "official":  # as if the grid were one long row
         moves = [positions - 1, positions + 1, positions - width, positions + width]
         return xp.unique(xp.clip(xp.concatenate(moves), 0, n - 1))

@@ -163,6 +163,7 @@ def _spread(keys: Any, kept: Any, temperature: float, mode: str, size: Any) -> R
     return Reduction(kept, len(keys), weights, total, None if size is None else sizes)
 
 
+@takes(reduction=Reduction)
 def kind(reduction: Reduction, *, tolerance: float = 1e-12) -> str:
     r"""What sort of matrix (1) has: `"one-to-one"`, `"many-to-one"` or `"many-to-many"`.
 

@@ -199,12 +199,12 @@ def fit(
     >>> result.codes.tolist(), result.codebook.round(3).tolist(), round(result.inertia, 6)
     ([0, 0, 1, 1], [[0.9, 0.3], [-0.3, 0.9]], 0.4)
     """
+    spherical = checks.flag(spherical, "spherical")
     x = directions(x, "x") if spherical else squarable(x, "x")
     weights = checked_weights(weights, len(x), get_xp(x))
     n_codes = checks.count(n_codes, "n_codes")
     iters = checks.count(iters, "iters", at_least=0)
     tol = checks.number(tol, "tol", at_least=0)
-    spherical = checks.flag(spherical, "spherical")
     if isinstance(init, str):
         checks.choice(init, "init", tuple(STARTS))
         if n_codes >= len(x):
@@ -216,6 +216,7 @@ def fit(
 
 
 @takes(x="n? d", codebook="n_codes d")
+@takes(spherical="flag")
 def assign(x: Any, codebook: Any, *, spherical: bool = False) -> Assignment:
     r"""The nearest code of every row, Eq. (1).
 

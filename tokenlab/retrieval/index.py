@@ -96,7 +96,7 @@ class TokenIndex:
         docs = list(checks.sequence(docs, "docs"))
         if not docs:
             raise InvalidInput(
-                "TokenIndex.from_docs: docs is empty, so the width d is unknown. For an index "
+                f"{public_caller()}: docs is empty, so the width d is unknown. For an index "
                 "without documents use TokenIndex(numpy.empty((0, d)), [0])."
             )
         xp = get_xp(*docs)
@@ -107,7 +107,9 @@ class TokenIndex:
         ]
         known = [(i, doc) for i, doc in enumerate(matrices) if doc is not None]
         if not known:
-            raise InvalidInput("TokenIndex.from_docs: every document is []; the width is unknown.")
+            raise InvalidInput(
+                f"{public_caller()}: every document is [] in docs; the width is unknown."
+            )
         first, like = known[0]
         for i, doc in known[1:]:
             checks.same_width(doc, f"docs[{i}]", f"n_{i}", like, f"docs[{first}]", f"n_{first}")

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from tokenlab import checks
+from tokenlab.arguments import takes
 from tokenlab.errors import DTypeError, InvalidInput, public_caller
 from tokenlab.tokenizers.stages import stages
 
@@ -180,6 +181,7 @@ def categories() -> list[str]:
 # Chunks of chance: tokens that hold several words.
 
 
+@takes(isolate="flag")
 def random_whitespace(p: float = 0.3, rng: Any = None, *, isolate: bool = False) -> Splitter:
     """Cut before a word with probability `p`.
 
@@ -232,10 +234,12 @@ def random_lengths(lengths: Mapping[tuple[int, int], float], rng: Any = None) ->
     >>> random_lengths({(2, 2): 1.0})("abcde")
     ['ab', 'cd', 'e']
     """
-    bins = list(lengths)
+    bins = [
+        checks.pair(bounds, "lengths", "low, high") for bounds in checks.mapping(lengths, "lengths")
+    ]
     draws = checks.generator(rng)
-    shares = np.array([lengths[key] for key in bins], dtype=np.float64)  # (n_bins,)
-    if not bins or not (shares >= 0).all() or abs(shares.sum() - 1) > 1e-9:
+    shares = np.array([checks.not_negative(p, "lengths") for p in lengths.values()])  # (n_bins,)
+    if not bins or abs(shares.sum() - 1) > 1e-9:
         raise InvalidInput(
             f"random_lengths: lengths has probabilities that sum to {shares.sum():.6g}; expected "
             "numbers of at least 0 that sum to 1."

@@ -37,7 +37,9 @@ def parts_of(spec: Any) -> list[Mapping[str, Any]]:
     if spec is None:  # no cuts at all
         return []
     if not isinstance(spec, Mapping) or not isinstance(spec.get("type"), str):
-        raise InvalidInput(f"{public_caller()}: pre_tokenizer is {spec!r}; expected a 'type'.")
+        raise InvalidInput(
+            f"{public_caller()}: pre_tokenizer, the split, is {spec!r}; expected a 'type'."
+        )
     if spec["type"] != "Sequence":
         return [spec]
     return [part for inner in spec.get("pretokenizers", ()) for part in parts_of(inner)]

@@ -3,9 +3,20 @@
 from collections.abc import Iterable
 from typing import Any
 
-from tokenlab.errors import DTypeError, InvalidInput
+from tokenlab import checks
+from tokenlab.errors import DTypeError, InvalidInput, public_caller
 
 __all__ = ["Trie"]
+
+
+def checked_bytes(x: Any, name: str) -> bytes:
+    """Bytes, or an error."""
+    if not isinstance(x, bytes | bytearray):
+        raise DTypeError(
+            f"{public_caller()}: {name} is a {type(x).__name__}; expected bytes, as from "
+            "text.encode()."
+        )
+    return bytes(x)
 
 
 class Trie:
@@ -30,12 +41,8 @@ class Trie:
 
     def __init__(self, tokens: Iterable[bytes]):
         self.root: dict[Any, Any] = {}
-        for i, token in enumerate(tokens):
-            if not isinstance(token, bytes):
-                raise DTypeError(
-                    f"Trie: tokens[{i}] is a {type(token).__name__}; expected bytes, as from "
-                    "text.encode()."
-                )
+        for i, token in enumerate(checks.sequence(tokens, "tokens")):
+            checked_bytes(token, f"tokens[{i}]")
             if not token:
                 raise InvalidInput(f"Trie: tokens[{i}] is empty; expected at least one byte.")
             node = self.root  # from the root, byte by byte
@@ -45,6 +52,8 @@ class Trie:
 
     def matches(self, data: bytes, start: int = 0) -> list[tuple[int, int]]:
         """All tokens that stand at a place: `(id, end)`, the shortest first."""
+        data = checked_bytes(data, "data")
+        start = checks.whole(start, "start")
         node: Any = self.root
         found: list[tuple[int, int]] = []  # (id, end)
         for end in range(start, len(data)):
@@ -63,7 +72,7 @@ class Trie:
     def below(self, prefix: bytes) -> list[int]:
         """The ids of all tokens that begin with some bytes, ascending; itself included."""
         node: Any = self.root
-        for byte in prefix:  # down to the node of the prefix
+        for byte in checked_bytes(prefix, "prefix"):  # down to the node of the prefix
             node = node.get(byte)
             if node is None:
                 return []
