@@ -25,6 +25,8 @@ NOT_PAPERS = {
     "tokenlab.tokenizers.stages",
     "tokenlab.tokenizers.split",
     "tokenlab.tokenizers.text",
+    "tokenlab.tokenizers.token_vectors",
+    "tokenlab.tokenizers.transplant",
     "tokenlab.tokenizers.trie",
     "tokenlab.pruning.clusters",
     "tokenlab.pruning.density",

@@ -106,6 +106,10 @@ WRITTEN_OUT = {
     ("tokenizers.bpe.BPE.train", "vocab_size"): "the table: a size wished for",
     ("tokenizers.bpe.BPE.truncate", "vocab_size"): "the table: a size wished for",
     ("tokenizers.unigram.UnigramLM.fit", "vocab_size"): "the table: a size wished for",
+    ("tokenizers.supertokens.learn", "vocab_size"): "the table: a size wished for",
+    ("tokenizers.zett.sample_tokenizer", "vocab_size"): "the table: a size wished for",
+    ("tokenizers.kl3m.train_recipe", "vocab_size"): "the table: a size wished for",
+    ("tokenizers.kl3m.padding_tokens", "vocabulary"): "the issue of the tokenizers family",
     ("pruning.token_transforming.reduce", "mode"): "the specification of the paper",
     ("pruning.token_transforming.soft_assign", "mode"): "the specification of the paper",
 }

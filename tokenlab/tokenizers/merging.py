@@ -53,6 +53,7 @@ class Places:
         for place, following in enumerate(self.after):
             if following >= 0:
                 self.add((self.ids[place], self.ids[following]), place)
+        self.alive = len(self.ids)  # tokens that are left
 
     def add(self, pair: Pair, place: int) -> None:
         """A pair has come to stand at a place."""
@@ -81,6 +82,7 @@ class Places:
             self.drop(pair, place)
             ids[place], ids[following] = new, -1
             after[place] = right
+            self.alive -= 1
             if left >= 0:
                 self.add((ids[left], new), left)
                 made.add((ids[left], new))

@@ -58,14 +58,15 @@ class UnigramLM:
     tokens : sequence of bytes
         By id.
     log_probs : sequence of float
-        One for each token. Any finite weights; those of `fit` are logarithms of probabilities that sum to one.
+        One for each token. Any finite weights; those of `fit` are logarithms of probabilities
+        that sum to one.
     split : str or callable
         See `splitter`; tokens stay within chunks.
 
     Examples
     --------
     >>> model = UnigramLM([b"a", b"b", b"ab", b"ba", b"aba"], np.log([0.3, 0.2, 0.2, 0.2, 0.1]))
-    >>> model.viterbi(b"aba").ids.tolist(), round(np.exp(model.log_marginal(b"aba")), 3)
+    >>> model.viterbi(b"aba").ids.tolist(), round(float(np.exp(model.log_marginal(b"aba"))), 3)
     ([4], 0.238)
     >>> model.expected_counts(b"aba").round(4).tolist()
     [0.6555, 0.0756, 0.2521, 0.2521, 0.4202]
