@@ -15,6 +15,7 @@ from tokenlab import checks
 from tokenlab.arrays import get_xp, stop
 from tokenlab.attention.newton import newton_iterates, with_ridge
 from tokenlab.errors import InvalidInput, public_caller
+from tokenlab.models.attending import once
 from tokenlab.tape import taped
 
 __all__: list[str] = []
@@ -43,8 +44,10 @@ def divided(a: Any, multiply: Callable[[Any], Any], t: Any, lost: Any = None) ->
     r"""$U = A^\dagger T$, with its gradients beside it; `a` is symmetric, and so is its inverse."""
     u = multiply(stop(t))
 
+    back = once(multiply)  # for A as for T
+
     def a_grad(u_grad: Any) -> Any:
-        t_grad = multiply(u_grad)  # (..., m, k)
+        t_grad = back(u_grad)  # (..., m, k)
         first = -t_grad @ flipped(u)  # (N3), first term
         if lost is None:
             return first
@@ -53,7 +56,7 @@ def divided(a: Any, multiply: Callable[[Any], Any], t: Any, lost: Any = None) ->
         third = multiply(u) @ flipped(lost @ u_grad)
         return first + second + third  # (N3)
 
-    return taped(u, (a, a_grad), (t, multiply))
+    return taped(u, (a, a_grad), (t, back))
 
 
 def flipped(x: Any) -> Any:

@@ -47,6 +47,7 @@ from tokenlab.attention import inputs
 from tokenlab.attention.inverse import landmark_inverse
 from tokenlab.engine import accelerated
 from tokenlab.errors import InvalidInput, public_caller
+from tokenlab.models.attending import once
 from tokenlab.ranges import representable
 from tokenlab.steps import step
 from tokenlab.tape import taped
@@ -96,16 +97,20 @@ def gaussian(q: Any, k: Any, shift: Any, careful: bool = True) -> Any:
         kernel = exp_differences(stop(q), stop(k))
     else:
         kernel = exp_product(x, x_half, y, y_half)  # Eq. (1), (..., n, m)
+    weighted = once(lambda grad: grad * kernel)  # E of (G3), for both sides
     return taped(
         kernel,
-        (q, lambda grad: pull(grad * kernel, x, y)),
-        (k, lambda grad: pull((grad * kernel).swapaxes(-1, -2), y, x)),
+        (q, lambda grad: pull(weighted(grad), x, y)),
+        (k, lambda grad: pull(weighted(grad).swapaxes(-1, -2), y, x)),
     )
 
 
 def pull(e: Any, x: Any, y: Any) -> Any:
     """(G3) of `soft_gradient.py`: each token is drawn to those of the other side, or pushed off."""
-    return (e @ y - e.sum(axis=-1)[..., None] * x) * x.dtype.type(x.shape[-1] ** -0.25)
+    force = e @ y
+    force -= get_xp(e).einsum("...ij->...i", e)[..., None] * x
+    force *= x.dtype.type(x.shape[-1] ** -0.25)
+    return force
 
 
 def scaled(x: Any, shift: Any) -> tuple[Any, Any]:
@@ -142,8 +147,7 @@ def exp_product(x: Any, x_half: Any, y: Any, y_half: Any) -> Any:
     exponent = x @ y.swapaxes(-1, -2)  # (..., n, m)
     exponent -= x_half[..., :, None]
     exponent -= y_half[..., None, :]  # |x - y|^2 / 2 = |x|^2 / 2 + |y|^2 / 2 - xy
-    exponent *= exponent < 0  # above 0 by rounding alone
-    return xp.exp(exponent)  # Eq. (1)
+    return xp.exp(xp.minimum(exponent, 0))  # Eq. (1); above 0 by rounding alone
 
 
 @takes(q="... n d inf", v="... n d_v inf", landmarks="... m d")

@@ -33,7 +33,7 @@ from typing import Any, NamedTuple
 from tokenlab.arguments import takes
 from tokenlab.attention import inputs
 from tokenlab.attention.soft import soft_attention
-from tokenlab.autograd import value_and_grad
+from tokenlab.tape import Node, Var, backward
 
 __all__ = ["SoftGradients", "soft_attention_vjp"]
 
@@ -90,13 +90,11 @@ def soft_attention_vjp(
     q, v, landmarks = inputs.in_one_precision(q, v, landmarks)
     grad = inputs.seen(grad, mask, "grad").astype(v.dtype, copy=False)  # (..., n, d_v)
 
-    def loss(arrays: Any) -> Any:  # any loss whose gradient for the output is `grad`
-        q, v, landmarks = arrays  # taped values, each with its place on the tape
-        y = soft_attention(q, v, landmarks, mask=mask, inverse=inverse, ridge=ridge, iters=iters)
-        return (y * grad).sum()
-
-    _, grads = value_and_grad(loss)((q, v, landmarks))  # (G1) to (G3), from right to left
-    return SoftGradients(*grads)
+    # On the tape, each with its own place, and from the output back to these.
+    q, v, landmarks = (Var(x, Node(x)) for x in (q, v, landmarks))
+    end = soft_attention(q, v, landmarks, mask=mask, inverse=inverse, ridge=ridge, iters=iters).node
+    found = backward(end, grad)  # (G1) to (G3), from right to left
+    return SoftGradients(*(found[x.node] for x in (q, v, landmarks)))
 
 
 NOTES = r"""
