@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = lazy(
     __name__,
     {
         "language_model_head": ["LMHead", "load_lm_head"],
+        "merge_tables": ["load_bpe"],
         "python_faq": ["FAQ", "load_faq"],
         "texts": ["load_text"],
         "vit_photos": ["ViTPhotos", "load_vit_photos"],
