@@ -90,8 +90,8 @@ def recursive(
     3
     """
     accept = asked(accept)
-    p = to_numpy(weights_of(log_p))  # (vocab,), sums to one
-    scale = log_total(log_p)  # what that took away
+    p = step(to_numpy(weights_of(log_p)))  # (vocab,) [p] what the model says
+    scale = log_total(log_p)  # 0 for a distribution
     limit = len(p) if max_rejects is None else checks.count(max_rejects, "max_rejects")
     order, tried, verdicts = iter(chance.token_order(order, len(p))), [], []
     left = p.copy()  # what is not rejected yet
@@ -108,6 +108,8 @@ def recursive(
     if following is not None:
         tried.append(int(following))
         verdicts.append(bool(accept(int(following))))
+    step("tried", np.array(tried), "in the order of asking", axes=("n_tried",), of="vocab")
+    step("verdicts", np.array(verdicts), "what the constraint said", eq="1_A", axes=("n_tried",))
     # The mass that is left, summed: 1 - R would be rounding where nearly all was rejected.
     weight = left.sum() if following is None or verdicts[-1] else p[x]  # w, recursive
     weight = step(float(weight))  # [w] the mass left if the next one is allowed too, else p(x)
