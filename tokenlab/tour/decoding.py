@@ -188,16 +188,21 @@ def _orders() -> None:
     table(("k", "left to right", "random order"), rows)
 
 
+@functools.cache
 def routed_models() -> tuple[Any, Any, Any, Any]:
-    """Three letters in a row, six, the labels of a text, and a router that was trained on them."""
+    """Three letters in a row, six, whether each place mismatches and diverges, and a router."""
     small, large = letters(3), letters(6)
     ends = {int(ids(letter)[0]) for letter in ".!?\n"}
-    labels = r2r.label(small, large, ids(shown(0)), 250, ends=ends, max_continuation=30)
-    text = [*ids(shown(0)), *labels.tokens]
-    rows = [
-        r2r.features(small.log_probs(text[: len(text) - 250 + i]), 10) for i in range(250)
-    ]  # what the small model knew at each place
-    return small, large, labels, r2r.Router(min_recall=0.9).fit(np.array(rows), labels.divergent)
+    rows, mismatch, divergent = [], [], []
+    for start in map(ids, map(shown, range(10, 40))):  # short texts, since greedy ones soon repeat
+        labels = r2r.label(small, large, start, 8, ends=ends, max_continuation=15)
+        text = [*start, *labels.tokens]
+        known = (small.log_probs(text[: len(start) + i]) for i in range(8))
+        rows += [r2r.features(log_p, 10) for log_p in known]
+        mismatch += labels.mismatch.tolist()
+        divergent += labels.divergent.tolist()
+    router = r2r.Router(ridge=1.0, min_recall=0.9).fit(np.array(rows), np.array(divergent))
+    return small, large, np.array([mismatch, divergent]), router
 
 
 def _routing() -> None:
@@ -212,8 +217,8 @@ def _routing() -> None:
         found = r2r.generate(small, large, ids(shown(SHOWN)), 40, route)
         rows.append((name, f"{found.share:.0%}", repr(spelled(found.tokens))))
     paragraph(
-        f"""Three letters in a row against six. At {labels.mismatch.mean():.0%} of {len(labels.tokens)}
-        places the small model would write another letter, at {labels.divergent.mean():.0%} that
+        f"""Three letters in a row against six. At {labels[0].mean():.0%} of {labels.shape[1]}
+        places the small model would write another letter, at {labels[1].mean():.0%} that
         leads elsewhere. A router that was trained on these places decides who writes."""
     )
     table(("route", "large", "what is written"), rows)
