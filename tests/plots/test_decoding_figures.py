@@ -5,7 +5,6 @@ import pytest
 
 pytest.importorskip("matplotlib")
 
-# ruff: noqa: E402
 from matplotlib.figure import Figure
 
 from tokenlab.decoding import any_subset, awrs, insertion, r2r, token_recycling
