@@ -12,6 +12,15 @@ from tokenlab.numerics import unit
 __all__: list[str] = []
 
 
+def known_codes(codes: Any, n_codes: int, *, none: bool = False) -> None:
+    """Raise unless all are from 0 to n_codes - 1, or with `none` -1."""
+    if codes.size and (int(codes.min()) < -none or int(codes.max()) >= n_codes):
+        raise InvalidInput(
+            f"{public_caller()}: codes run from {int(codes.min())} to {int(codes.max())}; expected "
+            f"0 to {n_codes - 1}, since there are {n_codes} codes{', or -1 for none' * none}."
+        )
+
+
 def checked_weights(weights: Any, n: int, xp: Any) -> Any:
     """Weights `(n,)` in float64, ones by default; at least one of them is positive."""
     if weights is None:
