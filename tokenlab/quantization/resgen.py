@@ -35,10 +35,15 @@ import numpy as np
 from tokenlab import checks
 from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp, stop, to_numpy
-from tokenlab.errors import InvalidInput, ShapeError, public_caller
+from tokenlab.errors import InvalidInput, ShapeError
 from tokenlab.objectives import maskgit
 from tokenlab.quantization import residual
-from tokenlab.quantization.codebook import known_codes
+from tokenlab.quantization.deepest_first import (
+    masked_target,
+    visible_embedding,
+    visible_mask,
+)
+from tokenlab.quantization.mixture import Mixture, draw, mixture_log_density
 from tokenlab.steps import step
 
 __all__ = [
@@ -56,17 +61,6 @@ __all__ = [
     "visible_embedding",
     "visible_mask",
 ]
-
-
-class Mixture(NamedTuple):
-    """Gaussians with one scale for all directions; `log_weights` need not add up to one.
-
-    `log_weights (..., k)`, `means (..., k, d)`, `log_scales (..., k)`.
-    """
-
-    log_weights: Any
-    means: Any
-    log_scales: Any
 
 
 class Generation(NamedTuple):
@@ -153,155 +147,6 @@ def _taken(urns: Any, total: int, rng: np.random.Generator) -> np.ndarray:
     return rng.multivariate_hypergeometric(urns, total)
 
 
-@takes(counts="... n int")
-def visible_mask(counts: Any, depth: int) -> Any:
-    """Which codes are seen when so many of each position are masked, the deepest first.
-
-    Parameters
-    ----------
-    counts : ndarray of shape (..., n)
-        Masked codes of each position, 0 to `depth`.
-    depth : int
-
-    Returns
-    -------
-    ndarray of shape (..., n, depth)
-        bool.
-
-    Examples
-    --------
-    >>> visible_mask([0, 1, 2], 2).tolist()
-    [[True, True], [True, False], [False, False]]
-    """
-    depth = checks.count(depth, "depth")
-    if int(counts.min()) < 0 or int(counts.max()) > depth:
-        raise InvalidInput(
-            f"{public_caller()}: counts run from {int(counts.min())} to {int(counts.max())}; "
-            f"expected 0 to {depth} = depth."
-        )
-    return get_xp(counts).arange(depth) < depth - counts[..., None]  # (..., n, depth)
-
-
-@takes(codes="... n depth int", codebooks="depth n_codes d", visible="... n depth bool")
-def visible_embedding(codes: Any, codebooks: Any, visible: Any) -> Any:
-    """The sum of the codes that are seen: what the model gets.
-
-    Parameters
-    ----------
-    codes : ndarray of shape (..., n, depth)
-        What is masked may be -1.
-    codebooks : ndarray of shape (depth, n_codes, d)
-    visible : ndarray of shape (..., n, depth)
-        bool, from the first stage on: no stage is seen below one that is masked.
-
-    Returns
-    -------
-    ndarray of shape (..., n, d)
-
-    Raises
-    ------
-    ShapeError, InvalidInput, DTypeError, BackendError
-        A code that is seen is out of range, or stands below a masked one.
-
-    Examples
-    --------
-    >>> codebooks = [[[1.0], [2.0]], [[0.1], [0.2]]]
-    >>> visible_embedding([[1, 1], [1, -1]], codebooks, [[True, True], [True, False]]).tolist()
-    [[2.2], [2.0]]
-    """
-    return _sum_of(codes, codebooks, _from_the_first(visible))
-
-
-@takes(codes="... n depth int", codebooks="depth n_codes d", visible="... n depth bool")
-def masked_target(codes: Any, codebooks: Any, visible: Any) -> Any:
-    """The sum of the codes that are masked, Eq. (3): what the model predicts.
-
-    Parameters
-    ----------
-    codes : ndarray of shape (..., n, depth)
-    codebooks : ndarray of shape (depth, n_codes, d)
-    visible : ndarray of shape (..., n, depth)
-
-    Returns
-    -------
-    ndarray of shape (..., n, d)
-        With `visible_embedding` it adds up to the decoded codes.
-
-    Raises
-    ------
-    ShapeError, InvalidInput, DTypeError, BackendError
-        As in `visible_embedding`, for the codes that are masked.
-
-    Examples
-    --------
-    >>> codebooks = [[[1.0], [2.0]], [[0.1], [0.2]]]
-    >>> masked_target([[1, 1], [1, 0]], codebooks, [[True, True], [True, False]]).tolist()
-    [[0.0], [0.1]]
-    """
-    return _sum_of(codes, codebooks, ~_from_the_first(visible))
-
-
-def _sum_of(codes: Any, codebooks: Any, counted: Any) -> Any:
-    """The sum over the stages of the codes that count."""
-    xp = get_xp(codes, codebooks)
-    codes = xp.where(counted, codes, 0)  # what does not count may be -1
-    known_codes(codes, codebooks.shape[1])
-    each = codebooks[xp.arange(codes.shape[-1]), codes]  # (..., n, depth, d)
-    return (each * counted[..., None]).sum(axis=-2)  # (..., n, d) Eq. (3)
-
-
-def _from_the_first(visible: Any) -> Any:
-    """Raise where a stage is seen below one that is masked."""
-    if bool((visible[..., 1:] & ~visible[..., :-1]).any()):
-        raise InvalidInput(
-            f"{public_caller()}: visible has a stage that is seen below one that is masked; "
-            "expected the deepest stages masked first. visible_mask makes such a mask."
-        )
-    return visible
-
-
-def mixture_log_density(z: Any, mixture: Mixture) -> Any:
-    """The logarithm of the density of the mixture at each row.
-
-    Parameters
-    ----------
-    z : ndarray of shape (..., d)
-    mixture : Mixture
-
-    Returns
-    -------
-    ndarray of shape (...)
-
-    Raises
-    ------
-    ShapeError, InvalidInput, DTypeError, BackendError
-        Shapes that do not fit, something that is not finite.
-
-    Examples
-    --------
-    >>> one = Mixture(np.zeros((1, 1)), np.zeros((1, 1, 2)), np.zeros((1, 1)))
-    >>> mixture_log_density(np.zeros((1, 2)), one).round(4).tolist()  # -log(2 pi)
-    [-1.8379]
-    """
-    return _log_density(z, *mixture)
-
-
-@takes(z="... d", log_weights="... k", means="... k d", log_scales="... k")
-def _log_density(z: Any, log_weights: Any, means: Any, log_scales: Any) -> Any:
-    xp, d = get_xp(z, log_weights, means, log_scales), z.shape[-1]
-    weights = log_weights - log_sum(log_weights, xp)[..., None]  # (..., k)
-    gap = (z[..., None, :] - means) * xp.exp(-log_scales)[..., None]  # (..., k, d)
-    square = (gap * gap).sum(axis=-1)  # (..., k)
-    each = weights - square / 2 - d * log_scales - d / 2 * math.log(2 * math.pi)
-    return log_sum(each, xp)  # (...) Eq. (4): log of the sum over the components
-
-
-def log_sum(x: Any, xp: Any) -> Any:
-    """log sum exp over the last axis."""
-    top = stop(x).max(axis=-1, keepdims=True)
-    return xp.log(xp.exp(x - top).sum(axis=-1)) + top[..., 0]
-
-
 def loss(mixture: Mixture, target: Any, masked: Any) -> Any:
     """The mean of Eq. (4) over the positions that hide a code.
 
@@ -339,48 +184,6 @@ def loss(mixture: Mixture, target: Any, masked: Any) -> Any:
     if not bool(masked.any()):
         raise InvalidInput("loss: masked is nowhere True; expected something to be masked.")
     return -(density * masked).sum() / int(masked.sum())  # Eq. (4)
-
-
-def draw(mixture: Mixture, *, top_p: float = 1.0, rng: Any = None) -> np.ndarray:
-    """One vector from the mixture of each position.
-
-    Parameters
-    ----------
-    mixture : Mixture
-    top_p : float
-        Above 0, at most 1: only the heaviest components that together have this share.
-    rng : numpy.random.Generator, int or None
-
-    Returns
-    -------
-    ndarray of shape (..., d)
-
-    Examples
-    --------
-    >>> sure = Mixture(np.array([[0.0, -1e9]]), np.array([[[3.0], [9.0]]]), np.full((1, 2), -50.0))
-    >>> draw(sure, rng=0).round(6).tolist()
-    [[3.0]]
-    """
-    top_p = checks.number(top_p, "top_p", above=0, at_most=1)
-    return _draw(*mixture, top_p=top_p, rng=checks.generator(rng))
-
-
-@takes(log_weights="... k", means="... k d", log_scales="... k")
-def _draw(log_weights: Any, means: Any, log_scales: Any, *, top_p: float, rng: Any) -> Any:
-    log_weights, means, log_scales = (to_numpy(x) for x in (log_weights, means, log_scales))
-    weights = np.exp(log_weights - log_weights.max(axis=-1, keepdims=True))
-    weights = weights / weights.sum(axis=-1, keepdims=True)  # (..., k)
-    order = (-weights).argsort(axis=-1, kind="stable")
-    falling = np.take_along_axis(weights, order, axis=-1)
-    before = falling.cumsum(axis=-1) - falling  # the mass of all heavier ones
-    falling = np.where(before < top_p, falling, 0)
-    ends = falling.cumsum(axis=-1)
-    u = rng.random((*ends.shape[:-1], 1)) * ends[..., -1:]
-    place = (ends <= u).sum(axis=-1, keepdims=True)  # (..., 1)
-    component = np.take_along_axis(order, np.minimum(place, ends.shape[-1] - 1), axis=-1)
-    mean = np.take_along_axis(means, component[..., None], axis=-2)[..., 0, :]  # (..., d)
-    scale = np.exp(np.take_along_axis(log_scales, component, axis=-1))  # (..., 1)
-    return mean + scale * rng.standard_normal(mean.shape)
 
 
 @takes(counts="n int", confidence="n")
