@@ -92,3 +92,26 @@ sys.modules["cases"] = sys.modules[__name__]  # the files of the families import
 for path in sorted(Path(__file__).parent.glob("*/cases.py")):
     spec = importlib.util.spec_from_file_location(f"{path.parent.name}_cases", path)
     spec.loader.exec_module(importlib.util.module_from_spec(spec))
+
+
+BYTES = np.array([[167, 128], [0, 255]], np.uint8)
+
+
+@case("tokenlab.bits.pack")
+def _(asarray):
+    return (asarray(np.array([[5, 1, 7], [0, 7, 2]])), 3), {}
+
+
+@case("tokenlab.bits.unpack")
+def _(asarray):
+    return (asarray(BYTES), 3, 3), {}
+
+
+@case("tokenlab.bits.hamming")
+def _(asarray):
+    return (asarray(BYTES), asarray(BYTES[::-1].copy())), {}
+
+
+@case("tokenlab.bits.hamming_topk")
+def _(asarray):
+    return (asarray(BYTES), asarray(BYTES[::-1].copy()), 1), {}

@@ -123,3 +123,24 @@ def closer(x, weights, mass, candidates):  # type: ignore[no-untyped-def]
         for k in range(last + 1):
             potentials[k] += out[k, i]
     return out, potentials.astype(x.dtype)
+
+
+def place(x: Any, borders: Any) -> Any:
+    """Twin of `tokenlab.quantization.scalar.place`."""
+    codes = np.empty(x.shape, np.int64)
+    _place(x.reshape(-1), borders.astype(x.dtype, copy=False), codes.reshape(-1))
+    return codes
+
+
+@njit
+def _place(x, borders, codes):  # type: ignore[no-untyped-def]
+    """Bisection without branches: every number takes the same steps, and nothing is guessed."""
+    n = len(borders)
+    for i in range(len(x)):
+        low, left = 0, n
+        while left > 0:
+            half = (left + 1) >> 1
+            # Move past half of what is left, if all of it lies below the number.
+            low += half if borders[low + half - 1] < x[i] else 0
+            left -= half
+        codes[i] = low

@@ -1,0 +1,59 @@
+"""Example arguments of the functions of tokenlab.objectives, for the contract tests."""
+
+import numpy as np
+from cases import case, random
+
+KNOWN = np.array([False, True, False, False])
+
+
+@case("tokenlab.objectives.maskgit.keep_confident")
+def _(asarray):
+    return (asarray(random(4)), asarray(KNOWN), 2), {"temperature": 1.0, "rng": 0}
+
+
+@case("tokenlab.objectives.maskgit.sample")
+def _(asarray):
+    predict = lambda tokens: asarray(random(2, 6, 5))  # noqa: E731
+    return (predict, 6), {"steps": 3, "b": 2, "rng": 0}
+
+
+@case("tokenlab.objectives.flow.flow_pair")
+@case("tokenlab.objectives.flow.recover")
+@case("tokenlab.objectives.flow.score")
+def _(asarray):
+    x, noise, t = random(2, 4, 3), random(2, 4, 3, seed=1), np.full((2, 4), 0.25)
+    return (asarray(x), asarray(noise), asarray(t)), {}
+
+
+@case("tokenlab.objectives.entities.scales")
+def _(asarray):
+    return (asarray(random(2, 4, 8, 3)), 3), {}
+
+
+@case("tokenlab.objectives.next_x.loss")
+def _(asarray):
+    def forward(params, noisy, t, entities, labels):
+        return noisy * params["scale"]
+
+    x, noise, t = random(2, 4, 3), random(2, 4, 3, seed=1), np.full((2, 2), 0.25)
+    entities = np.array([[0, 1], [2, 3]])
+    scale = {"scale": asarray(random(3, seed=2))}
+    return (scale, forward, asarray(x), entities, asarray(noise), asarray(t)), {}
+
+
+@case("tokenlab.objectives.next_x.sample")
+def _(asarray):
+    velocity = lambda x, t, i: asarray(np.asarray(x - 1.0))  # noqa: E731
+    return (velocity, np.array([[0, 1], [2, 3]]), 3), {"steps": 2, "b": 2, "rng": 0}
+
+
+@case("tokenlab.objectives.token_unify.pair_loss")
+def _(asarray):
+    log_probs, pairs = np.log(np.full((3, 3, 4), 0.25)), np.array([[0, 0], [0, 2], [1, 2]])
+    return (asarray(log_probs), asarray(np.array([3, 0, 1])), asarray(pairs)), {}
+
+
+@case("tokenlab.objectives.token_unify.masked_loss")
+def _(asarray):
+    log_probs, mask = np.log(np.full((3, 4), 0.25)), np.array([True, False, True])
+    return (asarray(log_probs), asarray(np.array([3, 0, 1])), asarray(mask)), {}
