@@ -110,8 +110,11 @@ WRITTEN_OUT = {
     ("tokenizers.zett.sample_tokenizer", "vocab_size"): "the table: a size wished for",
     ("tokenizers.kl3m.train_recipe", "vocab_size"): "the table: a size wished for",
     ("tokenizers.kl3m.padding_tokens", "vocabulary"): "the issue of the tokenizers family",
+    ("objectives.entities.block_causal_mask", "sizes"): "the issue of tokens of pictures",
     ("pruning.token_transforming.reduce", "mode"): "the specification of the paper",
     ("pruning.token_transforming.soft_assign", "mode"): "the specification of the paper",
+    ("quantization.tokenbridge.channel_order", "cutoff"): "the issue of tokens of pictures",
+    ("quantization.tokenbridge.low_frequency_share", "cutoff"): "the issue of tokens of pictures",
 }
 
 
@@ -155,7 +158,7 @@ def test_one_word_for_one_thing():
 def test_no_public_argument_is_a_gradient_by_another_name():
     """`d_…` is a width: a name of that form has integers or nothing to do with gradients."""
     widths = [own for _, own in names() if own.startswith("d_")]
-    assert set(widths) <= {"d_v", "d_model", "d_logits"}
+    assert set(widths) <= {"d_v", "d_model", "d_logits", "d_z"}
 
 
 # who says what a function takes -----------------------------------------------------------------

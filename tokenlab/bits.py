@@ -45,15 +45,16 @@ def pack(numbers: Any, n_bits: int) -> Any:
     >>> pack([5, 1, 7], 3).tolist()  # 101 001 111
     [167, 128]
     """
-    xp, n_bits = get_xp(numbers), checks.count(n_bits, "n_bits", at_most=WIDEST)
+    xp = get_xp(numbers)
+    n_bits = checks.count(n_bits, "n_bits", at_most=WIDEST)
     if numbers.size and (int(numbers.min()) < 0 or int(numbers.max()) >> n_bits):
         raise InvalidInput(
             f"{public_caller()}: numbers run from {int(numbers.min())} to {int(numbers.max())}; "
             f"expected 0 to {2**n_bits - 1}, what {n_bits} bits hold."
         )
-    shifts = xp.arange(n_bits - 1, -1, -1)  # first bit highest
-    bits = (numbers[..., None] >> shifts) & 1  # (..., n, n_bits)
-    rows = bits.reshape(*numbers.shape[:-1], numbers.shape[-1] * n_bits)
+    values = 2 ** xp.arange(n_bits - 1, -1, -1)  # (n_bits,), of each bit: first bit highest
+    bits = numbers[..., None] // values % 2  # (..., n, n_bits)
+    rows = bits.reshape(*numbers.shape[:-1], numbers.shape[-1] * n_bits)  # (..., n * n_bits)
     return xp.packbits(rows.astype(xp.uint8), axis=-1)
 
 
@@ -83,15 +84,17 @@ def unpack(data: Any, n: int, n_bits: int) -> Any:
     >>> unpack(pack([5, 1, 7], 3), 3, 3).tolist()
     [5, 1, 7]
     """
-    data, n = as_bytes(data, "data"), checks.count(n, "n", at_least=0)
-    xp, n_bits = get_xp(data), checks.count(n_bits, "n_bits", at_most=WIDEST)
+    data = as_bytes(data, "data")
+    xp = get_xp(data)
+    n = checks.count(n, "n", at_least=0)
+    n_bits = checks.count(n_bits, "n_bits", at_most=WIDEST)
     n_bytes = -(-n * n_bits // 8)
     if data.shape[-1] != n_bytes:
         raise ShapeError(
             f"{public_caller()}: data has {data.shape[-1]} bytes a row; expected {n_bytes}, since "
             f"{n} numbers of {n_bits} bits take as many."
         )
-    bits = xp.unpackbits(data, axis=-1)[..., : n * n_bits]
+    bits = xp.unpackbits(data, axis=-1)[..., : n * n_bits]  # the fill goes
     bits = bits.reshape(*data.shape[:-1], n, n_bits).astype(xp.int64)  # (..., n, n_bits)
     values = 2 ** xp.arange(n_bits - 1, -1, -1)
     return (bits * values).sum(axis=-1)  # (..., n)
@@ -136,7 +139,7 @@ def hamming(x: Any, y: Any) -> Any:
             "(m, n_bytes)."
         )
     xp = get_xp(x, y)
-    ones = xp.asarray([bin(byte).count("1") for byte in range(256)])
+    ones = xp.asarray([bin(byte).count("1") for byte in range(256)])  # (256,)
     total = xp.zeros((len(x), len(y)), xp.int64)
     for column in range(x.shape[1]):  # (n, m) at a time, not (n, m, n_bytes)
         total += ones[x[:, column, None] ^ y[None, :, column]]
@@ -163,4 +166,4 @@ def hamming_topk(x: Any, y: Any, k: int) -> TopK:
     >>> hamming_topk(pack([[1, 0, 1]], 1), pack([[1, 1, 0], [1, 0, 1]], 1), 1).ids.tolist()
     [[1]]
     """
-    return topk(-1.0 * hamming(x, y), k)
+    return topk(-1.0 * hamming(x, y), k)  # fewer bits are nearer

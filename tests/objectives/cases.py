@@ -43,8 +43,8 @@ def _(asarray):
 
 @case("tokenlab.objectives.next_x.sample")
 def _(asarray):
-    velocity = lambda x, t, i: asarray(np.asarray(x - 1.0))  # noqa: E731
-    return (velocity, np.array([[0, 1], [2, 3]]), 3), {"steps": 2, "b": 2, "rng": 0}
+    velocity = lambda x, t, i: x - 1.0  # noqa: E731
+    return (velocity, asarray(np.array([[0, 1], [2, 3]])), 3), {"steps": 2, "b": 2, "rng": 0}
 
 
 @case("tokenlab.objectives.token_unify.pair_loss")

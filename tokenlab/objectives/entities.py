@@ -23,7 +23,7 @@ def tokens(h: int, w: int) -> np.ndarray:
     >>> tokens(1, 3).tolist()
     [[0], [1], [2]]
     """
-    return grid(h, w).reshape(-1, 1)
+    return grid(h, w).reshape(-1, 1)  # (n_entities, 1)
 
 
 def cells(h: int, w: int, k: int) -> np.ndarray:
@@ -37,7 +37,7 @@ def cells(h: int, w: int, k: int) -> np.ndarray:
     place, k = divided(h, w, k, "k")
     h, w = place.shape
     place = place.reshape(h // k, k, w // k, k).swapaxes(1, 2)  # (rows, columns, k, k)
-    return place.reshape(-1, k * k)
+    return place.reshape(-1, k * k)  # (n_entities, size)
 
 
 def subsamples(h: int, w: int, g: int) -> np.ndarray:
@@ -50,8 +50,9 @@ def subsamples(h: int, w: int, g: int) -> np.ndarray:
     """
     place, g = divided(h, w, g, "g")
     h, w = place.shape
-    place = place.reshape(g, h // g, g, w // g).transpose(1, 3, 0, 2)
-    return place.reshape(-1, g * g)
+    # Rows with the same place in their stretch of h / g belong together, and columns alike.
+    place = place.reshape(g, h // g, g, w // g).transpose(1, 3, 0, 2)  # (h / g, w / g, g, g)
+    return place.reshape(-1, g * g)  # (n_entities, size)
 
 
 def whole(h: int, w: int) -> np.ndarray:
@@ -62,7 +63,7 @@ def whole(h: int, w: int) -> np.ndarray:
     >>> whole(2, 2).tolist()
     [[0, 1, 2, 3]]
     """
-    return grid(h, w).reshape(1, -1)
+    return grid(h, w).reshape(1, -1)  # (1, n)
 
 
 def grid(h: int, w: int) -> np.ndarray:
@@ -73,7 +74,8 @@ def grid(h: int, w: int) -> np.ndarray:
 
 def divided(h: int, w: int, size: int, name: str) -> tuple[np.ndarray, int]:
     """Positions, and a size that divides both sides."""
-    place, size = grid(h, w), checks.count(size, name)
+    place = grid(h, w)  # (h, w)
+    size = checks.count(size, name)
     if place.shape[0] % size or place.shape[1] % size:
         raise InvalidInput(
             f"{public_caller()}: {name} is {size} and the grid is {place.shape}; expected sides "
@@ -111,6 +113,7 @@ def scales(x: Any, n_scales: int) -> list[Any]:
     found = [x]
     for _ in range(n_scales - 1):
         *front, h, w, _ = found[0].shape
+        # The coarsest so far, in 2 x 2 blocks.
         blocks = found[0].reshape(*front, h // 2, 2, w // 2, 2, c)
         found.insert(0, blocks.mean(axis=(-4, -2)))  # (..., h / 2, w / 2, c)
     return found
@@ -137,8 +140,9 @@ def block_causal_mask(sizes: Sequence[int]) -> np.ndarray:
         raise InvalidInput(
             f"block_causal_mask: sizes is {sizes!r}; expected the size of each entity."
         )
+    # Which entity each token belongs to, (n,): seen is what does not come later.
     entity = np.repeat(np.arange(len(sizes)), [checks.count(size, "sizes") for size in sizes])
-    return entity[:, None] >= entity
+    return entity[:, None] >= entity  # (n, n)
 
 
 def checked_entities(entities: Any, n: int | None = None) -> np.ndarray:

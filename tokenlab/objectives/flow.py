@@ -103,6 +103,7 @@ def score(x: Any, velocity: Any, t: Any) -> Any:
             "is no noise."
         )
     t = for_data(t, x)
+    # x + (1 - t) v is the noise, by Eqs. (2) and (3).
     return -(x + (1 - t) * velocity) / t
 
 
@@ -115,7 +116,7 @@ def for_data(t: Any, x: Any) -> Any:
             f"{public_caller()}: t is {what}; expected times from 0 to 1, one for each vector of "
             f"{x.shape} at most."
         )
-    return t[..., None]
+    return t[..., None]  # (..., 1)
 
 
 def times(shape: Any, *, variant: str = "official", rng: Any = None) -> np.ndarray:
@@ -143,6 +144,7 @@ def times(shape: Any, *, variant: str = "official", rng: Any = None) -> np.ndarr
     rng = checks.generator(rng)
     if variant == "paper":
         return rng.random(sides)
+    # Logit-normal: times near 1/2 are likely, those near the ends rare.
     return 1 / (1 + np.exp(-rng.standard_normal(sides)))
 
 
@@ -168,5 +170,6 @@ def time_grid(steps: int, *, variant: str = "paper") -> np.ndarray:
     checks.choice(variant, "variant", ("paper", "official"))
     if variant == "paper":
         return np.linspace(1, 0, checks.count(steps, "steps") + 1)
+    # The last step, from 0.04 to 0, is the one without noise.
     steps = checks.count(steps, "steps", at_least=2)
     return np.append(np.linspace(1, OFFICIAL_LAST, steps), 0.0)

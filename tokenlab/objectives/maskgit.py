@@ -83,7 +83,8 @@ def mask_schedule(r: float, kind: str = "cosine") -> float:
     >>> mask_schedule(0.0), round(mask_schedule(0.5), 3), mask_schedule(1.0)
     (1.0, 0.707, 0.0)
     """
-    r, kind = checks.share(r, "r"), checks.choice(kind, "kind", tuple(SCHEDULES))
+    r = checks.share(r, "r")
+    checks.choice(kind, "kind", tuple(SCHEDULES))
     # cos(pi / 2) is 6e-17: the ceiling of its product with n would mask a token for ever.
     return round(SCHEDULES[kind](r), 15)
 
@@ -113,7 +114,7 @@ def n_masked(step: int, steps: int, n_unknown: int, *, kind: str = "cosine") -> 
     step = checks.count(step, "step", at_least=0, at_most=steps)
     n = n_unknown = checks.count(n_unknown, "n_unknown", at_least=0)
     if step == steps:
-        return 0
+        return 0  # whatever the schedule says by rounding
     for t in range(1, step + 1):
         planned = math.floor(round(mask_schedule(t / steps, kind) * n_unknown, 9))
         n = max(min(planned, n - 1), min(n, 1))  # Eq. (2)
@@ -153,7 +154,8 @@ def keep_confident(
     >>> keep_confident([-1.0, -3.0, -2.0], [False, False, True], 1).tolist()
     [False, True, False]
     """
-    xp, n_free = get_xp(log_confidence), int((~known).sum())
+    xp = get_xp(log_confidence)
+    n_free = int((~known).sum())
     n_masked = checks.count(n_masked, "n_masked", at_least=0)
     temperature = checks.number(temperature, "temperature", at_least=0)
     if n_masked > n_free:
@@ -166,10 +168,10 @@ def keep_confident(
     rng = checks.generator(rng)
     noise = temperature * rng.gumbel(size=len(known)) if temperature else np.zeros(len(known))
     confidence = log_confidence + xp.asarray(noise)  # Eq. (3)
-    confidence = xp.where(known, xp.inf, confidence)
+    confidence = xp.where(known, xp.inf, confidence)  # a fixed token stays
     if n_masked == len(known):
-        return ~known
-    return confidence < xp.sort(confidence)[n_masked]
+        return ~known  # all: there is no next larger one to compare with
+    return confidence < xp.sort(confidence)[n_masked]  # Eq. (3)
 
 
 def sample(
@@ -213,17 +215,19 @@ def sample(
     """
     n, steps, b = (checks.count(x, name) for x, name in ((n, "n"), (steps, "steps"), (b, "b")))
     temperature = checks.number(temperature, "temperature", at_least=0)
-    kind, rng = checks.choice(kind, "kind", tuple(SCHEDULES)), checks.generator(rng)
-    tokens = np.full((b, n), -1)
+    checks.choice(kind, "kind", tuple(SCHEDULES))
+    rng = checks.generator(rng)
+    tokens = np.full((b, n), -1)  # all masked
     fixed_at = np.zeros((b, n), np.int64)
     counts = [n]
     for t in range(1, steps + 1):
         known = tokens >= 0
         log_p = checked_logits(predict(tokens.copy()), tokens.shape)  # (b, n, vocab)
         drawn = (log_p + rng.gumbel(size=log_p.shape)).argmax(axis=-1)  # (b, n): from the softmax
-        drawn = np.where(known, tokens, drawn)
+        drawn = np.where(known, tokens, drawn)  # a fixed token is not drawn anew
         log_confidence = np.take_along_axis(log_p, drawn[..., None], axis=-1)[..., 0]  # (b, n)
-        scale, planned = temperature * (1 - t / steps), n_masked(t, steps, n, kind=kind)
+        scale = temperature * (1 - t / steps)  # less noise with every step
+        planned = n_masked(t, steps, n, kind=kind)  # Eq. (2)
         again = np.zeros((b, n), bool)
         for row in range(b):
             left = min(planned, int((~known[row]).sum()))  # ties may have fixed more than planned
@@ -245,7 +249,7 @@ def checked_logits(logits: Any, shape: tuple[int, int]) -> np.ndarray:
             f"{public_caller()}: predict returned {logits.shape}; expected (b, n, vocab) with "
             f"b, n = {shape}."
         )
-    top = logits.max(axis=-1)
+    top = logits.max(axis=-1)  # (b, n)
     if np.isnan(logits).any() or not np.isfinite(top).all():
         raise InvalidInput(
             f"{public_caller()}: predict returned logits with NaN, +inf, or nothing but -inf; "

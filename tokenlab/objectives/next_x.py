@@ -86,6 +86,7 @@ def guidance_ramp(n_entities: int, scale: float) -> np.ndarray:
     [1.0, 1.5, 2.0]
     """
     n_entities = checks.count(n_entities, "n_entities")
+    # i / (N - 1) has no value for one entity; linspace leaves it at 1.
     return np.linspace(1.0, checks.number(scale, "scale"), n_entities)
 
 
@@ -134,24 +135,27 @@ def loss(
     ...            np.full((1, 4), 0.5)))
     0.0
     """
-    xp, n = get_xp(x, noise, t), x.shape[1]
+    xp = get_xp(x, noise, t)
+    n = x.shape[1]
     entities = checked_entities(entities, n)
     if t.shape[1] != len(entities):
         raise ShapeError(
             f"loss: t is {t.shape} = (b, n_entities) and there are {len(entities)} entities; "
             "expected one time for each."
         )
-    entity_of = np.empty(n, np.int64)
+    entity_of = np.empty(n, np.int64)  # which entity each position belongs to
     entity_of[entities] = np.arange(len(entities))[:, None]
-    t = t[:, xp.asarray(entity_of)]  # (b, n)
+    t = t[:, xp.asarray(entity_of)]  # (b, n_entities) -> (b, n): one time for a whole entity
     noisy, velocity = flow_pair(x, noise, t)
+    # All entities in one call: each is noisy, so none has to wait for those before it.
     predicted = forward(params, noisy, t, entities, labels)
     if predicted.shape != x.shape:
         raise ShapeError(f"loss: forward returned {predicted.shape}; expected {x.shape}.")
-    error = predicted - velocity
+    error = predicted - velocity  # (b, n, d)
     return (error * error).mean()  # Eq. (4), as a mean
 
 
+@takes(entities="n_entities size int")
 def sample(
     velocity: Callable[[Any, Any, int], Any],
     entities: Any,
@@ -193,30 +197,34 @@ def sample(
     >>> sample(to_three, tokens(2, 1), 1, steps=4, rng=0).round(9).tolist()
     [[[3.0], [3.0]]]
     """
-    entities = checked_entities(entities)
-    c, b, rng = checks.count(c, "c"), checks.count(b, "b"), checks.generator(rng)
+    xp = get_xp(entities)
+    entities = checked_entities(to_numpy(entities))
+    c, b = checks.count(c, "c"), checks.count(b, "b")
+    rng = checks.generator(rng)
     grid = time_grid(steps, variant=variant)
-    x = rng.standard_normal((b, entities.size, c))
+    x = rng.standard_normal((b, entities.size, c))  # everything is noise, at t = 1
     t = np.ones((b, entities.size))
     for i, places in enumerate(entities):
         for now, then in itertools.pairwise(grid):
             t[:, places] = now
+            # Asked about all positions; only this entity moves.
             v = to_numpy(velocity(x.copy(), t.copy(), i))
             if v.shape != x.shape:
                 raise ShapeError(f"sample: velocity returned {v.shape}; expected {x.shape}.")
             x[:, places] = moved(x[:, places], v[:, places], now, then, variant, rng)
-        t[:, places] = 0.0
+        t[:, places] = 0.0  # finished: clean context for those to come
         step("x", x.copy(), f"entity {i + 1} is drawn", axes=("b", "n", "c"))
-    return x
+    return xp.asarray(x)
 
 
 def moved(x: Any, v: Any, now: float, then: float, variant: str, rng: Any) -> Any:
     """One step in time of one entity."""
-    dt = then - now  # below 0
+    dt = then - now  # below 0: from noise to data
     if variant == "paper":
-        return x + dt * v  # Euler
+        return x + dt * v  # Euler: V points from data to noise
     # The same densities with noise: drift v - t s, diffusion 2 t; none in the last step.
     x = x + dt * (v - now * score(x, v, np.full(x.shape[:-1], now)))
+    # The data itself is wanted in the end.
     return x if then == 0 else x + (2 * now * -dt) ** 0.5 * rng.standard_normal(x.shape)
 
 

@@ -77,7 +77,7 @@ def next_pairs(n: int) -> np.ndarray:
     >>> next_pairs(3).tolist()
     [[0, 0], [1, 1], [2, 2]]
     """
-    place = np.arange(checks.count(n, "n"))
+    place = np.arange(checks.count(n, "n"))  # j = i: the token right behind the prefix
     return np.stack([place, place], axis=1)
 
 
@@ -98,7 +98,7 @@ def next_all_pairs(n: int) -> np.ndarray:
     >>> next_all_pairs(3).tolist()
     [[0, 0], [0, 1], [0, 2], [1, 1], [1, 2], [2, 2]]
     """
-    return np.stack(np.triu_indices(checks.count(n, "n")), axis=1)
+    return np.stack(np.triu_indices(checks.count(n, "n")), axis=1)  # all j >= i
 
 
 def random_mask(n: int, share: float, *, rng: Any = None) -> np.ndarray:
@@ -121,9 +121,11 @@ def random_mask(n: int, share: float, *, rng: Any = None) -> np.ndarray:
     >>> int(random_mask(10, 0.25, rng=0).sum())
     3
     """
-    n, share = checks.count(n, "n"), checks.share(share, "share")
+    n = checks.count(n, "n")
+    share = checks.share(share, "share")
     rng = checks.generator(rng)
     mask = np.zeros(n, bool)
+    # Rounded before the ceiling: 0.28 * 25 is 7.000000000000001.
     mask[rng.permutation(n)[: math.ceil(round(share * n, 9))]] = True
     return mask
 
@@ -157,14 +159,14 @@ def pair_loss(log_probs: Any, tokens: Any, pairs: Any) -> Any:
     """
     n = len(tokens)
     known_tokens(tokens, log_probs)
-    i, j = pairs[:, 0], pairs[:, 1]
+    i, j = pairs[:, 0], pairs[:, 1]  # length of the prefix, and the token
     if int(i.min()) < 0 or int(j.max()) >= n or bool((j < i).any()):
         raise InvalidInput(
             f"pair_loss: pairs run from {int(pairs.min())} to {int(pairs.max())}; expected 0 <= i "
             f"<= j < {n} = n: the first i tokens do not have token j."
         )
     terms = step(log_probs[i, j, tokens[j]])  # (n_pairs,) [log p(x_j | x_<i)] one for each pair
-    return -terms.mean()
+    return -terms.mean()  # Eq. (2) or (3), over the number of terms
 
 
 @takes(log_probs="n vocab", tokens="n int", mask="n bool")
@@ -196,6 +198,7 @@ def masked_loss(log_probs: Any, tokens: Any, mask: Any) -> Any:
     known_tokens(tokens, log_probs)
     if not bool(mask.any()):
         raise InvalidInput("masked_loss: mask is nowhere True; expected something to be masked.")
+    # Of the right token at every place, (n,).
     right = get_xp(log_probs).take_along_axis(log_probs, tokens[:, None], axis=1)[:, 0]
     return -(right * mask).sum() / int(stop(mask).sum())  # Eq. (1)
 
@@ -225,6 +228,7 @@ def curriculum(progress: float) -> Weights:
     (Weights(random=0.73, next=0.18, next_all=0.09), Weights(random=0.09, next=0.18, next_all=0.73))
     """
     progress = checks.share(progress, "progress")
+    # Learn from what is near and from both sides first, from far prefixes last.
     if progress < 0.3:
         return Weights(0.73, 0.18, 0.09)
     return Weights(0.18, 0.73, 0.09) if progress < 0.7 else Weights(0.09, 0.18, 0.73)

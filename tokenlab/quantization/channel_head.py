@@ -132,6 +132,7 @@ def logits(params: dict[str, Any], z: Any, codes: Any, *, heads: int = 4) -> Any
 def modulated(block: dict[str, Any], x: Any, z: Any, mask: Any, heads: int) -> Any:
     """A causal block over the channels; z scales and shifts what enters its two parts."""
     d = x.shape[-1]
+    # The gates of adaptive norms start at zero; here nothing does, and a new head already looks.
     by_z = (z @ block["modulation"])[:, None]  # (n, 1, 4 d)
     scale, shift, scale2, shift2 = (by_z[..., i * d : (i + 1) * d] for i in range(4))
     weights = {"qkv": block["qkv"].reshape(d, 3, heads, d // heads), "out": block["out"]}
@@ -203,12 +204,14 @@ def draw(
     >>> draw(params, [[1.0, 2.0]], rng=0).shape
     (1, 3)
     """
-    xp, channels, rng = get_xp(z, params["head"]), len(params["head"]), checks.generator(rng)
+    xp = get_xp(z, params["head"])
+    channels = len(params["head"])
+    rng = checks.generator(rng)
     temperature = checks.number(temperature, "temperature", at_least=0)
-    codes = xp.zeros((len(z), channels), xp.int64)
+    codes = xp.zeros((len(z), channels), xp.int64)  # of channels to come: causal blocks see none
     for channel in range(channels):
         scores = logits(params, z, codes, heads=heads)[:, channel]  # (n, n_codes)
         if temperature:  # the largest with Gumbel noise is a draw from the softmax
             scores = scores / temperature + xp.asarray(rng.gumbel(size=scores.shape))
-        codes[:, channel] = scores.argmax(axis=1)
+        codes[:, channel] = scores.argmax(axis=1)  # (n,)
     return codes

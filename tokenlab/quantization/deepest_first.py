@@ -43,6 +43,7 @@ def visible_mask(counts: Any, depth: int) -> Any:
             f"{public_caller()}: counts run from {int(counts.min())} to {int(counts.max())}; "
             f"expected 0 to {depth} = depth."
         )
+    # Seen are the stages before the last `counts`.
     return get_xp(counts).arange(depth) < depth - counts[..., None]  # (..., n, depth)
 
 

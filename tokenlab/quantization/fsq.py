@@ -69,10 +69,11 @@ def bound(z: Any, levels: Any, *, variant: str = "paper") -> Any:
     >>> bound([[0.0, 9.0]], [3, 3], variant="symmetric").round(3).tolist()
     [[1.0, 2.0]]
     """
-    xp, sizes = get_xp(z), checked_levels(levels, variant)
+    xp = get_xp(z)
+    sizes = checked_levels(levels, variant)
     if variant == "symmetric":
         most = xp.asarray([L - 1.0 for L in sizes]).astype(z.dtype)
-        return (xp.tanh(z) + 1) * (most / 2)
+        return (xp.tanh(z) + 1) * (most / 2)  # (symmetric)
     half = [(L - 1) * (1 - 1e-3) / 2 for L in sizes]
     offset = [0.5 if L % 2 == 0 else 0.0 for L in sizes]
     # tan as in the listing; what moves z = 0 to the middle of its cell would be atanh.
@@ -102,11 +103,13 @@ def encode(z: Any, levels: Any, *, variant: str = "paper") -> Any:
     >>> encode([[0.0, 0.0], [-9.0, 9.0]], [3, 5]).tolist()
     [7, 12]
     """
-    xp, sizes = get_xp(z), checked_levels(levels, variant)
+    xp = get_xp(z)
+    sizes = checked_levels(levels, variant)
     bounded = step(bound(z, levels, variant=variant))  # (..., d) [f(z)] squashed
     if variant == "symmetric":
-        digits = xp.floor(bounded + 0.5)
+        digits = xp.floor(bounded + 0.5)  # halves up
     else:
+        # From around 0 to digits from 0 on.
         digits = xp.round(bounded) + xp.asarray([L // 2 for L in sizes])
     digits = step(digits.astype(xp.int64))  # (..., d) the place along each channel
     return step((digits * places(sizes, xp)).sum(axis=-1))  # (...) [number] of the grid point
@@ -138,8 +141,9 @@ def decode(codes: Any, levels: Any, *, variant: str = "paper") -> Any:
     >>> decode([7, 12], [3, 5]).tolist()
     [[0.0, 0.0], [-1.0, 1.0]]
     """
+    xp = get_xp(codes)
     sizes = checked_levels(levels, variant)
-    xp, n_codes = get_xp(codes), math.prod(sizes)
+    n_codes = math.prod(sizes)
     if codes.size and (int(codes.min()) < 0 or int(codes.max()) >= n_codes):
         raise InvalidInput(
             f"decode: codes run from {int(codes.min())} to {int(codes.max())}; expected 0 to "
@@ -149,7 +153,7 @@ def decode(codes: Any, levels: Any, *, variant: str = "paper") -> Any:
     if variant == "symmetric":
         return 2 * digits / xp.asarray([L - 1.0 for L in sizes]) - 1
     half = xp.asarray([L // 2 for L in sizes])
-    return (digits - half) / half
+    return (digits - half) / half  # the listing divides by L // 2
 
 
 def places(sizes: list[int], xp: Any) -> Any:

@@ -62,7 +62,8 @@ def encode(z: Any) -> Any:
     >>> encode([[1.0, -1.0, 1.0], [0.0, 0.5, -2.0]]).tolist()
     [5, 2]
     """
-    xp, d = get_xp(z), checked_width(z.shape[-1], "z")
+    xp = get_xp(z)
+    d = checked_width(z.shape[-1], "z")
     positive = step(z > 0)  # (..., d) [Eq. 2] the sign of each channel
     return step((positive * 2 ** xp.arange(d)).sum(axis=-1))  # (...) [Eq. 3] as one number
 
@@ -88,13 +89,14 @@ def decode(codes: Any, d: int) -> Any:
     >>> decode([5], 3).tolist()
     [[1.0, -1.0, 1.0]]
     """
-    xp, d = get_xp(codes), checked_width(checks.count(d, "d"), "d")
+    xp = get_xp(codes)
+    d = checked_width(checks.count(d, "d"), "d")
     if codes.size and (int(codes.min()) < 0 or int(codes.max()) >> d):
         raise InvalidInput(
             f"decode: codes run from {int(codes.min())} to {int(codes.max())}; expected 0 to "
             f"{2**d - 1}, what {d} channels can say."
         )
-    return ((codes[..., None] >> xp.arange(d)) & 1) * 2.0 - 1.0
+    return codes[..., None] // 2 ** xp.arange(d) % 2 * 2.0 - 1.0  # (..., d): bits as signs
 
 
 @takes(z="n d", temperature="positive")

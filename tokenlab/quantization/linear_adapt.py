@@ -78,18 +78,20 @@ def fit_adapt(
     True
     """
     (_, h, w, _), (_, height, width, _) = z.shape, images.shape
-    s, ridge = checks.count(s, "s"), checks.number(ridge, "ridge", at_least=0)
-    patch = height // h
+    s = checks.count(s, "s")
+    ridge = checks.number(ridge, "ridge", at_least=0)
+    patch = height // h  # pixels of a token along each side
     if height != h * patch or width != w * patch or patch % s:
         raise ShapeError(
             f"fit_adapt: images is {images.shape} and z is {z.shape} with s = {s}; expected "
             "pictures whose sides are one multiple of the grid's, and that a multiple of s."
         )
     cells = blocks_of(images, patch // s)  # (b, h s, w s, cell)
-    to_cells = regression(z, blocks_of(cells, s), ridge)
+    to_cells = regression(z, blocks_of(cells, s), ridge)  # (d + 1, s s cell): f
     model = TokenAdapt(to_cells, None, s)
-    changed = transform(lift(model, z))  # A(f(Z))
-    to_tokens = regression(blocks_of(checked_grid(changed, s, "transform"), s), targets, ridge)
+    # g learns from what f made and A changed, not from the true pixels: it meets no others.
+    changed = checked_grid(transform(lift(model, z)), s, "transform")  # A(f(Z))
+    to_tokens = regression(blocks_of(changed, s), targets, ridge)  # (s s cell + 1, d_target): g
     return TokenAdapt(to_cells, to_tokens, s)
 
 
@@ -101,14 +103,16 @@ def regression(x: Any, y: Any, ridge: float) -> Any:
             f"{y.shape[:-1]}; expected one target for each."
         )
     xp = get_xp(x, y)
-    x, y = (a.reshape(-1, a.shape[-1]).astype(xp.float64) for a in (x, y))
-    x_mean, y_mean = x.mean(axis=0), y.mean(axis=0)
+    x, y = (a.reshape(-1, a.shape[-1]).astype(xp.float64) for a in (x, y))  # (rows, width)
+    x_mean = x.mean(axis=0)
+    y_mean = y.mean(axis=0)
+    # Without its mean x needs no constant, and the ridge does not shrink one.
     centred = x - x_mean
     # As a least-squares problem with rows of ridge below: it is solved where x has no full rank.
     rows = xp.concatenate([centred, ridge**0.5 * xp.eye(x.shape[1])])
     aims = xp.concatenate([y - y_mean, xp.zeros((x.shape[1], y.shape[1]))])
     weights = xp.linalg.pinv(rows) @ aims
-    return xp.concatenate([weights, (y_mean - x_mean @ weights)[None]])
+    return xp.concatenate([weights, (y_mean - x_mean @ weights)[None]])  # (width + 1, width of y)
 
 
 def affine(weights: Any, x: Any) -> Any:
@@ -119,7 +123,8 @@ def affine(weights: Any, x: Any) -> Any:
 def blocks_of(x: Any, s: int) -> Any:
     """Squares of s x s places as channels: (b, H, W, c) to (b, H / s, W / s, s s c)."""
     b, height, width, c = x.shape
-    x = x.reshape(b, height // s, s, width // s, s, c).transpose(0, 1, 3, 2, 4, 5)
+    x = x.reshape(b, height // s, s, width // s, s, c)
+    x = x.transpose(0, 1, 3, 2, 4, 5)  # (b, H / s, W / s, s, s, c)
     return x.reshape(b, height // s, width // s, s * s * c)
 
 
@@ -149,7 +154,8 @@ def lift(model: TokenAdapt, z: Any) -> Any:
     checked_width(z, model.lift, "z")
     (b, h, w, _), s = z.shape, model.s
     cells = affine(model.lift, z).reshape(b, h, w, s, s, -1)  # (b, h, w, s, s, cell)
-    return cells.transpose(0, 1, 3, 2, 4, 5).reshape(b, h * s, w * s, -1)
+    cells = cells.transpose(0, 1, 3, 2, 4, 5)  # (b, h, s, w, s, cell): rows of the picture
+    return cells.reshape(b, h * s, w * s, -1)
 
 
 @takes(y="b rows columns cell")
@@ -165,7 +171,7 @@ def lower(model: TokenAdapt, y: Any) -> Any:
     -------
     ndarray of shape (b, rows / s, columns / s, d)
     """
-    squares = blocks_of(checked_grid(y, model.s, "y"), model.s)
+    squares = blocks_of(checked_grid(y, model.s, "y"), model.s)  # (b, h, w, s s cell)
     checked_width(squares, model.lower, "y")
     return affine(model.lower, squares)
 

@@ -28,6 +28,7 @@ class Mixture(NamedTuple):
     log_scales: Any
 
 
+@takes(z="... d")
 def mixture_log_density(z: Any, mixture: Mixture) -> Any:
     """The logarithm of the density of the mixture at each row.
 

@@ -29,7 +29,8 @@ from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp
 from tokenlab.errors import InvalidInput, ShapeError
 from tokenlab.quantization import kmeans
-from tokenlab.quantization.codebook import known_codes, small_enough
+from tokenlab.quantization.codebook import known_codes
+from tokenlab.ranges import squarable
 from tokenlab.steps import step
 
 __all__ = ["ProductFit", "decode", "encode", "fit"]
@@ -71,8 +72,10 @@ def fit(x: Any, n_codes: int, n_parts: int, *, iters: int = 25, rng: Any = None)
     >>> fit([[0.0, 5.0], [1.0, 5.0], [0.0, 7.0], [1.0, 7.0]], 2, 2, rng=0).inertia
     0.0
     """
-    xp, n_parts = get_xp(x), checks.count(n_parts, "n_parts")
+    xp = get_xp(x)
+    n_parts = checks.count(n_parts, "n_parts")
     rng = checks.generator(rng)
+    # Parts know nothing of each other: each is a clustering of its own.
     parts = [kmeans.fit(u, n_codes, iters=iters, rng=rng) for u in parts_of(x, n_parts)]
     codebooks = xp.stack([part.codebook for part in parts])  # (n_parts, n_codes, d / n_parts)
     codes = xp.stack([part.codes for part in parts], axis=1)  # (n, n_parts)
@@ -105,7 +108,8 @@ def encode(x: Any, codebooks: Any) -> Any:
             f"n_codes, d / n_parts); expected d = {n_parts * width}."
         )
     dtype = xp.result_type(x, codebooks)
-    x, codebooks = small_enough(x, "x").astype(dtype), codebooks.astype(dtype)
+    x, codebooks = squarable(x, "x").astype(dtype), codebooks.astype(dtype)
+    # Every part is compared with the codes of that part alone.
     pairs = zip(parts_of(x, n_parts), codebooks, strict=True)
     codes = xp.stack([kmeans.nearest(u, codebook)[0] for u, codebook in pairs], axis=1)
     return step(codes)  # (n, n_parts) [Eq. 8] each part's nearest code
@@ -136,7 +140,7 @@ def decode(codes: Any, codebooks: Any) -> Any:
     """
     xp = get_xp(codes, codebooks)
     known_codes(codes, codebooks.shape[1])
-    parts = xp.arange(codes.shape[1])
+    parts = xp.arange(codes.shape[1])  # (n_parts,), beside the codes (n, n_parts)
     return codebooks[parts, codes].reshape(len(codes), -1)  # (n, n_parts, d_part) -> (n, d)
 
 
@@ -147,6 +151,7 @@ def parts_of(x: Any, n_parts: int) -> list[Any]:
             f"fit: n_parts is {n_parts} and x has d = {x.shape[1]}; expected parts that divide d."
         )
     xp, width = get_xp(x), x.shape[1] // n_parts
+    # A copy of each part, (n, d / n_parts): the twin of k-means reads rows that are whole.
     return [xp.ascontiguousarray(x[:, i * width : (i + 1) * width]) for i in range(n_parts)]
 
 

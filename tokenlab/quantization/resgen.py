@@ -34,7 +34,7 @@ import numpy as np
 
 from tokenlab import checks
 from tokenlab.arguments import takes
-from tokenlab.arrays import get_xp, stop, to_numpy
+from tokenlab.arrays import get_xp, to_numpy
 from tokenlab.errors import InvalidInput, ShapeError
 from tokenlab.objectives import maskgit
 from tokenlab.quantization import residual
@@ -105,6 +105,7 @@ def n_masked(r: float, n: int, depth: int) -> int:
     return math.ceil(round(mask_schedule(r) * n * depth, 9))
 
 
+@takes(n_masked="int | b int")
 def mask_counts(n: int, depth: int, n_masked: Any, *, rng: Any = None) -> np.ndarray:
     """How many codes of each position are masked, Eq. (2).
 
@@ -131,15 +132,18 @@ def mask_counts(n: int, depth: int, n_masked: Any, *, rng: Any = None) -> np.nda
     ([2, 2, 2], [0, 5])
     """
     n, depth = checks.count(n, "n"), checks.count(depth, "depth")
-    totals = checks.integers(n_masked, "n_masked", np)
-    if totals.ndim > 1 or (totals.size and not 0 <= totals.min() <= totals.max() <= n * depth):
+    xp = get_xp(n_masked)
+    totals = to_numpy(n_masked)  # () or (b,)
+    if totals.size and not 0 <= totals.min() <= totals.max() <= n * depth:
         raise InvalidInput(
             f"mask_counts: n_masked is {n_masked}; expected totals from 0 to {n * depth} = n * "
             "depth, one or a vector of them."
         )
-    rng, urns = checks.generator(rng), [depth] * n
+    rng = checks.generator(rng)
+    urns = [depth] * n
     rows = [_taken(urns, int(total), rng) for total in np.atleast_1d(totals)]
-    return np.array(rows, np.int64).reshape(*totals.shape, n)
+    # (n,) for one total, (b, n) for several
+    return xp.asarray(np.array(rows, np.int64).reshape(*totals.shape, n))
 
 
 def _taken(urns: Any, total: int, rng: np.random.Generator) -> np.ndarray:
@@ -147,6 +151,7 @@ def _taken(urns: Any, total: int, rng: np.random.Generator) -> np.ndarray:
     return rng.multivariate_hypergeometric(urns, total)
 
 
+@takes(target="... n d", masked="... n bool")
 def loss(mixture: Mixture, target: Any, masked: Any) -> Any:
     """The mean of Eq. (4) over the positions that hide a code.
 
@@ -175,7 +180,6 @@ def loss(mixture: Mixture, target: Any, masked: Any) -> Any:
     1.8379
     """
     density = mixture_log_density(target, mixture)  # (..., n)
-    masked = checks.booleans(masked, "masked", get_xp(stop(density)))
     if masked.shape != density.shape:
         raise ShapeError(
             f"loss: masked is {masked.shape} and the mixture is for {density.shape} = (..., n); "
@@ -183,6 +187,7 @@ def loss(mixture: Mixture, target: Any, masked: Any) -> Any:
         )
     if not bool(masked.any()):
         raise InvalidInput("loss: masked is nowhere True; expected something to be masked.")
+    # Positions that hide nothing have the target 0, which is no sample of anything.
     return -(density * masked).sum() / int(masked.sum())  # Eq. (4)
 
 
@@ -209,7 +214,8 @@ def keep_confident(counts: Any, n_masked: int, confidence: Any) -> Any:
     >>> keep_confident([2, 2, 1], 3, [0.5, -1.0, 0.0]).tolist()
     [0, 2, 1]
     """
-    xp, hidden = get_xp(counts, confidence), int(counts.sum())
+    xp = get_xp(counts, confidence)
+    hidden = int(counts.sum())
     if int(counts.min()) < 0:
         raise InvalidInput("keep_confident: counts has a number below 0; expected none.")
     n_masked = checks.count(n_masked, "n_masked", at_least=0)
@@ -218,14 +224,15 @@ def keep_confident(counts: Any, n_masked: int, confidence: Any) -> Any:
             f"keep_confident: n_masked is {n_masked} and {hidden} codes are masked; expected at "
             "most as many."
         )
-    order = xp.argsort(confidence, kind="stable")
+    order = xp.argsort(confidence, kind="stable")  # least confident first
     ordered = counts[order]
-    left = n_masked - (ordered.cumsum() - ordered)  # what is left for each, least confident first
+    left = n_masked - (ordered.cumsum() - ordered)  # for each, after those before it
     stay = xp.zeros_like(counts)
-    stay[order] = xp.clip(left, 0, ordered)
+    stay[order] = xp.clip(left, 0, ordered)  # at most what the position hides
     return stay
 
 
+@takes(codebooks="depth n_codes d")
 def sample(
     predict: Callable[[Any, Any], Mixture],
     codebooks: Any,
@@ -269,38 +276,43 @@ def sample(
     >>> sample(oracle, codebooks, 2, steps=3, rng=0).codes.tolist()
     [[[1, 1], [0, 1]]]
     """
-    codebooks = checks.shaped(to_numpy(codebooks), "codebooks", ("depth", "n_codes", "d"))
+    xp = get_xp(codebooks)
+    codebooks = to_numpy(codebooks)
     n, steps, b = (checks.count(x, name) for x, name in ((n, "n"), (steps, "steps"), (b, "b")))
     temperature = checks.number(temperature, "temperature", at_least=0)
     checks.choice(order, "order", ("random", "confidence"))
-    rng, depth = checks.generator(rng), len(codebooks)
-    codes, counts = np.full((b, n, depth), -1), np.full((b, n), depth)
+    rng = checks.generator(rng)
+    depth = len(codebooks)
+    codes = np.full((b, n, depth), -1)  # all masked
+    counts = np.full((b, n), depth)  # how many each position hides
     masked, states = [n * depth], []
     for t in range(1, steps + 1):
         visible = visible_mask(counts, depth)  # (b, n, depth)
         seen = step(visible_embedding(codes, codebooks, visible))  # (b, n, d) [Σ E m] what is known
-        mixture = predict(seen, visible)
+        mixture = Mixture(*map(to_numpy, predict(seen, visible)))  # one call for all stages
         z = step(draw(mixture, top_p=top_p, rng=rng))  # (b, n, d) [z] the sum of what is masked
         codes = filled(codes, z, codebooks, counts)
-        left = n_masked(t / steps, n, depth)
+        left = n_masked(t / steps, n, depth)  # Eq. (1)
         if order == "random":
+            # Eq. (2) among what is masked now: the law that training shows.
             counts = np.array([_taken(row, left, rng) for row in counts])
         else:
-            confidence = to_numpy(mixture_log_density(z, mixture))  # (b, n)
+            confidence = mixture_log_density(z, mixture)  # (b, n)
             confidence = confidence + temperature * (1 - t / steps) * rng.gumbel(size=(b, n))
             pairs = zip(counts, confidence, strict=True)
             counts = np.array([keep_confident(row, left, sure) for row, sure in pairs])
-        codes = np.where(visible_mask(counts, depth), codes, -1)
+        codes = np.where(visible_mask(counts, depth), codes, -1)  # the deepest go first
         step("codes", codes, "what is known, -1 where masked", axes=("b", "n", "depth"))
         states.append(codes)
         masked.append(left)
-    return Generation(codes, np.array(masked), np.array(states))
+    return Generation(*map(xp.asarray, (codes, np.array(masked), np.array(states))))
 
 
 def filled(codes: Any, z: Any, codebooks: Any, counts: Any) -> Any:
     """The masked stages of every position, by quantizing the drawn sum of them."""
     depth = len(codebooks)
     start = (depth - counts).reshape(-1)  # z is what the stages from there on add up to
+    # From stage 1 on would be the usual mistake: z is the rest, not the whole vector.
     rest = residual.encode(z.reshape(-1, z.shape[-1]), codebooks, start=start)
     return np.where(codes < 0, rest.reshape(codes.shape), codes)
 

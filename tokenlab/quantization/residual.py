@@ -35,8 +35,9 @@ from tokenlab.arrays import get_xp
 from tokenlab.blocks import by_rows
 from tokenlab.errors import InvalidInput, public_caller
 from tokenlab.quantization import kmeans
-from tokenlab.quantization.codebook import known_codes, small_enough
+from tokenlab.quantization.codebook import known_codes
 from tokenlab.quantization.kmeans import nearest
+from tokenlab.ranges import squarable
 from tokenlab.steps import step
 
 __all__ = ["ResidualFit", "decode", "encode", "fit", "stages"]
@@ -85,10 +86,12 @@ def fit(
     >>> result.history[0], result.history[-1]
     (55.5, 0.0)
     """
-    x, xp = small_enough(x, "x"), get_xp(x)
+    xp = get_xp(x)
+    rest = x = squarable(x, "x")
     n_codes, depth = checks.count(n_codes, "n_codes"), checks.count(depth, "depth")
-    iters, zero = checks.count(iters, "iters", at_least=0), checks.flag(zero, "zero")
-    rng, rest = checks.generator(rng), x
+    iters = checks.count(iters, "iters", at_least=0)
+    zero = checks.flag(zero, "zero")
+    rng = checks.generator(rng)
     codebooks, codes, history = [], [], [mean_square(rest)]
     for _ in range(depth):
         codebook = rest[:0]  # (0, d)
@@ -145,7 +148,7 @@ def encode(x: Any, codebooks: Any, *, start: Any = 0, beam: int = 1) -> Any:
     """
     xp = get_xp(x, codebooks)
     dtype = xp.result_type(x, codebooks)
-    x, codebooks = small_enough(x, "x").astype(dtype), small_enough(codebooks, "codebooks")
+    x, codebooks = squarable(x, "x").astype(dtype), squarable(codebooks, "codebooks")
     start = checked_start(xp.asarray(start), len(codebooks))
     beam = checks.count(beam, "beam")
     if beam > 1:

@@ -36,7 +36,7 @@ from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp
 from tokenlab.engine import accelerated
 from tokenlab.errors import InvalidInput, public_caller
-from tokenlab.quantization.codebook import small_enough
+from tokenlab.ranges import squarable
 from tokenlab.steps import step
 
 __all__ = ["ScalarFit", "assign", "lloyd_max", "lloyd_max_normal", "uniform_levels"]
@@ -146,9 +146,10 @@ def lloyd_max(x: Any, n_codes: int, *, iters: int = 1000) -> ScalarFit:
     >>> levels.tolist(), mse
     ([1.0, 11.0], 0.8)
     """
-    xp, n_codes = get_xp(x), checks.count(n_codes, "n_codes")
+    xp = get_xp(x)
+    n_codes = checks.count(n_codes, "n_codes")
     iters = checks.count(iters, "iters", at_least=0)
-    values = xp.sort(small_enough(x[:, None], "x")[:, 0].astype(xp.float64))  # (n,)
+    values = xp.sort(squarable(x[:, None], "x")[:, 0].astype(xp.float64))  # (n,)
     distinct = values[xp.concatenate([xp.ones(1, bool), values[1:] > values[:-1]])]
     if n_codes > len(distinct):
         raise InvalidInput(

@@ -90,8 +90,8 @@ def entropy_bits(codes: Any, vocab: int) -> float:
     known_codes(codes, vocab)
     if not codes.size:
         raise ShapeError(f"entropy_bits: codes is {codes.shape}; expected at least one code.")
-    counts = to_numpy(get_xp(codes).bincount(codes.reshape(-1)))
-    share = counts[counts > 0] / codes.size
+    counts = to_numpy(get_xp(codes).bincount(codes.reshape(-1)))  # (vocab,) at most
+    share = counts[counts > 0] / codes.size  # 0 log 0 counts nothing
     return float(-(share * np.log2(share)).sum()) + 0.0
 
 
@@ -121,7 +121,7 @@ def storage_bytes(n_images: int, n_tokens: int, vocab: int, *, coding: str = "lo
     if coding == "log2":
         return n_images * n_tokens * math.log2(vocab) / 8  # Eq. (1)
     width = width_of(vocab) if coding == "bits" else 16
-    return float(n_images * -(-n_tokens * width // 8))
+    return float(n_images * -(-n_tokens * width // 8))  # each picture begins at a whole byte
 
 
 # Augmenting tokens.
@@ -154,10 +154,11 @@ def color_adapt(x: Any, partner: Any, *, eps: float = 1e-6) -> Any:
     >>> color_adapt(x, partner)[..., 0].round(6).tolist()
     [[9.171573, 12.0], [14.828427, 12.0]]
     """
-    xp, eps = get_xp(x, partner), checks.number(eps, "eps", at_least=0)
+    xp = get_xp(x, partner)
+    eps = checks.number(eps, "eps", at_least=0)
     mean, deviation = moments(x)
     new_mean, new_deviation = moments(partner)
-    flat = deviation <= eps
+    flat = deviation <= eps  # nothing to divide by: such a channel becomes its partner's mean
     normal = xp.where(flat, 0, (x - mean) / xp.where(flat, 1, deviation))
     return step(normal * new_deviation + new_mean)  # (..., h, w, c) [Eq. 2] in the other's colours
 
@@ -166,6 +167,7 @@ def moments(x: Any) -> tuple[Any, Any]:
     """Mean and deviation of each channel over the picture, (..., 1, 1, c)."""
     mean = x.mean(axis=(-3, -2), keepdims=True)
     centred = x - mean
+    # With n or n - 1 below: Eq. (2) has the ratio of two, which is the same.
     return mean, (centred * centred).mean(axis=(-3, -2), keepdims=True) ** 0.5
 
 
@@ -213,9 +215,11 @@ def mtm_masks(
     >>> dropped.sum(axis=1).tolist(), bool((masked | ~dropped).all())
     ([5, 5], True)
     """
-    b, n, rng = checks.count(b, "b"), checks.count(n, "n"), checks.generator(rng)
+    b, n = checks.count(b, "b"), checks.count(n, "n")
     low, high = checks.share(low, "low"), checks.share(high, "high")
-    mean, std = checks.number(mean, "mean"), checks.positive(std, "std")
+    mean = checks.number(mean, "mean")
+    std = checks.positive(std, "std")
+    rng = checks.generator(rng)
     if not low < high:
         raise InvalidInput(f"mtm_masks: low is {low} and high is {high}; expected low < high.")
     ends = [NORMAL.cdf((end - mean) / std) for end in (low, high)]
@@ -223,20 +227,26 @@ def mtm_masks(
         raise InvalidInput(
             f"mtm_masks: mean is {mean} and std {std}; expected some mass from {low} to {high}."
         )
+    # A truncated normal: a uniform number between the ends, through the inverse.
     share = mean + std * NORMAL.inv_cdf(rng.uniform(*ends))
-    share = min(max(share, low), high)
+    share = min(max(share, low), high)  # what rounding may have moved
+    # One order serves both, so that what is dropped is among what is masked.
     rank = rng.random((b, n)).argsort(axis=1).argsort(axis=1)  # (b, n)
     return MaskedTokens(rank < math.ceil(round(low * n, 9)), rank < math.ceil(round(share * n, 9)))
 
 
-@takes(log_probs="... vocab", codes="... int", masked="... bool")
+@takes(
+    codes="b n int | b n m int",
+    masked="b n bool",
+    log_probs="b n vocab | b n m vocab",
+)
 def mtm_loss(log_probs: Any, codes: Any, masked: Any, *, smoothing: float = 0.1) -> Any:
     """Cross entropy with smoothed labels, Eq. (4), over the masked patches.
 
     Parameters
     ----------
-    log_probs : ndarray of shape (b, n, ..., vocab)
-    codes : ndarray of shape (b, n, ...)
+    log_probs : ndarray of shape (b, n, vocab) or (b, n, m, vocab)
+    codes : ndarray of shape (b, n) or (b, n, m)
         A patch may have several tokens.
     masked : ndarray of shape (b, n)
         bool.
@@ -259,17 +269,17 @@ def mtm_loss(log_probs: Any, codes: Any, masked: Any, *, smoothing: float = 0.1)
     >>> round(float(mtm_loss(p, [[0, 0]], [[False, True]], smoothing=0.0)), 4)
     0.1054
     """
-    xp, smoothing = get_xp(log_probs), checks.share(smoothing, "smoothing")
-    shape = codes.shape
-    if log_probs.shape[:-1] != shape or masked.shape != shape[: masked.ndim]:
+    xp = get_xp(log_probs)
+    smoothing = checks.share(smoothing, "smoothing")
+    if log_probs.shape[:-1] != codes.shape:
         raise ShapeError(
-            f"mtm_loss: log_probs is {log_probs.shape}, codes is {shape}, masked is "
-            f"{masked.shape}; expected (b, n, ..., vocab), (b, n, ...), (b, n)."
+            f"mtm_loss: log_probs is {log_probs.shape} and codes is {codes.shape}; expected the "
+            "shape of codes and an axis of the vocabulary behind it."
         )
     known_codes(codes, log_probs.shape[-1])
     if not bool(masked.any()):
         raise InvalidInput("mtm_loss: masked is nowhere True; expected something to be masked.")
-    right = xp.take_along_axis(log_probs, codes[..., None], axis=-1)[..., 0]
+    right = xp.take_along_axis(log_probs, codes[..., None], axis=-1)[..., 0]  # of the codes
     each = -(1 - smoothing) * right - smoothing * log_probs.mean(axis=-1)  # Eq. (4)
     patches = each.reshape(*masked.shape, -1).mean(axis=-1)  # (b, n)
     return (patches * masked).sum() / int(stop(masked).sum())

@@ -45,7 +45,7 @@ def pack_bits(codes: Any, vocab: int) -> bytes:
     """
     vocab = checks.count(vocab, "vocab")
     known_codes(codes, vocab)
-    return to_numpy(bits.pack(codes, width_of(vocab))).tobytes()
+    return to_numpy(bits.pack(codes, width_of(vocab))).tobytes()  # ceil(n * bits / 8) bytes
 
 
 def unpack_bits(data: bytes, n: int, vocab: int) -> np.ndarray:
@@ -62,6 +62,7 @@ def unpack_bits(data: bytes, n: int, vocab: int) -> np.ndarray:
     [5, 1, 7]
     """
     vocab = checks.count(vocab, "vocab")
+    # The fill of the last byte is no code, and n says where it begins.
     codes = bits.unpack(data, n, width_of(vocab))
     if codes.size and int(codes.max()) >= vocab:
         raise InvalidInput(
@@ -102,9 +103,10 @@ def pack_bytes(codes: Any) -> bytes:
     known_codes(codes, LARGEST_ESCAPED + 1)
     codes = to_numpy(codes)
     escaped = codes >= ESCAPE
-    data = np.zeros((len(codes), 2), np.uint8)
+    data = np.zeros((len(codes), 2), np.uint8)  # (n, 2): room for an escape before each
     data[:, 0] = np.minimum(codes, ESCAPE)
     data[:, 1] = np.maximum(codes - ESCAPE, 0)
+    # Of codes without an escape the second byte goes.
     return data[np.stack([np.ones_like(escaped), escaped], axis=1)].tobytes()
 
 
@@ -125,6 +127,7 @@ def unpack_bytes(data: bytes) -> np.ndarray:
     if row.ndim != 1:
         raise ShapeError(f"unpack_bytes: data is {row.shape}; expected one row of bytes.")
     codes, at = [], 0
+    # One after the other: whether a byte is an escape depends on all before it.
     while at < len(row):
         escaped = row[at] == ESCAPE
         if escaped and at + 1 == len(row):
@@ -134,4 +137,4 @@ def unpack_bytes(data: bytes) -> np.ndarray:
             )
         codes.append(row[at] + (row[at + 1] if escaped else 0))
         at += 1 + int(escaped)
-    return np.array(codes, np.int64)
+    return np.array(codes, np.int64)  # (n,)

@@ -75,7 +75,7 @@ def merge(x: Any, grid: tuple[int, int], s: int) -> Any:
             f"{public_caller()}: x is {x.shape} = (..., n, c) with n = {n}, and grid is ({h}, "
             f"{w}); expected n = {h * w}."
         )
-    x = x.reshape(*front, h // s, s, w // s, s, c)
+    x = x.reshape(*front, h // s, s, w // s, s, c)  # rows and columns in windows
     x = x.swapaxes(-4, -3)  # (..., h / s, w / s, s, s, c)
     return x.reshape(*front, n // s**2, s * s * c)
 
@@ -108,7 +108,8 @@ def split(x: Any, grid: tuple[int, int], s: int) -> Any:
             f"s = {s}; expected {h * w // s**2} windows of a width that {s**2} divides."
         )
     x = x.reshape(*front, h // s, w // s, s, s, c // s**2)
-    return x.swapaxes(-4, -3).reshape(*front, h * w, c // s**2)
+    x = x.swapaxes(-4, -3)  # (..., h / s, s, w / s, s, c / s²)
+    return x.reshape(*front, h * w, c // s**2)  # row after row of the picture
 
 
 def checked_grid(grid: Any, s: Any) -> tuple[int, int, int]:
@@ -150,7 +151,8 @@ def init(
     ((8, 2), (2, 8), 2)
     """
     d, s = checks.count(d, "d"), checks.count(s, "s")
-    blocks, rng = checks.count(blocks, "blocks", at_least=0), checks.generator(rng)
+    blocks = checks.count(blocks, "blocks", at_least=0)
+    rng = checks.generator(rng)
     if d % s**2:
         raise InvalidInput(
             f"init: d is {d} and s is {s}; expected a width that s * s = {s * s} divides."
@@ -159,6 +161,7 @@ def init(
     def matrix(*shape: int, scale: float = 1.0) -> Any:
         return (rng.standard_normal(shape) * shape[0] ** -0.5 * scale).astype(dtype)
 
+    # The last matrix of each MLP is small, so that the stream is mostly what came in.
     def mlp() -> dict[str, Any]:
         down = matrix(2 * d, d, scale=0.5)
         return {"gain": np.ones(d, dtype), "up": matrix(d, 2 * d), "down": down}
@@ -227,6 +230,7 @@ def unshuffle(params: dict[str, Any], y: Any, grid: tuple[int, int], s: int) -> 
 def mlps(blocks: list[dict[str, Any]], x: Any) -> Any:
     """The residual MLPs of one side, Eq. (3)."""
     for p in blocks:
+        # (..., n / s², d) -> (..., n / s², 2 d) -> (..., n / s², d)
         x = x + linear(gelu(linear(rms_norm(x, p["gain"]), p["up"])), p["down"])
     return x
 
@@ -261,15 +265,16 @@ def guidance(n: int, scale: float, *, kind: str = "half-linear") -> np.ndarray:
     >>> guidance(4, 3.0).tolist()
     [1.0, 2.0, 3.0, 3.0]
     """
-    n, scale = checks.count(n, "n"), checks.number(scale, "scale")
+    n = checks.count(n, "n")
+    scale = checks.number(scale, "scale")
     checks.choice(kind, "kind", ("half-linear", "linear", "constant"))
     place = np.arange(n)
     ramps = {
-        "half-linear": np.minimum(1.0, place / (n / 2)),
+        "half-linear": np.minimum(1.0, place / (n / 2)),  # the paper's
         "linear": place / max(n - 1, 1),
         "constant": np.ones(n),
     }
-    return 1 + (scale - 1) * ramps[kind]
+    return 1 + (scale - 1) * ramps[kind]  # (n,)
 
 
 def multiply_adds(n: int, *, d: int, layers: int, hidden: int, s: int, blocks: int = 2) -> int:
@@ -301,12 +306,13 @@ def multiply_adds(n: int, *, d: int, layers: int, hidden: int, s: int, blocks: i
         raise InvalidInput(
             f"multiply_adds: n is {n}, d is {d} and s is {s}; expected both divisible by s * s."
         )
-    m = n // s**2
+    m = n // s**2  # tokens that the layers see
     total = flops.multiply_adds([m] * layers, d=d, hidden=hidden, gated=False)
     if s == 1:
         return total
-    total += 2 * n * d * (d // s**2)  # compress and expand
-    return total + 2 * blocks * m * 2 * d * (2 * d)  # MLPs of hidden width 2 d on both sides
+    total += 2 * n * d * (d // s**2)  # compress and expand, each token by itself
+    # Two matrices, d to 2 d and back, in each MLP of both sides.
+    return total + 2 * blocks * m * 2 * d * (2 * d)
 
 
 NOTES = r"""

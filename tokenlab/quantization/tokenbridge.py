@@ -206,6 +206,7 @@ def low_frequency_share(latents: Any, cutoff: float) -> Any:
     return xp.where(total > 0, low / xp.where(total > 0, total, 1), 1.0).mean(axis=0)  # (c,)
 
 
+@takes(latents="b h w c", cutoff="number")
 def channel_order(latents: Any, cutoff: float) -> Any:
     """The channels by their `low_frequency_share`, largest first, ties to the lower channel.
 
