@@ -167,9 +167,7 @@ def checked_levels(levels: Any, variant: str) -> list[int]:
     sizes = [int(L) for L in levels]
     least = 3 if variant == "paper" else 2
     if min(sizes) < least:
-        why = (
-            ' the paper\'s form is undefined for 2; take variant="symmetric".' if least == 3 else ""
-        )
+        why = ' Of two, take variant="symmetric".' if min(sizes) == 2 else ""
         raise InvalidInput(
             f"{public_caller()}: levels has {min(sizes)}; expected at least {least}.{why}"
         )

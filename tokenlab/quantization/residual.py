@@ -174,31 +174,34 @@ def chosen(codebook: Any, code: Any) -> Any:
 
 
 def by_beam(x: Any, codebooks: Any, start: Any, beam: int) -> Any:
-    """The `beam` partial sums of smallest rest at each stage; of equals the one met first."""
+    """The best of several partial sums; rows that begin at the same stage go together."""
     xp = get_xp(x)
-    started = xp.zeros(len(x), xp.int64) + start  # (n,)
-    rows = xp.concatenate([x, started[:, None].astype(x.dtype)], axis=1)  # (n, d + 1)
-    return _by_beam(rows, codebooks, beam)
+    codes = xp.full((len(x), len(codebooks)), -1)  # (n, depth)
+    start = xp.broadcast_to(start, (len(x),))
+    for stage in range(len(codebooks)):
+        rows = xp.flatnonzero(start == stage)
+        if len(rows):
+            codes[rows, stage:] = from_the_first(x[rows], codebooks[stage:], beam)
+    return codes
 
 
-@by_rows(lambda rows, codebooks, beam: beam * max(codebooks.shape[1:]))
-def _by_beam(rows: Any, codebooks: Any, beam: int) -> Any:
-    xp, n, n_codes = get_xp(rows), len(rows), codebooks.shape[1]
-    rest, start = rows[:, None, :-1], rows[:, -1]  # (n, beams, d), (n,)
+@by_rows(lambda x, codebooks, beam: beam * max(codebooks.shape[1:]))
+def from_the_first(x: Any, codebooks: Any, beam: int) -> Any:
+    """At each stage the `beam` partial sums of smallest rest; of equals the one met first."""
+    xp = get_xp(x)
+    n, n_codes = len(x), codebooks.shape[1]
+    rest = x[:, None]  # (n, beams, d)
     codes = xp.zeros((n, 1, 0), xp.int64)  # (n, beams, stages so far)
-    for stage, codebook in enumerate(codebooks):
+    for codebook in codebooks:
         half = (codebook * codebook).sum(axis=1) / 2  # (n_codes,)
         square = (rest * rest).sum(axis=2, keepdims=True) / 2  # (n, beams, 1)
         cost = square - rest @ codebook.T + half  # (n, beams, n_codes): half of |rest - code|²
-        cost = cost.reshape(n, -1)  # (n, beams * n_codes)
-        # A row that has not begun keeps one partial sum, of no code.
-        waits = (start > stage)[:, None]  # (n, 1)
+        cost = cost.reshape(n, rest.shape[1] * n_codes)
         best = smallest(cost, min(beam, cost.shape[1]))  # (n, beams)
-        best = xp.where(waits, 0, best)
-        parent, code = best // n_codes, xp.where(waits, -1, best % n_codes)
+        parent, code = best // n_codes, best % n_codes
         codes = xp.take_along_axis(codes, parent[..., None], axis=1)
         codes = xp.concatenate([codes, code[..., None]], axis=2)
-        rest = xp.take_along_axis(rest, parent[..., None], axis=1) - chosen(codebook, code)
+        rest = xp.take_along_axis(rest, parent[..., None], axis=1) - codebook[code]
     left = (rest * rest).sum(axis=2)  # (n, beams)
     return codes[xp.arange(n), left.argmin(axis=1)]  # (n, depth)
 

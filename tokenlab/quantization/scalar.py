@@ -216,8 +216,8 @@ def lloyd_max_normal(n_codes: int) -> ScalarFit:
         slope = np.eye(n) - np.diag((upper + lower) / 2)
         slope -= np.diag(upper[:-1] / 2, 1) + np.diag(lower[1:] / 2, -1)
         move = np.linalg.solve(slope, means - levels)
-        move = (move - move[::-1]) / 2  # the levels stay mirror images of each other
         levels = levels + move
+        levels = (levels - levels[::-1]) / 2  # mirror images, to the last bit
         if abs(move).max() < 1e-14 * abs(levels).max():
             break
     return ScalarFit(levels, history[-1], history)
