@@ -286,7 +286,9 @@ def test_masks_of_masked_token_modelling():
         shares.append(masked.mean())
     assert 0.5 <= min(shares) < 0.52
     assert 0.95 < max(shares) <= 1
-    assert np.mean(shares) == pytest.approx(0.6936 + 0.5 / 196, abs=0.018)  # of N(.55, .25) between .5 and 1
+    assert np.mean(shares) == pytest.approx(
+        0.6936 + 0.5 / 196, abs=0.018
+    )  # of N(.55, .25) between .5 and 1
 
 
 def test_smoothed_loss_and_its_gradient():
