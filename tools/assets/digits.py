@@ -34,7 +34,8 @@ def build(cache: Path, out: Path) -> None:
     (data,) = read_files(DIGITS, cache).values()
     rows = np.loadtxt(gzip.decompress(data).decode().splitlines(), delimiter=",")
     numbers = rows.astype(np.int64)  # (n, 65): 64 pixels and the label
-    assert (numbers == rows).all() and numbers.min() >= 0 and numbers.max() < 2**BITS
+    assert (numbers == rows).all()
+    assert 0 <= numbers.min() <= numbers.max() < 2**BITS
     shifts = np.arange(BITS)[::-1]  # highest bit first, as tokenlab.bits has it
     packed = np.packbits((numbers[..., None] >> shifts & 1).astype(np.uint8))
     path = out / "digits" / "digits.bin"
