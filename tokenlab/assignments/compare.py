@@ -169,8 +169,10 @@ def _value_difference(x: np.ndarray, y: np.ndarray, sizes: Mapping) -> Differenc
     """Two arrays of one shape that are not equal."""
     for what, test in (("NaN", np.isnan), ("infinite", np.isinf)):
         if (test(x) != test(y)).any():
-            text = f"{int(test(x).sum())} of {x.size} values are {what}; expected "
-            return Difference("nan" if what == "NaN" else "infinite", text + f"{test(y).sum()}.")
+            at = np.unravel_index(int((test(x) != test(y)).argmax()), x.shape)
+            where = f" Here is {x[at]:.6g}, expected {y[at]:.6g}: {[int(i) for i in at]}."
+            text = f"{int(test(x).sum())} of {x.size} values are {what}; expected {test(y).sum()}."
+            return Difference("nan" if what == "NaN" else "infinite", text + where)
     finite = np.isfinite(x) & np.isfinite(y)
     u, v = x[finite], y[finite]
     if u.size > 1 and np.ptp(u - v) <= 1e-5 * np.abs(v).max() and np.ptp(v) > 0:
@@ -181,7 +183,7 @@ def _value_difference(x: np.ndarray, y: np.ndarray, sizes: Mapping) -> Differenc
         ratio = float(np.median(u[safe] / v[safe]))
         if np.allclose(u, ratio * v, rtol=1e-4, atol=0):
             return Difference("scaled", _scaled(ratio, sizes))
-    if u.size > 1 and np.allclose(np.sort(u), np.sort(v)):
+    if u.size > 3 and np.allclose(np.sort(u), np.sort(v)):
         return Difference("order", "the values are right, but in another order.")
     gap = np.abs(np.where(finite, x, 0) - np.where(finite, y, 0))
     at = np.unravel_index(int(gap.argmax()), gap.shape)

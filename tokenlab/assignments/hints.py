@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tokenlab.assignments.answers import Answer
+from tokenlab.assignments.answers import Answer, NotRun
 from tokenlab.assignments.catalog import Task
 from tokenlab.assignments.compare import (
     Difference,
@@ -28,6 +28,9 @@ from tokenlab.assignments.recorder import Call, NoSuchFunctionError, Outcome, Tr
 from tokenlab.steps import Steps
 
 __all__: list[str] = []
+
+# True of a few numbers by chance: said only where it holds of every wrong result.
+BY_CHANCE = ("order", "shifted", "scaled", "same")
 
 
 class Hint(NamedTuple):
@@ -103,7 +106,7 @@ def _not_finished(case: Case, answer: Answer) -> Hint:
 def _missing(name: str, answer: Answer) -> Hint:
     """The function is not there: perhaps its cell could not be read."""
     for problem in answer.problems:
-        if f"def {name}" in problem.text:
+        if name in problem.names or f"def {name}" in problem.text:
             where = _where(problem.error, answer)
             text = f"{type(problem.error).__name__}{where}: {_message(problem.error)}\n"
             return Hint("exception", text + meaning(problem.error, {}, {}), [])
@@ -138,8 +141,13 @@ def _one_of_several(
     mistake = max(explained, key=explained.__getitem__, default=None)
     if mistake is None or not explained[mistake]:
         return None
-    more = [f"This explains {explained[mistake]} of {len(wrong)} wrong results; something else is "]
-    more[0] += "wrong, too. Mend this first."
+    if explained[mistake] < len(wrong):
+        more = [
+            f"This explains {explained[mistake]} of {len(wrong)} wrong results; something else is "
+            "wrong, too. Mend this first."
+        ]
+    else:  # it parts from the mistake where the answer is right
+        more = ["This explains every wrong result, but other results of yours are right."]
     return Hint(mistake.name, mistake.hint, more + _steps_hint(wrong))
 
 
@@ -179,9 +187,25 @@ def _exception(failed: Sequence[Trial], answer: Answer, function: Callable) -> H
                 if isinstance(arguments.get(name), np.ndarray):
                     owners.setdefault(arguments[name].shape, []).append((name, axes))
             said = meaning(error, axes_of(function, arguments), owners)
+            said = _unmade(error, answer) or said
             text = f"{type(error).__name__}{_where(error, answer)}: {_message(error)}\n{said}"
             return Hint("exception", text.strip(), [f'It happened in "{trial.test.title}".'])
     return None
+
+
+def _unmade(error: BaseException, answer: Answer) -> str:
+    """Why a name has no value, if the line that makes it failed, or was not run."""
+    reason = answer.blame(error.name or "") if isinstance(error, NameError) else None
+    if reason is None:
+        return ""
+    if isinstance(reason, NotRun):
+        line = answer.line(reason.place, reason.line)
+        return (
+            f'Line {reason.line}, "{line}", gives it a value, but the check does not run it: it '
+            "loops or uses your functions, and stands outside of all functions."
+        )
+    what = f"{type(reason.error).__name__}{_where(reason.error, answer)}: {_message(reason.error)}"
+    return f"The line that gives it a value failed. {what}\n{meaning(reason.error, {}, {})}".strip()
 
 
 def _message(error: BaseException) -> str:
@@ -200,10 +224,15 @@ def _where(error: BaseException | None, answer: Answer) -> str:
 
 
 def _wrong_value(cases: Sequence[Case], function: Callable) -> Hint | None:
-    """The first wrong call, described by its first wrong step or by its result."""
-    for case in cases:
-        if not case.wrong or case.right.error is not None:
-            continue
+    """The first wrong call, described by its first wrong step or by its result.
+
+    What is said of it must hold of all: values that are only moved in one call, and wrong in
+    another, are wrong.
+    """
+    wrong = [case for case in cases if case.wrong and case.right.error is None]
+    if len(wrong) > 1:
+        wrong.sort(key=lambda case: _difference(case, function).kind in BY_CHANCE)  # stable
+    for case in wrong:
         sizes = axes_of(function, case.call.arguments(function))
         n = len(case.right.result) if isinstance(case.right.result, tuple) else 1
         labels = returned_axes(function, n)
@@ -218,6 +247,14 @@ def _wrong_value(cases: Sequence[Case], function: Callable) -> Hint | None:
             more.insert(0, "All named steps are right: what comes after the last one is not.")
         return Hint(found.kind, found.text, more, sure)
     return None
+
+
+def _difference(case: Case, function: Callable) -> Difference:
+    """How one step or the result is not right."""
+    step, inside = _first_step(case)
+    if step:
+        return inside
+    return difference(case.call.outcome.result, case.right.result, [], {})
 
 
 def _wrong_type(cases: Sequence[Case]) -> Hint | None:

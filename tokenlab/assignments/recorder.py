@@ -23,6 +23,10 @@ class NoSuchFunctionError(Exception):
     """The answer does not define a function that a test calls."""
 
 
+class ChangedInputError(Exception):
+    """A call left its arguments other than they were."""
+
+
 @dataclass
 class Outcome:
     """What a function did with some arguments: a result or an exception, and its steps."""
@@ -91,20 +95,25 @@ def outcome_of(function: Callable, args: tuple, kwargs: dict[str, Any]) -> Outco
 
 
 def _changed(before: tuple, after: tuple) -> str:
-    """The position or the name of the first array among the arguments that is not what it was."""
+    """The position or the name of the first argument that is not what it was."""
     old = dict(enumerate(before[0])) | before[1]
     new = dict(enumerate(after[0])) | after[1]
-    for name, value in old.items():
-        pairs = zip(_arrays(value), _arrays(new[name]), strict=False)
-        if any(not np.array_equal(a, b, equal_nan=a.dtype.kind == "f") for a, b in pairs):
-            return str(name)
-    return ""
+    return next((str(name) for name, value in old.items() if not _equal(value, new[name])), "")
 
 
-def _arrays(value: Any) -> list[np.ndarray]:
-    """The value itself or those of a dict, where they are arrays of numbers."""
-    values = value.values() if isinstance(value, dict) else [value]
-    return [x for x in values if isinstance(x, np.ndarray) and x.dtype.kind in "biuf"]
+def _equal(a: Any, b: Any) -> bool:
+    """Whether two arguments are the same to the last bit; other things than data always are."""
+    if isinstance(a, np.ndarray):
+        return (
+            isinstance(b, np.ndarray)
+            and (a.shape, a.dtype) == (b.shape, b.dtype)
+            and np.array_equal(a, b, equal_nan=a.dtype.kind in "fc")
+        )
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(map(_equal, a, b))
+    if isinstance(a, dict):
+        return list(a) == list(b) and all(_equal(a[key], b[key]) for key in a)
+    return bool(a == b) if isinstance(a, set) else True
 
 
 class Recorder:
@@ -117,8 +126,8 @@ class Recorder:
         value = getattr(self._module, name, None)
         if value is None:
             raise NoSuchFunctionError(name)
-        if not inspect.isfunction(value):
-            return value
+        if not callable(value) or isinstance(value, type):
+            return value  # a constant
 
         def recorded(*args: Any, **kwargs: Any) -> Any:
             kept = copy.deepcopy((args, kwargs))
@@ -140,10 +149,18 @@ def run_test(test: Test, module: ModuleType) -> Trial:
         warnings.simplefilter("always")
         try:
             test.run(recorder)
+            _all_kept(recorder._calls)
         except BaseException as error:
             trial.error = error
     trial.warned = warned
     return trial
+
+
+def _all_kept(calls: list[Call]) -> None:
+    """Whoever calls a function still needs what was given to it."""
+    for call in calls:
+        if call.outcome.changed:
+            raise ChangedInputError(f"`{call.function}` changes its input")
 
 
 def place_of(error: BaseException, answer: Answer) -> tuple[str, int, str] | None:

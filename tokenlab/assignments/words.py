@@ -1,5 +1,7 @@
 """What a student is told, and how long a task may take: nothing here needs NumPy."""
 
+import unicodedata
+
 __all__: list[str] = []
 
 SECONDS = 20.0  # for each task
@@ -35,3 +37,16 @@ needs nothing.
 
 {access}
 """
+
+
+def visible(text: object, length: int = 20_000) -> str:
+    """A text from somewhere else, without what a terminal obeys or JSON cannot hold.
+
+    Control characters, marks that turn the direction of writing and lone surrogates become escapes
+    that one can read; ends of lines stay.
+    """
+    kept = []
+    for letter in str(text)[:length]:
+        hidden = unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Zl", "Zp")
+        kept.append(ascii(letter)[1:-1] if hidden and letter != "\n" else letter)
+    return "".join(kept)

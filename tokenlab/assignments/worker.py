@@ -1,19 +1,22 @@
-"""The process in which a student's code runs: `python -c "...worker.main(folder)"`.
+"""The process in which a student's code runs: `python -c "...worker.main()"`.
 
-It takes jobs from one file and writes what it finds to another, a line of JSON at a time, so that
-whatever the code prints, and however it ends, earlier results are safe.
+Jobs come in as JSON, what is found goes out a line at a time, each marked with a word that only
+this check knows, so that whatever the code prints, and however it ends, earlier results are safe.
+On Linux each job gets a copy of this process: what one does to NumPy, the next does not see.
 """
 
 import json
 import os
+import signal
 import sys
+import time
 import traceback
 from functools import cache, partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from tokenlab.assignments import answers, recorder
+from tokenlab.assignments import answers, guard, recorder
 from tokenlab.assignments.catalog import Assignment, Task
 from tokenlab.assignments.cells import Cell
 from tokenlab.assignments.hints import Hint, diagnose
@@ -21,38 +24,124 @@ from tokenlab.assignments.hints import Hint, diagnose
 __all__: list[str] = []
 
 
-def main(folder: str) -> None:
-    """Do the jobs in `folder/jobs.json`, in order, and write `folder/results.jsonl`."""
-    given = json.loads(Path(folder, "jobs.json").read_text(encoding="utf-8"))
-    _limit_memory(given["memory"])
-    results = os.open(Path(folder, "results.jsonl"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    nowhere = os.open(os.devnull, os.O_RDWR)
+def main() -> None:
+    """Do the jobs that come through standard input, in order; tell of them on standard output."""
+    given = json.loads(sys.stdin.buffer.read())
+    results, nowhere = os.dup(1), os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):  # print what you like: nobody reads it, and no file grows
         os.dup2(nowhere, stream)
     sys.path += given["path"]
+    tell = _teller(results, given["mark"])
+    if guard.LINUX:
+        guard.collect_orphans()
+        _prepare(given["jobs"])
+    else:
+        _protect(given)
+    for job in given["jobs"]:
+        tell(event="start", job=job["job"])
+        died = None
+        if guard.LINUX:
+            died = _in_a_copy(job, given, results)
+        else:
+            _do(job, tell)
+        tell(event="end", job=job["job"], died=died)
+    os._exit(0)  # threads and exit handlers of the student's code wait for nothing here
+
+
+def _teller(results: int, mark: str) -> Any:
+    """A function that writes an event; a copy of the process that the code made writes nothing."""
+    mine = os.getpid()
 
     def tell(**event: Any) -> None:
-        os.write(results, json.dumps(event).encode() + b"\n")
-
-    for job in given["jobs"]:
-        number = job["job"]
-        tell(event="start", job=number)
+        if os.getpid() != mine:
+            os._exit(0)
+        data = f"{mark} {json.dumps(event)}\n".encode()
         try:
-            _do(job, partial(tell, job=number))
-        except Exception:  # not the student's fault
-            text = "the checker itself failed. Please report this:\n" + traceback.format_exc()
-            tell(event="hint", job=number, **Hint("checker", text, [])._asdict())
-        tell(event="end", job=number)
-    os._exit(0)  # threads and exit handlers of the student's code wait for nothing here
+            while data:
+                data = data[os.write(results, data) :]
+        except OSError:
+            os._exit(1)  # the code has closed it
+
+    return tell
+
+
+def _prepare(jobs: list[dict[str, Any]]) -> None:
+    """Read each assignment once, before there are copies."""
+    for folder in {job["folder"] for job in jobs}:
+        try:
+            _right(folder)
+            for hidden in (False, True):
+                _tests(folder, hidden)
+        except Exception:
+            continue  # the job itself meets it, and says so
+
+
+def _in_a_copy(job: dict[str, Any], given: dict[str, Any], results: int) -> int | None:
+    """Do a job in a copy of this process; return how it died, or None if it is done."""
+    child = os.fork()
+    if child == 0:
+        try:
+            _protect(given)
+            _do(job, _teller(results, given["mark"]))
+        except BaseException:
+            os._exit(1)
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    guard.end_below(os.getpid())
+    _collect()
+    return None if status == 0 else os.waitstatus_to_exitcode(status)
+
+
+def _collect() -> None:
+    """Take notice of all children that have ended."""
+    deadline = time.monotonic() + 1
+    while time.monotonic() < deadline:
+        try:
+            if os.waitpid(-1, os.WNOHANG) == (0, 0):
+                time.sleep(0.002)
+        except ChildProcessError:
+            return
+
+
+def _protect(given: dict[str, Any]) -> None:
+    """Set the limits; when strict, keep the code from all files but those of a scratch folder."""
+    guard.limit_memory(given["memory"])
+    if hasattr(signal, "SIGINT"):
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if given["strict"]:
+        guard.limit_files()
+        if given["scratch"]:
+            guard.write_only_in(given["scratch"])
+    guard.filter_calls(strict=given["strict"])
 
 
 def _do(job: dict[str, Any], tell: Any) -> None:
     """Grade one task of one answer."""
+    tell = partial(tell, job=job["job"])
+    try:
+        _grade(job, tell)
+    except Exception:  # not the student's fault
+        text = "the checker itself failed. Please report this:\n" + traceback.format_exc()
+        tell(event="hint", **Hint("checker", text, [])._asdict())
+    tell(event="done")
+
+
+def _grade(job: dict[str, Any], tell: Any) -> None:
     assignment = _assignment(job["folder"])
     task = assignment.task(job["task"])
     right = _right(job["folder"])
-    answer = answers.load([Cell(*cell) for cell in job["cells"]], job["file"])
+    names = [task.function for task in assignment.tasks]
+    answer = answers.load(
+        [Cell(*cell) for cell in job["cells"]],
+        job["file"],
+        names,
+        lambda where: tell(event="reading", where=where),
+    )
+    tell(event="reading", where="")
     tests = [t for t in _tests(job["folder"], job["hidden"]) if t.task == task.number]
+    if job["alone"]:
+        _alone(tests, task, answer, right, names, tell)
+        return
     trials = []
     for test in tests:
         tell(event="test", test=test.name)
@@ -60,8 +149,22 @@ def _do(job: dict[str, Any], tell: Any) -> None:
         tell(event="result", test=test.name, passed=trial.error is None)
         trials.append(trial)
     if any(trial.error is not None for trial in trials):
-        hint = _hint(assignment, task, answer, right, trials)
+        hint = _hint(assignment, task, answer, right, trials, tell)
         tell(event="hint", **hint._asdict())
+
+
+def _alone(
+    tests: list, task: Task, answer: answers.Answer, right: ModuleType, names: list, tell: Any
+) -> list[recorder.Trial]:
+    """Run the tests with the right functions in place of all others; tell which pass."""
+    with answers.others_replaced(answer, right, task.function, names):
+        trials = []
+        for test in tests:
+            tell(event="test", test=test.name)
+            trials.append(recorder.run_test(test, answer.module))
+            passed = trials[-1].error is None
+            tell(event="alone", test=test.name, passed=passed)
+    return trials
 
 
 def _hint(
@@ -70,14 +173,14 @@ def _hint(
     answer: answers.Answer,
     right: ModuleType,
     trials: list[recorder.Trial],
+    tell: Any,
 ) -> Hint:
     """Judge the task by itself: whatever else it calls is the right function."""
     names = [task.function for task in assignment.tasks]
     calls = [call for trial in trials for call in trial.calls]
     if not any(call.outcome.never_ran and _own_stub(call, task) for call in calls):
         tests = [trial.test for trial in trials]
-        with answers.others_replaced(answer, right, task.function, names):
-            alone = [recorder.run_test(test, answer.module) for test in tests]
+        alone = _alone(tests, task, answer, right, names, tell)
         if all(trial.error is None for trial in alone):
             return _follow_on(assignment, task, answer, right)
         trials = alone
@@ -108,20 +211,6 @@ def _follow_on(
     return Hint("follow-on", "right by itself: mend the tasks that it builds on first.", [])
 
 
-def _limit_memory(more: int) -> None:
-    """Let the process take at most so many bytes beyond what it has now, where that is possible."""
-    try:
-        import resource
-
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-    except (ImportError, OSError):
-        return  # macOS and Windows: the parent watches, or there is the time limit alone
-    limit = pages * resource.getpagesize() + more
-    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-    soft = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
-    resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
-
-
 @cache
 def _assignment(folder: str) -> Assignment:
     return Assignment(Path(folder))
@@ -130,7 +219,8 @@ def _assignment(folder: str) -> Assignment:
 @cache
 def _right(folder: str) -> ModuleType:
     assignment = _assignment(folder)
-    answer = answers.load(assignment.solution, "solution")
+    names = [task.function for task in assignment.tasks]
+    answer = answers.load(assignment.solution, "solution", names)
     for problem in answer.problems:
         raise problem.error
     return answer.module

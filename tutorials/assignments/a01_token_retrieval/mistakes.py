@@ -163,10 +163,25 @@ def ties_to_the_higher_token(right, similarity, k_prime):
     return ids, np.take_along_axis(similarity.T, ids, axis=1)
 
 
-@mistake("1.3", "ties in any order", "of equal similarities any token may come first: NumPy's usual "
-         'sort does not keep their order. Sort with `kind="stable"`.')  # fmt: skip
+@mistake("1.3", "ties in any order", "of equal similarities any token may come first: neither NumPy's "
+         'usual sort nor `argpartition` keeps their order. Sort all tokens with `kind="stable"`.')  # fmt: skip
 def ties_in_any_order(right, similarity, k_prime):
     ids = np.argsort(-similarity.T, axis=1)[:, :k_prime]
+    return ids, np.take_along_axis(similarity.T, ids, axis=1)
+
+
+@mistake("1.3", "not sorted", "the right tokens are there, but the best does not come first: "
+         "`argpartition` finds the k best and leaves them in any order. Sort them, too.")  # fmt: skip
+def not_sorted(right, similarity, k_prime):
+    k = min(k_prime, len(similarity))
+    ids = np.argpartition(-similarity.T, k - 1, axis=1)[:, :k]
+    return ids, np.take_along_axis(similarity.T, ids, axis=1)
+
+
+@mistake("1.3", "not sorted", "the right tokens are there, but the best does not come first: sort "
+         "by the negated similarities.")  # fmt: skip
+def by_token_number(right, similarity, k_prime):
+    ids = np.sort(right.token_topk(similarity, k_prime)[0], axis=1)
     return ids, np.take_along_axis(similarity.T, ids, axis=1)
 
 

@@ -15,8 +15,8 @@ def wrong_axis(right, similarity, k_train):
 
 
 @mistake("5.1", "ties retrieved", "all tokens that reach the last retrieved similarity are there, "
-         "so that ties make more than `k_train`. Of equal ones the lower number goes first: a "
-         "stable sort.")  # fmt: skip
+         "so that ties make more than `k_train`. Of equal ones the lower number goes first: rank "
+         "the tokens, and take the first of them.")  # fmt: skip
 def ties_retrieved(right, similarity, k_train):
     at = max(similarity.shape[1] - k_train, 0)
     return similarity >= np.sort(similarity, axis=1)[:, at : at + 1]
@@ -41,11 +41,19 @@ def ties_to_the_higher_token(right, similarity, k_train):
     return right.token_mask(similarity[:, ::-1], k_train)[:, ::-1]
 
 
-@mistake("5.1", "ties in any order", "among equal similarities any may come first: NumPy's usual "
-         'sort does not keep their order. Sort with `kind="stable"`.')  # fmt: skip
+@mistake("5.1", "ties in any order", "among equal similarities any may come first: neither NumPy's "
+         'usual sort nor `argpartition` keeps their order. Sort all with `kind="stable"`.')  # fmt: skip
 def ties_in_any_order(right, similarity, k_train):
     mask = np.zeros(similarity.shape, dtype=bool)
     np.put_along_axis(mask, np.argsort(-similarity, axis=1)[:, :k_train], True, axis=1)
+    return mask
+
+
+@mistake("5.1", "ties in any order", "among equal similarities any may be retrieved: "
+         '`argpartition` does not keep their order. Sort all with `kind="stable"`.')  # fmt: skip
+def partitioned(right, similarity, k_train):
+    k, mask = min(k_train, similarity.shape[1]), np.zeros(similarity.shape, dtype=bool)
+    np.put_along_axis(mask, np.argpartition(-similarity, k - 1, axis=1)[:, :k], True, axis=1)
     return mask
 
 
