@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 __all__: list[str] = []
 
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 IMPORTS = (ast.Import, ast.ImportFrom)
 LONG = (ast.For, ast.AsyncFor, ast.While)  # may take any time, or never end
 BUILT_IN = frozenset(dir(builtins))
@@ -57,12 +58,24 @@ def _root(node: ast.AST) -> str:
 
 
 def loaded(node: ast.AST) -> set[str]:
-    """All names that a statement reads, in the functions inside of it, too."""
-    return {
-        inner.id
-        for inner in ast.walk(node)
-        if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Load)
+    """The names from outside that a statement reads; what a function binds itself is its own."""
+    if isinstance(node, ast.Name):
+        return {node.id} if isinstance(node.ctx, ast.Load) else set()
+    inside = set[str]().union(*map(loaded, ast.iter_child_nodes(node)))
+    if not isinstance(node, (*FUNCTIONS, ast.Lambda)):
+        return inside
+    arguments = node.args
+    bound = {a.arg for a in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)}
+    bound |= {a.arg for a in (arguments.vararg, arguments.kwarg) if a is not None}
+    body = node.body if isinstance(node.body, list) else [node.body]
+    for statement in body:
+        bound |= stored(statement)
+    shared = {
+        name for part in ast.walk(node) if isinstance(part, ast.Global) for name in part.names
     }
+    # Decorators, defaults and annotations are read outside of the function.
+    outside = [*getattr(node, "decorator_list", []), arguments]
+    return (inside - bound) | shared | set[str]().union(*map(loaded, outside))
 
 
 def _outside_of_functions(node: ast.AST) -> Iterable[ast.AST]:

@@ -46,14 +46,17 @@ class Watch:
                     if line.startswith(self.mark):
                         self.lines.put(line)
 
-        for work in (write, read):
-            threading.Thread(target=work, daemon=True).start()
+        self.reader = threading.Thread(target=read, daemon=True)
+        self.reader.start()
+        threading.Thread(target=write, daemon=True).start()
 
     def until_done(self, seconds: float, memory: int) -> str:
         """Wait; return how it ended, in words."""
         checked = time.monotonic()
         while True:
             over = self.process.poll() is not None
+            if over:
+                self.reader.join(10)  # what was told before the end is still in the pipe
             self._read(POLL)
             if self.finished or over:
                 return death(self.process.returncode) if over else ""
