@@ -1,17 +1,19 @@
-"""`tokenlab assignment`: list, start, check, build."""
+"""`tokenlab assignment`: list, start, check, grade, build."""
 
 import argparse
 import textwrap
 from pathlib import Path
 from typing import Any
 
-from tokenlab.assignments.words import ACCESS, SECONDS
+from tokenlab.assignments.words import ACCESS, GRADE_ACCESS, SECONDS
 
 __all__: list[str] = []
 
+MOST_SECONDS = 3600.0  # a limit without end is none
+
 
 def add_to(commands: Any) -> None:
-    """Add the command and its four parts to the command line."""
+    """Add the command and its parts to the command line."""
     assignment = commands.add_parser(
         "assignment",
         help="exercises that grade themselves",
@@ -27,10 +29,13 @@ def add_to(commands: Any) -> None:
     start.add_argument("--force", action="store_true", help="begin anew; keeps a backup")
     start.set_defaults(run=_start)
     _add_check(parts)
+    _add_grade(parts)
     build = parts.add_parser("build", help="for teachers: folders to hand out, and to keep")
     build.add_argument("names", nargs="*", metavar="NAME", help="all, if none is named")
     build.add_argument("--teacher", action="store_true", help="also solutions and hidden tests")
     build.add_argument("--nbgrader", action="store_true", help="also notebooks for nbgrader")
+    build.add_argument("--seed", type=int, metavar="N", help="other inputs in the hidden tests")
+    build.add_argument("--force", action="store_true", help="write anew; keeps a backup")
     build.add_argument("--out", type=Path, default=Path("assignments"), help="(./%(default)s)")
     build.set_defaults(run=_build)
     for part in (listed, start, build):
@@ -54,6 +59,26 @@ def _add_check(parts: Any) -> None:
     check.add_argument("--limit", type=float, default=SECONDS, metavar="SECONDS", help=limit)
     check.set_defaults(run=_check)
     _add_source(check)
+
+
+def _add_grade(parts: Any) -> None:
+    text = "Grade the answers of a whole class with all tests. " + GRADE_ACCESS
+    grade = parts.add_parser(
+        "grade",
+        help="for teachers: a folder of submissions, and a table of marks",
+        description=text,
+        epilog="The exit status is 0 when every submission could be graded, and 1 otherwise.",
+    )
+    folder = "as it comes from Moodle, Canvas, Blackboard, nbgrader, GitHub Classroom, or by hand"
+    grade.add_argument("path", type=Path, metavar="FOLDER", help=folder)
+    grade.add_argument("--csv", type=Path, required=True, metavar="FILE", help="the table of marks")
+    one = "this one alone; else what each file answers"
+    grade.add_argument("--assignment", metavar="NAME", help=one)
+    grade.add_argument("--jobs", type=int, metavar="N", help="side by side (as many as cores)")
+    limit = "seconds for each task (%(default)g)"
+    grade.add_argument("--limit", type=float, default=SECONDS, metavar="SECONDS", help=limit)
+    grade.set_defaults(run=_grade)
+    _add_source(grade)
 
 
 def _add_source(part: argparse.ArgumentParser) -> None:
@@ -91,16 +116,47 @@ def _start(arguments: argparse.Namespace) -> int:
 def _check(arguments: argparse.Namespace) -> int:
     from tokenlab.assignments import folders, report
 
-    assignment, file = folders.find_answer(arguments.path, arguments.source)
-    grades = folders.check(
-        assignment, file, hidden=arguments.hidden, seconds=max(0.1, arguments.limit)
-    )
-    options = {"hints": arguments.hints, "hidden": arguments.hidden}
-    report.print_report(assignment, str(file), grades, **options)
+    seconds = _limit(arguments.limit)
+    all_pass = True
+    told: list[str] = []
+    for assignment, file, notes in folders.find_answers(arguments.path, arguments.source):
+        grades = folders.check(assignment, file, hidden=arguments.hidden, seconds=seconds)
+        options = {"hints": arguments.hints, "hidden": arguments.hidden, "notes": notes}
+        if told:
+            print()
+        report.print_report(assignment, str(file), grades, **options)
+        told.append(report.as_json(assignment, str(file), grades, arguments.hidden, notes))
+        all_pass = all_pass and all(grade.ok for grade in grades)
     if arguments.json:
-        text = report.as_json(assignment, str(file), grades, arguments.hidden)
+        # One object for one assignment, a list for several.
+        text = told[0] if len(told) == 1 else "[\n" + ",\n".join(told) + "]\n"
         arguments.json.write_text(text, encoding="utf-8")
-    return 0 if all(grade.ok for grade in grades) else 1
+    return 0 if all_pass else 1
+
+
+def _grade(arguments: argparse.Namespace) -> int:
+    from tokenlab.assignments import catalog, grading
+
+    chosen = catalog.load_all(arguments.source)
+    if arguments.assignment:
+        chosen = [catalog.find(arguments.assignment, arguments.source)]
+    return grading.grade_folder(
+        arguments.path,
+        arguments.csv,
+        chosen,
+        seconds=_limit(arguments.limit),
+        side_by_side=arguments.jobs,
+    )
+
+
+def _limit(seconds: float) -> float:
+    from tokenlab.errors import InvalidInput
+
+    if not 0 < seconds <= MOST_SECONDS:
+        raise InvalidInput(
+            f"--limit is {seconds:g}; expected seconds above 0 and at most {MOST_SECONDS:g}."
+        )
+    return max(0.1, seconds)
 
 
 def _build(arguments: argparse.Namespace) -> int:
@@ -112,6 +168,8 @@ def _build(arguments: argparse.Namespace) -> int:
         teacher=arguments.teacher,
         for_nbgrader=arguments.nbgrader,
         content=arguments.source,
+        seed=arguments.seed,
+        force=arguments.force,
     )
     for folder in made:
         print(f"  {folder}")

@@ -2,15 +2,19 @@
 
 import shutil
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from typing import NamedTuple
 
-from tokenlab.assignments import cells, nbgrader, runner
+from tokenlab.assignments import cells, nbgrader, runner, seeds, teaching
 from tokenlab.assignments.catalog import Assignment, find, load_all
+from tokenlab.assignments.cells import Cell
 from tokenlab.assignments.runner import Grade, Job
 from tokenlab.assignments.words import ACCESS, README
 from tokenlab.errors import InvalidInput
 
-__all__: list[str] = []
+answer_jobs, answer_report = teaching.answer_jobs, teaching.answer_report
+__all__ = ["answer_jobs", "answer_report"]
 
 
 def start(assignment: Assignment, out: Path, *, force: bool = False) -> list[Path]:
@@ -60,36 +64,69 @@ def _back_up(path: Path) -> Path:
     return Path(shutil.copy2(path, to))
 
 
-def find_answer(path: Path, content: Path | None = None) -> tuple[Assignment, Path]:
-    """The assignment that a folder, script or notebook answers, and the file to check."""
+class Found(NamedTuple):
+    """An assignment, the file that answers it, and what a person should know of the choice."""
+
+    assignment: Assignment
+    file: Path
+    notes: list[str]
+
+
+def find_answers(path: Path, content: Path | None = None) -> list[Found]:
+    """The assignments that a folder, script or notebook answers, and the file of each to check."""
     if path.is_file():
         for assignment in load_all(content):
             if path.stem.startswith(assignment.name):
-                return assignment, path
+                cells.read(path)  # whoever names a file is told if it cannot be read
+                return [Found(assignment, path, [])]
         names = ", ".join(a.name for a in load_all(content))
         raise InvalidInput(f"{path}: its name begins with none of the assignments: {names}.")
     if not path.is_dir():
         raise InvalidInput(f"{path} is not there; expected a folder, a script or a notebook.")
+    found = []
     for assignment in load_all(content):
         files = [path / f"{assignment.name}{end}" for end in (".py", ".ipynb")]
         files = [file for file in files if file.is_file()]
         if files:
-            return assignment, _worked_in(files, assignment)
-    raise InvalidInput(
-        f"{path.resolve()} holds no assignment. Go to the folder that `tokenlab assignment start` "
-        "wrote, or name it: tokenlab assignment check FOLDER."
-    )
+            found.append(Found(assignment, *_worked_in(files, assignment)))
+    if not found:
+        raise InvalidInput(
+            f"{path.resolve()} holds no assignment. Go to the folder that `tokenlab assignment "
+            "start` wrote, or name it: tokenlab assignment check FOLDER."
+        )
+    return found
 
 
-def _worked_in(files: Sequence[Path], assignment: Assignment) -> Path:
+def _worked_in(files: Sequence[Path], assignment: Assignment) -> tuple[Path, list[str]]:
     """The file that differs from the stub; of several, the one that changed last."""
+    notes, readable, changed = [], [], []
+    for file in files:
+        try:
+            is_changed = worked_on(cells.read(file), assignment)
+        except InvalidInput as error:
+            notes.append(f"Not checked: {error}")
+            continue
+        readable.append(file)
+        if is_changed:
+            changed.append(file)
+    if not readable:
+        raise InvalidInput(" ".join(note.removeprefix("Not checked: ") for note in notes))
+    changed.sort(key=lambda file: file.stat().st_mtime)
+    notes += [
+        f"Script and notebook are both changed. This is {changed[-1].name}, the one that was saved "
+        f"last; the other one:  tokenlab assignment check {other}"
+        for other in changed[:-1]
+    ]
+    return (changed or readable)[-1 if changed else 0], notes
 
-    def code(these: Sequence[cells.Cell]) -> list[str]:
+
+def worked_on(read: Sequence[Cell], assignment: Assignment) -> bool:
+    """Whether the code differs from that of the stub."""
+
+    def code(these: Sequence[Cell]) -> list[str]:
         return [cell.text.strip() for cell in these if cell.kind == "code" and cell.text.strip()]
 
-    stub = code(cells.script_cells(assignment.stub))
-    changed = [file for file in files if code(cells.read(file)) != stub]
-    return max(changed, key=lambda file: file.stat().st_mtime) if changed else files[0]
+    return code(read) != code(cells.script_cells(assignment.stub))
 
 
 def check(assignment: Assignment, file: Path, *, hidden: bool, seconds: float) -> list[Grade]:
@@ -106,63 +143,44 @@ def build(
     teacher: bool,
     for_nbgrader: bool = False,
     content: Path | None = None,
+    seed: int | None = None,
+    force: bool = False,
 ) -> list[Path]:
-    """Write `student/NAME`, `teacher/NAME` and nbgrader's `source/NAME`; return the folders."""
+    """Write `student/NAME`, `teacher/NAME` and nbgrader's `source/NAME`; return the folders.
+
+    With a seed the hidden tests draw other inputs. What was edited is kept: it is an error, and
+    with `force` there is a backup.
+    """
     chosen = [find(name, content) for name in names] if names else load_all(content)
-    folders = []
-    for assignment in chosen:
-        folders.append(out / "student" / assignment.name)
-        _write(folders[-1], student_files(assignment))
-        if teacher:
-            folders.append(out / "teacher" / assignment.name)
-            _write(folders[-1], teacher_files(assignment))
-        if for_nbgrader:
-            folders.append(out / "source" / assignment.name)
-            name = f"{assignment.name}.ipynb"
-            _write(folders[-1], {name: nbgrader.notebook(assignment)})
-    return folders
-
-
-def teacher_files(assignment: Assignment) -> dict[str, str]:
-    """Name -> text of what a teacher gets."""
-    name, source = assignment.name, cells.solution(assignment.source)
-    same = ("TEACHER.md", "test_public.py", "test_hidden.py", "mistakes.py", "wrong.py")
-    return {
-        f"{name}_solution.py": source,
-        f"{name}_solution.ipynb": cells.to_notebook(cells.script_cells(source)),
-        **{file: assignment.text(file) for file in same},
-        "REPORT.md": answer_report(assignment),
-    }
-
-
-def answer_jobs(assignment: Assignment) -> dict[str, list[Job]]:
-    """Jobs with all tests: the solution and the stub for each task, and each wrong answer."""
-    right, empty = assignment.solution, cells.script_cells(assignment.stub)
-    wrong = []
-    for answer in assignment.wrong:
-        task = assignment.task(answer.task)
-        changed = cells.replace_function(right, task.function, answer.text)
-        wrong.append(Job(assignment, task, changed, "wrong.py", True))
-    return {
-        "solution": [
-            Job(assignment, task, right, "solution.py", True) for task in assignment.tasks
-        ],
-        "stub": [Job(assignment, task, empty, "stub.py", True) for task in assignment.tasks],
-        "wrong": wrong,
-    }
-
-
-def answer_report(assignment: Assignment) -> str:
-    """What the tests make of the solution, the stub and every planted wrong answer, run now."""
-    jobs = answer_jobs(assignment)
-    flat = [(kind, job) for kind in jobs for job in jobs[kind]]
-    grades = runner.grade([job for _, job in flat])
-    kinds = [f"wrong: {wrong.hint}" for wrong in assignment.wrong]
-    labels = ["solution"] * len(jobs["solution"]) + ["stub"] * len(jobs["stub"]) + kinds
-    rows = [
-        f"| {g.task.number} | {label} | {g.points} of {g.possible} | "
-        f"{' '.join(g.hint.text.split()).replace('|', '∣') if g.hint else ''} |"
-        for label, g in zip(labels, grades, strict=True)
+    folders: dict[Path, dict[str, str]] = {}
+    with ExitStack() as copies:
+        for assignment in chosen:
+            made = assignment
+            if seed is not None:
+                made = copies.enter_context(seeds.reseeded(assignment, seed))
+            folders[out / "student" / made.name] = student_files(made)
+            if teacher:
+                folders[out / "teacher" / made.name] = teaching.teacher_files(made)
+            if for_nbgrader:
+                book = {f"{made.name}.ipynb": nbgrader.notebook(made)}
+                folders[out / "source" / made.name] = book
+    other = [
+        folder / name
+        for folder, files in folders.items()
+        for name, text in files.items()
+        if _differs(folder / name, text)
     ]
-    head = "| task | answer | points | hint |\n|---|---|---|---|\n"
-    return f"# {assignment.title}: answers and what they get\n\n{head}" + "\n".join(rows) + "\n"
+    if other and not force:
+        raise InvalidInput(
+            f"{other[0]} is already there and holds something else, perhaps your work. Choose "
+            "another folder with --out, or write it anew with --force, which keeps a backup."
+        )
+    for path in other:
+        _back_up(path)
+    for folder, files in folders.items():
+        _write(folder, files)
+    return list(folders)
+
+
+def _differs(path: Path, text: str) -> bool:
+    return path.exists() and path.read_bytes().replace(b"\r\n", b"\n") != text.encode()

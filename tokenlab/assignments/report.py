@@ -7,16 +7,26 @@ from typing import Any
 
 from tokenlab.assignments.catalog import Assignment
 from tokenlab.assignments.runner import Grade
+from tokenlab.assignments.words import visible
 from tokenlab.tour.terminal import table, width
 
 __all__: list[str] = []
 
 
 def print_report(
-    assignment: Assignment, file: str, grades: Sequence[Grade], *, hints: bool, hidden: bool
+    assignment: Assignment,
+    file: str,
+    grades: Sequence[Grade],
+    *,
+    hints: bool,
+    hidden: bool,
+    notes: Sequence[str] = (),
 ) -> None:
     """A line for each task, then what to do about those that are not done."""
-    print(f"{assignment.title} ({assignment.name})\nChecking {file}\n")
+    print(f"{assignment.title} ({assignment.name})\nChecking {visible(file)}\n")
+    for note in notes:
+        _print_text("", visible(note))
+        print()
     rows = [
         (g.task.number, g.task.function, f"{g.points} of {g.possible}", _result(g)) for g in grades
     ]
@@ -26,8 +36,14 @@ def print_report(
         if not grade.ok and not (grade.hint and grade.hint.name == "not started"):
             _print_task(grade, hints)
     earned, possible = sum(g.points for g in grades), sum(g.possible for g in grades)
+    stands = sum(g.points_as_it_stands for g in grades)
     kind = "points" if hidden else "points of the public tests"
     print(f"{earned} of {possible} {kind}. {_rest(assignment, possible, hidden)}".rstrip())
+    if stands < earned:
+        print(
+            f"As the file stands it passes tests for {stands}: {earned - stands} more are given to "
+            "what is right by itself."
+        )
     if all(grade.ok for grade in grades):
         print("All tests pass.")
     elif not hints:
@@ -39,6 +55,8 @@ def _result(grade: Grade) -> str:
         return "passed"
     if grade.hint and grade.hint.name in ("not started", "crash", "time", "missing"):
         return {"time": "out of time", "missing": "not found"}.get(grade.hint.name, grade.hint.name)
+    if grade.hint and grade.hint.name == "follow-on":
+        return "right by itself"
     failed = sum(not grade.passed.get(test.name) for test in grade.tests)
     return f"{failed} of {len(grade.tests)} tests failed"
 
@@ -71,13 +89,20 @@ def _rest(assignment: Assignment, possible: int, hidden: bool) -> str:
     return " ".join(said)
 
 
-def as_json(assignment: Assignment, file: str, grades: Sequence[Grade], hidden: bool) -> str:
+def as_json(
+    assignment: Assignment,
+    file: str,
+    grades: Sequence[Grade],
+    hidden: bool,
+    notes: Sequence[str] = (),
+) -> str:
     """The result for machines."""
     tasks = [
         {
             "task": grade.task.number,
             "function": grade.task.function,
             "points": grade.points,
+            "points_as_it_stands": grade.points_as_it_stands,
             "possible": grade.possible,
             "passed": grade.ok,
             "tests": {test.name: bool(grade.passed.get(test.name)) for test in grade.tests},
@@ -87,12 +112,14 @@ def as_json(assignment: Assignment, file: str, grades: Sequence[Grade], hidden: 
     ]
     about: dict[str, Any] = {
         "assignment": assignment.name,
-        "file": file,
+        "file": visible(file),
         "hidden": hidden,
         "points": sum(grade.points for grade in grades),
+        "points_as_it_stands": sum(grade.points_as_it_stands for grade in grades),
         "possible": sum(grade.possible for grade in grades),
         "open_question": assignment.open_points,
         "passed": all(grade.ok for grade in grades),
+        "notes": [visible(note) for note in notes],
         "tasks": tasks,
     }
     return json.dumps(about, indent=2, ensure_ascii=False) + "\n"

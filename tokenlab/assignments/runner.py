@@ -135,7 +135,7 @@ def _start(setting: Setting, scratch: Path, errors: Any) -> subprocess.Popen:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=errors,
-        cwd=setting.folder,
+        cwd=setting.folder or (scratch if setting.strict else None),
         env={**kept, **threads, **here, "MPLBACKEND": "Agg"},
         start_new_session=os.name == "posix",  # so that what it starts ends with it
     )

@@ -13,6 +13,12 @@ can read and write your files and use the network, nothing of that is blocked. W
 of others and needs isolation runs the check in a container. The checker finds mistakes, not fraud:
 the solutions come with tokenlab."""
 
+GRADE_ACCESS = """\
+All files are read before any code runs, and each answer runs in processes of its own. On Linux an
+answer can start no programs, send no signals to others and write no files outside of a scratch
+folder; it can read files and use the network. Where the system cannot keep it from more, that is
+said. The container file in the repository's `tools/grading` shuts the rest."""
+
 README = """\
 # {title}
 
@@ -27,9 +33,13 @@ README = """\
        tokenlab assignment check            # points, task by task
        tokenlab assignment check --hints    # how it is wrong
 
-   Of the file, imports, functions and constants are run; what is printed or measured at the top
-   level is not, and what your functions print is not shown. `test_public.py` is what is tested, for
-   you to read; your teacher has more tests.
+   Your functions are run, and what they need at the top level of the file; results and
+   measurements there are not, and what your functions print is not shown. `test_public.py` is what
+   is tested, for you to read; there are more tests, which your teacher runs.
+
+   An argument stays as it is: a function that changes one fails its tests. A list of the right
+   values counts like an array. Numbers have the precision of Python's floats (float64), and numbers
+   of tokens, codes and documents are integers.
 3. When all is passed, run the whole file: it ends with a result on real data and an open question.
 
 The notebook needs Jupyter (`pip install jupyterlab`, then `jupyter lab {name}.ipynb`); the script
