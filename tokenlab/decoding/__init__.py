@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = lazy(
         "constrained": ["generate_masked", "mask", "posterior", "rejection"],
         "constraints": ["DFA", "JSON", "TextConstraint", "pattern"],
         "insertion": ["CountedInsertion", "star_graph"],
+        "insertion_model": ["TransformerInsertion"],
         "r2r": ["Router"],
         "sampling": ["filtered", "generate"],
         "smc": ["Particles", "effective_sample_size", "resample"],

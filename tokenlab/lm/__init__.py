@@ -15,5 +15,6 @@ __getattr__, __dir__, __all__ = lazy(
             "score",
         ],
         "table": ["TableLM"],
+        "transformer": ["Transformer"],
     },
 )

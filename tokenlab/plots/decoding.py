@@ -90,7 +90,7 @@ def draw_rejection(ax: Any, draw: Any, p: Any, label: Callable[[int], str]) -> N
     ----------
     ax : matplotlib axes
     draw : awrs.Draw
-    p : ndarray of shape (vocab,)
+    p : sequence of float, (vocab,)
         Probabilities.
     label : callable
         What a token spells.
@@ -211,7 +211,7 @@ def draw_routed(
     ----------
     ax : matplotlib axes
     routed : r2r.Routed
-    scores : ndarray of shape (n,)
+    scores : sequence of float, (n,)
     threshold : float
     label : callable
         What a token spells.
