@@ -15,6 +15,7 @@ __getattr__, __dir__, __all__ = lazy(
         "lattice": [],
         "merging": [],
         "normal_forms": [],
+        "sampled": ["sample_tokenizer"],
         "split": ["random_chunks", "random_lengths", "random_whitespace", "splitter"],
         "stages": [],
         "supertokens": ["multi_word"],
@@ -25,5 +26,8 @@ __getattr__, __dir__, __all__ = lazy(
         "trie": ["Trie"],
         "turkish": ["PUBLISHED", "correlation", "permutation_p", "report"],
         "unigram": ["UnigramLM"],
+        "word_pooled": ["WordPooled"],
+        "words": ["split_words"],
+        "zett": ["Hypernetwork", "surface_forms"],
     },
 )
