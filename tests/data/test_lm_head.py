@@ -199,7 +199,7 @@ def gguf_file(metadata, tensors):
 @needs_tools
 def test_gguf_blocks_by_hand(monkeypatch):
     monkeypatch.syspath_prepend(str(TOOLS))
-    from assets.gguf import read_gguf
+    from tokenlab.models.gguf_file import dequantised, read_gguf
 
     nibbles = bytes(i + 16 * (15 - i) for i in range(16))  # low ones rise, high ones fall
     data = gguf_file(
@@ -210,7 +210,8 @@ def test_gguf_blocks_by_hand(monkeypatch):
             ("q4", [1, 32], 3, struct.pack("<ee", 2, -1) + nibbles),
         ],
     )
-    metadata, tensors = read_gguf(data)
+    metadata, places = read_gguf(data)
+    tensors = {name: dequantised(data, place) for name, place in places.items()}
     assert metadata == {"a": 7, "b": ["hi"]}
     np.testing.assert_array_equal(tensors["norm"], [1.5, -2])
     np.testing.assert_array_equal(tensors["q8"], [np.arange(32) / 2])

@@ -349,7 +349,7 @@ def test_agrees_with_an_independent_build(photos):
 @needs_tools
 def test_protobuf_fields(monkeypatch):
     monkeypatch.syspath_prepend(str(TOOLS))
-    from assets.vit_onnx import fields
+    from tokenlab.models.onnx_file import fields
 
     message = (
         b"\x08\x96\x01" + b"\x12\x02hi" + b"\x1d\x01\x00\x00\x00" + b"\x21" + b"\x02" + b"\0" * 7

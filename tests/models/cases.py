@@ -1,9 +1,10 @@
 """Example arguments of the layers and of the transformer, for the contract tests."""
 
 import numpy as np
-from cases import case, random
+import tiny_models as tiny
+from cases import case, parity, random
 
-from tokenlab.models import transformer
+from tokenlab.models import llama, transformer, weights
 from tokenlab.tape import mapped
 
 
@@ -64,3 +65,76 @@ def _(asarray):
 def _(asarray):
     sizes = {"vocab": 7, "d": 4, "layers": 1, "heads": 2, "rng": 0}
     return (), {**sizes, "embed": asarray(random(7, 4)), "dtype": np.float64}
+
+
+@case("tokenlab.models.bert.forward")
+def _(asarray):
+    params = weights.bert_params(tiny.bert_tensors(), tiny.HEADS)
+    return (mapped(asarray, params), asarray(tiny.IDS), asarray(np.array([0, 4, 7]))), {}
+
+
+@case("tokenlab.models.vit.forward")
+def _(asarray):
+    heads, weights.VIT_HEADS = weights.VIT_HEADS, tiny.HEADS
+    params, weights.VIT_HEADS = tiny.vit_params(), heads
+    return (mapped(asarray, params), asarray(tiny.photo())), {}
+
+
+@case("tokenlab.models.llama.forward")
+def _(asarray):
+    params = mapped(asarray, tiny.llama_params())
+    places = asarray(np.arange(7) + 3)
+    return (params, llama.Config(), asarray(tiny.IDS)), {"positions": places}
+
+
+SHAPES = ((1, 4), (3, 8), (7, 384), (0, 5), (2, 1))
+
+
+@parity("models.layer_norm")
+def _():
+    for n, d in SHAPES:
+        for scale in (1, 1e3):
+            yield scale * random(n, d), random(d, seed=1), random(d, seed=2), 1e-6
+    yield np.ones((2, 3)), np.ones(3), np.zeros(3), 1e-12
+
+
+@parity("models.rms_norm")
+def _():
+    for n, d in SHAPES:
+        for scale in (1, 1e3):
+            yield scale * random(n, d), random(d, seed=1), 1e-5
+    yield random(2, 3, dtype=np.float64), np.ones(3), 1e-12
+
+
+@parity("models.mlp")
+def _():
+    for n, d, hidden in ((1, 4, 8), (5, 3, 16), (700, 4, 9), (0, 3, 5)):
+        shapes = ((d, hidden), (hidden,), (hidden, d), (d,))
+        yield random(n, d), *(random(*s, seed=i) for i, s in enumerate(shapes))
+    for scale in (0, 100):  # far beyond where the bend is
+        yield scale * random(3, 2), random(2, 5), random(5), random(5, 2), random(2)
+    yield tuple(x.astype(np.float64) for x in (random(3, 2), *map(np.ones, ((2, 5), 5, (5, 2), 2))))
+
+
+@parity("models.gated")
+def _():
+    for n, d, hidden in ((1, 4, 8), (5, 3, 16), (0, 3, 5)):
+        yield random(n, d), random(d, hidden), random(d, hidden, seed=1), random(hidden, d)
+    for scale in (0, 40):
+        yield scale * random(1, 4), random(4, 6), random(4, 6), random(6, 4)
+
+
+@parity("models.attended")
+def _():
+    for h, h_kv, n, n_keys in ((1, 1, 1, 1), (4, 2, 3, 5), (6, 6, 40, 40), (9, 3, 1, 70)):
+        q, k, v = random(h, n, 8), random(h_kv, n_keys, 8, seed=1), random(h_kv, n_keys, 8, seed=2)
+        seen = np.where(np.tri(n, n_keys, n_keys - n, dtype=bool), 0, -np.inf).astype(np.float32)
+        yield q, k, v
+        yield 30 * q, k, v, random(n_keys)
+        yield q, k, v, seen
+
+
+@parity("models.row_products")
+def _():
+    for d, out in ((1, 1), (3, 5), (8, 4), (65, 130), (576, 7)):
+        yield random(1, d), random(out, d, seed=1).T

@@ -20,6 +20,7 @@ import numpy as np
 from tokenlab import checks
 from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp, is_cupy, is_taped, library, stop
+from tokenlab.engine import accelerated
 from tokenlab.errors import InvalidInput, public_caller
 from tokenlab.models.attending import attend, means, over_rows, products, sees_something
 from tokenlab.tape import taped
@@ -185,6 +186,7 @@ def silu(x: Any) -> Any:
 
 
 @takes(x="... d inf", gain="d inf", bias="d inf", eps="not negative")
+@accelerated("models.layer_norm", work=lambda x, *_, **__: x.size, pays_from=5e3)
 def layer_norm(x: Any, gain: Any, bias: Any, eps: float = 1e-5) -> Any:
     """Rows less their mean, over their deviation; the gradient loses what both of these absorb.
 
@@ -221,6 +223,7 @@ def layer_norm(x: Any, gain: Any, bias: Any, eps: float = 1e-5) -> Any:
 
 
 @takes(x="... d inf", gain="d inf", eps="not negative")
+@accelerated("models.rms_norm", work=lambda x, *_, **__: x.size, pays_from=2e3)
 def rms_norm(x: Any, gain: Any, eps: float = 1e-5) -> Any:
     """Rows over the root of their mean square.
 

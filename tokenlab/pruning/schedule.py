@@ -105,6 +105,41 @@ class Schedule:
             x = block(x, self._places(total), total.size)
         return Run(x, total, reductions, counts)
 
+    def prune(
+        self, rule: Callable[[Any, int], Reduction]
+    ) -> Callable[[int, Any], Reduction | None]:
+        r"""The rule at these layers as the `prune=` of `models.vit.forward`.
+
+        Parameters
+        ----------
+        rule : callable
+            `rule(block, k)` returns a `Reduction` of the patches of `block` to `k`; row 0 of what
+            the block holds is the CLS token.
+
+        Returns
+        -------
+        callable
+            `fn(layer, block)`: a stage of layer 5 is asked for behind layer 4.
+        """
+        start = {"n": 0}  # of the photo that is under way: shares are of its patches
+
+        def prune(layer: int, block: Any) -> Reduction | None:
+            n = len(block.x) - 1  # CLS stays and does not count
+            if layer == 1:
+                start["n"] = n
+            if layer + 1 not in self.stages:  # a stage names the layer that begins with fewer
+                return None
+            k = checked_budget(self.stages[layer + 1], start["n"] or n, self.rounding)
+            return rule(block, k) if k < n else None
+
+        outside = [layer for layer in self.stages if layer < 2]
+        if outside:
+            raise InvalidInput(
+                f"Schedule.prune: layer {outside[0]} cannot begin with fewer tokens; a model prunes "
+                "behind a layer, so that stages begin with layer 2."
+            )
+        return prune
+
     def _places(self, total: Reduction) -> Any:
         xp = get_xp(total.kept)
         # Tokens that stand nowhere have no first position to keep.

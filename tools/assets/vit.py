@@ -16,8 +16,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import erf
 
+from tokenlab.models.onnx_file import read_onnx
+
 from .packages import Package, pins
-from .vit_onnx import read_onnx
 
 WHEEL = Package(
     client="pip",

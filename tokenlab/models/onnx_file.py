@@ -3,16 +3,16 @@
 An ONNX file is a protobuf message. A message is a row of fields, each a key and a value; the key
 holds the field's number and how its value is written. Only the fields named below are looked at.
 
-What this leaves out: every tensor that is not raw float32, attributes, and running the graph.
+Left out is every tensor that is not raw float32, attributes, and running the graph.
 """
-
-from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+
+__all__: list[str] = []
 
 # The numbers of the fields, by message, as ONNX defines them.
 MODEL_GRAPH = 7
@@ -29,10 +29,11 @@ class Graph(NamedTuple):
     tensors: dict[str, np.ndarray]
 
 
-def read_onnx(data: bytes) -> Graph:
+def read_onnx(data: Any) -> Graph:
     """Nodes and float32 tensors of the file whose content is `data`."""
     model = dict(fields(memoryview(data)))
-    inputs, tensors = {}, {}
+    inputs: dict[str, list[str]] = {}
+    tensors: dict[str, np.ndarray] = {}
     for number, value in fields(model[MODEL_GRAPH]):
         if number == GRAPH_NODE:
             node = list(fields(value))
@@ -48,17 +49,17 @@ def read_onnx(data: bytes) -> Graph:
     return Graph(inputs, tensors)
 
 
-def text(value: memoryview) -> str:
+def text(value: Any) -> str:
     return bytes(value).decode()
 
 
-def fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
+def fields(data: memoryview) -> Iterator[tuple[int, Any]]:
     """`(number, value)` of every field; a value is an integer or a piece of the bytes.
 
     >>> list(fields(memoryview(b"\\x08\\x96\\x01\\x12\\x02hi")))[0]
     (1, 150)
     """
-    i = 0
+    i, value = 0, None  # type: int, Any
     while i < len(data):
         key, i = varint(data, i)
         kind = key & 7

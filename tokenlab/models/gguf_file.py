@@ -4,7 +4,7 @@ The format: the magic word and a version, the number of tensors and of metadata 
 entries, one description per tensor, and after padding the tensors' bytes. Integers are
 little-endian; a string is its length (u64) and UTF-8 bytes.
 
-What this leaves out: every quantisation but the two that the model here uses. Both cut a row into
+Left out is every quantisation but the two that the model here uses. Both cut a row into
 blocks of 32 values that share a float16 scale:
 
 | type | a block | value |
@@ -13,13 +13,13 @@ blocks of 32 values that share a float16 scale:
 | Q4_1 | scale, minimum, 16 bytes | scale · q + minimum; the low nibbles come first |
 """
 
-from __future__ import annotations
-
 import math
 import struct
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+
+__all__: list[str] = []
 
 # The numbers that the format gives to types; a string is 8 and an array 9.
 SCALARS = dict(enumerate("BbHhIif?")) | {10: "Q", 11: "q", 12: "d"}
@@ -35,7 +35,7 @@ BLOCKS = {
 class Reader:
     """A place in the bytes that moves on with every value read."""
 
-    def __init__(self, data: bytes):
+    def __init__(self, data: Any):
         self.data = data
         self.position = 0
 
@@ -47,7 +47,7 @@ class Reader:
     def string(self) -> str:
         length = self.scalar("Q")
         self.position += length
-        return self.data[self.position - length : self.position].decode()
+        return bytes(self.data[self.position - length : self.position]).decode()
 
     def value(self, kind: int) -> Any:
         if kind == STRING:
@@ -58,14 +58,22 @@ class Reader:
         return self.scalar(SCALARS[kind])
 
 
-def read_gguf(data: bytes) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Metadata and tensors of the file whose content is `data`; a matrix is `(d_out, d_in)`."""
+class Tensor(NamedTuple):
+    """Where a tensor lies in the file; a matrix is `(d_out, d_in)`."""
+
+    shape: list[int]
+    kind: int
+    offset: int
+
+
+def read_gguf(data: Any) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Metadata, and the places of the tensors, of the file whose bytes are `data`."""
     reader = Reader(data)
     magic, version = reader.scalar("4s"), reader.scalar("I")
     if magic != b"GGUF" or version not in (2, 3):
         raise ValueError(f"not a GGUF file of version 2 or 3: {magic!r}, version {version}")
     n_tensors, n_entries = reader.scalar("Q"), reader.scalar("Q")
-    metadata = {}
+    metadata: dict[str, Any] = {}
     for _ in range(n_entries):
         key = reader.string()
         metadata[key] = reader.value(reader.scalar("I"))
@@ -76,23 +84,26 @@ def read_gguf(data: bytes) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         places[name] = shape, reader.scalar("I"), reader.scalar("Q")
     alignment = metadata.get("general.alignment", 32)
     start = -(-reader.position // alignment) * alignment
-    tensors = {
-        name: dequantise(data, kind, start + offset, shape)
-        for name, (shape, kind, offset) in places.items()
+    return metadata, {
+        name: Tensor(shape, kind, start + offset) for name, (shape, kind, offset) in places.items()
     }
-    return metadata, tensors
 
 
-def dequantise(data: bytes, kind: int, offset: int, shape: list[int]) -> np.ndarray:
-    """One tensor as float32."""
+def dequantised(data: Any, tensor: Tensor) -> np.ndarray:
+    """One tensor as float32, without a second array of its size."""
+    shape, kind, offset = tensor
     n = math.prod(shape)
+    if kind not in BLOCKS:
+        raise ValueError(f"a tensor is of type {kind}; expected one of {sorted(BLOCKS)}")
     if kind == F32:
-        return np.frombuffer(data, BLOCKS[kind], n, offset).reshape(shape)
+        return np.frombuffer(data, BLOCKS[kind], n, offset).reshape(shape).copy()
     blocks = np.frombuffer(data, BLOCKS[kind], n // 32, offset)
-    q = blocks["q"]
+    scale = blocks["scale"].astype(np.float32)[:, None]
+    q, x = blocks["q"], np.empty((n // 32, 32), np.float32)
     if kind == Q4_1:
-        q = np.concatenate([q & 15, q >> 4], axis=1)  # (n / 32, 32)
-    x = q * blocks["scale"].astype(np.float32)[:, None]
-    if kind == Q4_1:
+        np.multiply(q & 15, scale, out=x[:, :16])
+        np.multiply(q >> 4, scale, out=x[:, 16:])
         x += blocks["minimum"].astype(np.float32)[:, None]
+    else:
+        np.multiply(q, scale, out=x)
     return x.reshape(shape)

@@ -1,0 +1,165 @@
+"""SmolLM2-135M-Instruct: a language model of 49,152 tokens, with all that `tokenlab.lm` asks of one.
+
+    model = load("smollm2")
+    model.log_probs(model.encode("The capital of France is"))     # (49152,)
+
+It has no start token, so an empty context has no answer. To the outside it has no state: each call
+compares the context with that of the call before and computes what is new.
+"""
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tokenlab.errors import InvalidInput, public_caller
+from tokenlab.lm.protocol import checked_parents, ids_of
+from tokenlab.models.cache import Cache
+from tokenlab.models.llama import Config, forward
+from tokenlab.numerics import log_softmax
+from tokenlab.tokenizers.bpe import BPE
+from tokenlab.tokenizers.text import byte_order
+
+__all__ = ["SmolLM2"]
+
+AT_ONCE = 512  # new tokens of a batch that go through the model together
+CONTROL = 3  # the kind of a token that is no text
+
+
+class SmolLM2:
+    """The model: `params`, `config`, `tokenizer`, and what follows from them."""
+
+    def __init__(self, params: dict[str, Any], config: Config, tokenizer: Any = None):
+        self.params, self.config, self.tokenizer = params, config, tokenizer
+        self.vocab = len(params["embed"])
+        self._cache = Cache()
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        n, d = len(self.params["layers"]), self.params["embed"].shape[1]
+        return f"SmolLM2({n} layers, d={d}, vocab={self.vocab})"
+
+    def encode(self, text: str) -> np.ndarray:
+        """The ids of a text, `(n,)`; a typed `<|im_end|>` is text."""
+        return self.tokenizer.encode(text, special="text")
+
+    def decode(self, ids: Any) -> str:
+        """The text of ids."""
+        return self.tokenizer.decode(ids)
+
+    def new_cache(self) -> Cache:
+        """An empty cache for `forward`."""
+        return Cache()
+
+    def forward(self, ids: Any, cache: Cache | None = None, **options: Any) -> Any:
+        """`llama.forward` with this model's parameters."""
+        return forward(self.params, self.config, ids, cache, **options)
+
+    def log_probs(self, context: Any) -> np.ndarray:
+        """The next token's log-probabilities, `(vocab,)`."""
+        ids = self._context(context, "context")
+        with self._lock:
+            new = self._shared(ids)
+            logits = self.forward(new, self._cache, rows=[len(new) - 1])
+        return log_softmax(logits.astype(np.float64))[0]
+
+    def log_probs_batch(self, contexts: Sequence[Any]) -> np.ndarray:
+        """The same for several contexts, `(len(contexts), vocab)`; what they share is read once."""
+        every = [self._context(context, "contexts") for context in contexts]
+        if not every:
+            return np.empty((0, self.vocab))
+        same = min(common(every[0], ids) for ids in every)
+        shared = min(same, min(map(len, every)) - 1)
+        rests = [ids[shared:] for ids in every]
+        if shared == 0 or sum(map(len, rests)) > AT_ONCE:
+            return np.stack([self.log_probs(ids) for ids in every])
+        # Each rest is a branch behind what they share.
+        tokens = np.concatenate(rests)
+        starts = np.cumsum([0, *map(len, rests)])
+        parents = np.arange(len(tokens))
+        parents[starts[:-1]] = 0
+        return self.log_probs_tree(every[0][:shared], tokens, parents)[starts[1:]]
+
+    def log_probs_tree(self, context: Any, tokens: Any, parents: Any) -> np.ndarray:
+        """The same at the end of the context and at each node behind it, `(1 + n, vocab)`."""
+        ids = self._context(context, "context")
+        tokens = ids_of(tokens, "tokens", self.vocab)
+        seen, depth = ancestors(checked_parents(parents, len(tokens)))
+        with self._lock:
+            new = self._shared(ids)
+            n, behind = len(new), len(tokens)
+            mask = np.tri(n + behind, dtype=bool)
+            mask[n:, n:] = seen
+            start = len(ids) - n
+            places = np.concatenate([np.arange(start, len(ids)), len(ids) - 1 + depth])
+            logits = self.forward(
+                np.concatenate([new, tokens]),
+                self._cache,
+                positions=places,
+                mask=mask,
+                rows=np.arange(n - 1, n + behind),
+            )
+            self._cache.cut(len(ids))  # rows of a tree are no text that a later context may find
+        return log_softmax(logits.astype(np.float64))
+
+    def _context(self, context: Any, name: str) -> np.ndarray:
+        ids = ids_of(context, name, self.vocab)
+        if not len(ids):
+            raise InvalidInput(
+                f"{public_caller()}: {name} is empty; this model has no start token. Begin with a "
+                "token, such as encode('\\n')."
+            )
+        return ids
+
+    def _shared(self, ids: np.ndarray) -> np.ndarray:
+        """The tokens that the cache has not; at least the last one, whose logits are wanted."""
+        n = min(common(self._cache.ids, ids), len(ids) - 1)
+        self._cache.cut(n)
+        return ids[n:]
+
+
+def common(a: np.ndarray, b: np.ndarray) -> int:
+    """How many tokens two texts have in common at their beginnings."""
+    n = min(len(a), len(b))
+    differ = np.flatnonzero(a[:n] != b[:n])
+    return int(differ[0]) if len(differ) else n
+
+
+def ancestors(parents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which nodes each node sees, itself included, and how far behind the context it stands."""
+    n = len(parents)
+    seen, depth = np.eye(n, dtype=bool), np.ones(n, np.int64)
+    for i, parent in enumerate(parents.tolist()):
+        if parent:  # node 0 is the end of the context
+            seen[i] |= seen[parent - 1]
+            depth[i] += depth[parent - 1]
+    return seen, depth
+
+
+def config_of(metadata: dict[str, Any]) -> Config:
+    """What the file says of positions and norms."""
+    return Config(
+        rope_base=float(metadata["llama.rope.freq_base"]),
+        eps=float(metadata["llama.attention.layer_norm_rms_epsilon"]),
+        length=int(metadata["llama.context_length"]),
+    )
+
+
+def tokenizer_of(metadata: dict[str, Any]) -> BPE:
+    """The byte-pair tokenizer in the file: bytes are spelled as GPT-2 spells them."""
+    prints = byte_order("gpt2")
+    n_prints = 188  # bytes that stand for themselves; the others are spelled from U+0100 on
+    byte_of = {chr(b) if i < n_prints else chr(256 + i - n_prints): b for i, b in enumerate(prints)}
+
+    def spelled(token: str) -> bytes:
+        return bytes(byte_of[letter] for letter in token)
+
+    names = metadata["tokenizer.ggml.tokens"]
+    kinds = metadata["tokenizer.ggml.token_type"]
+    special = {names[i]: i for i, kind in enumerate(kinds) if kind == CONTROL}
+    tokens = [name.encode() if name in special else spelled(name) for name in names]
+    id_of = {name: i for i, name in enumerate(names)}
+    pairs = (pair.split(" ") for pair in metadata["tokenizer.ggml.merges"])
+    merges = [(id_of[a], id_of[b]) for a, b in pairs]
+    return BPE(tokens, merges, split="smollm2", special=special)
