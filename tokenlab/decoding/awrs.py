@@ -144,11 +144,10 @@ def geometric(
     Draw
     """
     accept = asked(accept)
-    rng = generator(rng)
-    scale = log_total(log_p)
     wanted = checks.count(max_accepts, "max_accepts", at_least=2)
     limit = np.inf if max_rejects is None else checks.count(max_rejects, "max_rejects")
-    pool = Pool(to_numpy(weights_of(log_p)), rng)
+    pool = Pool(to_numpy(weights_of(log_p)), generator(rng))
+    scale = log_total(log_p)
     known: dict[int, bool] = {}
     drawn: list[int] = []
     n_rejected, gone = 0, 0.0  # rejected draws, and the mass R of rejected tokens
@@ -157,7 +156,7 @@ def geometric(
             # Draws that would have hit a rejected token again; beyond the limit none matter.
             room = None if limit == np.inf else int(limit) - n_rejected + 1
             left = max(float(pool.p.sum()), 1e-300) / (float(pool.p.sum()) + gone)
-            n_rejected += chance.geometric(left, rng, limit=room) - 1
+            n_rejected += chance.geometric(left, pool.rng, limit=room) - 1
             if n_rejected >= limit:
                 break
         token = pool.draw()
