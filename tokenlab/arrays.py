@@ -97,7 +97,7 @@ def shared_library(arrays: Sequence[Any], names: Sequence[str] = ()) -> Any:
         ):
             raise BackendError(
                 f"{public_caller()}: {named(i)} is a {_type_name(x)}; expected NumPy or CuPy. "
-                f"Convert it first, for example with {_conversion(x)}."
+                f"Convert it first, for example with {conversion(x)}."
             )
     if any(on_gpu) and not all(on_gpu):
         g, c = on_gpu.index(True), on_gpu.index(False)
@@ -145,7 +145,7 @@ def _type_name(x: Any) -> str:
     return f"{type(x).__module__}.{type(x).__qualname__}".removeprefix("builtins.")
 
 
-def _conversion(x: Any) -> str:
+def conversion(x: Any) -> str:
     """What makes a NumPy array of an array of another library."""
     if type(x).__module__.partition(".")[0] != "torch":
         return "numpy.asarray(x) on the CPU"

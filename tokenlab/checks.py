@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tokenlab.arrays import is_taped, shared_library, stop
+from tokenlab.arrays import conversion, is_taped, shared_library, stop
 from tokenlab.errors import DTypeError, InvalidInput, ShapeError, public_caller
 from tokenlab.options import (
     LARGEST,
@@ -131,9 +131,15 @@ def array(x: Any, name: str, xp: ModuleType) -> Any:
         raise ShapeError(f"{public_caller()}: {name} is not a regular array ({error}).") from None
     except Exception as error:  # whatever an object that claims to be an array may raise
         raise DTypeError(
-            f"{public_caller()}: {name} cannot be read as an array ({error})."
+            f"{public_caller()}: {name} cannot be read as an array ({error}).{of_tensors(x)}"
         ) from error
     return x if x.dtype.isnative else x.astype(x.dtype.newbyteorder("="))
+
+
+def of_tensors(x: Any) -> str:
+    """What helps where a list holds arrays of another library."""
+    first = x[0] if isinstance(x, list | tuple) and x else None
+    return f" Pass [{conversion(first)} for x in ...]." if hasattr(first, "__dlpack__") else ""
 
 
 def finite(x: Any, name: str, xp: ModuleType) -> Any:

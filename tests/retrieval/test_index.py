@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oracles import owners
 
+from tokenlab import use_engine
 from tokenlab.errors import BackendError, DTypeError, InvalidInput, ShapeError
-from tokenlab.retrieval import TokenIndex
+from tokenlab.retrieval import TokenIndex, maxsim
 from tokenlab.retrieval.index import document_blocks, token_blocks
 
 
@@ -156,12 +157,35 @@ def test_on_the_gpu(cupy, index):
 def test_the_index_is_read_only_and_the_callers_arrays_are_not(index):
     tokens, offsets = np.ones((3, 2), np.float32), np.array([0, 1, 3])
     built = TokenIndex(tokens, offsets)
-    assert np.shares_memory(built.tokens, tokens)  # nothing is copied without need
+    assert not np.shares_memory(built.tokens, tokens)  # what its owner may change is copied
     for array in (built.tokens, built.offsets, built.doc(1), index[1:].tokens, index[1:].offsets):
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 7
     tokens[0, 0], offsets[1] = 5, 1
     assert tokens.tolist() == [[5, 1], [1, 1], [1, 1]]
+    assert built.tokens.tolist() == [[1, 1]] * 3
+    assert built.offsets.tolist() == [0, 1, 3]
+
+
+def test_what_nobody_can_change_is_not_copied(tmp_path):
+    tokens = np.ones((3, 2), np.float32)
+    window = tokens[:]
+    window.flags.writeable = False  # its owner can still write
+    assert not np.shares_memory(TokenIndex(window, [0, 3]).tokens, tokens)
+    tokens.flags.writeable = False
+    assert np.shares_memory(TokenIndex(tokens[1:], [0, 2]).tokens, tokens)
+    np.save(tmp_path / "tokens.npy", tokens)
+    mapped = np.load(tmp_path / "tokens.npy", mmap_mode="r")
+    assert np.shares_memory(TokenIndex(mapped, [0, 3]).tokens, mapped)
+
+
+@pytest.mark.parametrize("engine", ["numpy", "numba"])
+def test_an_index_does_not_change_with_the_callers_arrays(engine):
+    tokens = np.eye(2)
+    index = TokenIndex(tokens, [0, 1, 2])
+    tokens[0, 0] = np.nan
+    with use_engine(engine):
+        assert maxsim([[1.0, 0.0]], index).tolist() == [1.0, 0.0]
 
 
 @pytest.mark.parametrize("writeable", [True, False])

@@ -580,3 +580,17 @@ def test_a_recording_holds_the_text_whole(monkeypatch):
         maxsim(EYE, index)
     assert steps.names == ["similarity", "best match", "scores"]
     assert steps["best match"].shape == (3, 2)
+
+
+@pytest.mark.parametrize("engine", ["numpy", "numba"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_one_far_document_does_not_cancel_the_others(engine, dtype):
+    """-1e18 that stands for a document must not be added and subtracted again."""
+    ids, sims = [[0, 1, 2], [0, 1, 2]], np.array([[-1e18, 0.5, 0.25], [-1e18, 0.125, 0.75]], dtype)
+    with use_engine(engine):
+        scores = xtr_scores(ids, sims, [0, 1, 2], 3).scores
+        better = xtr_scores(
+            [[0, 1], [0, 1]], np.array([[-1e18, 0.5], [0.3, 0.2]], dtype), [0, 0], 1
+        )
+    np.testing.assert_allclose(scores, [-1e18, 0.3125, 0.5])
+    np.testing.assert_allclose(better.scores, [0.4])  # a later hit of the same document is better

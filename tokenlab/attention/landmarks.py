@@ -74,8 +74,9 @@ def grid_landmarks(q: Any, hw: tuple[int, int], ratio: int) -> Any:
     lead, d = grid.shape[:-3], grid.shape[-1]
     # The mean over a rectangle is the mean of the means of its rows: two small products.
     rows = averages(h, r, grid) @ grid.reshape(*lead, h, w * d)  # (..., h / r, w * d)
-    means = averages(w, r, grid) @ rows.reshape(*lead, -1, w, d)  # (..., h / r, w / r, d)
-    return means.reshape(*lead, -1, d)  # (..., m, d)
+    n_rows, n_columns = -(-h // r), -(-w // r)
+    means = averages(w, r, grid) @ rows.reshape(*lead, n_rows, w, d)  # (..., h / r, w / r, d)
+    return means.reshape(*lead, n_rows * n_columns, d)  # (..., m, d)
 
 
 def averages(n: int, ratio: int, like: Any) -> Any:
@@ -117,7 +118,9 @@ def conv_landmarks(q: Any, hw: tuple[int, int], weight: Any) -> Any:
         )
     lead, d = grid.shape[:-3], grid.shape[-1]
     cells = grid.reshape(*lead, h // r, r, w // r, r, d).swapaxes(-4, -3)
-    cells = cells.reshape(*lead, -1, r * r * d)  # (..., m, r * r * d): a cell is one long row
+    cells = cells.reshape(
+        *lead, (h // r) * (w // r), r * r * d
+    )  # (..., m, r * r * d): a cell is one long row
     return cells @ weight.reshape(r * r * d, -1)  # the sum over a and b
 
 
@@ -231,6 +234,8 @@ def kmeans_landmarks(q: Any, m: int, *, rng: np.random.Generator | int | None = 
 
     rng = checks.generator(rng)
     m = min(checks.count(m, "m"), q.shape[-2])
+    if q.size == 0:  # a batch of no sequences
+        return q[..., :m, :]
     flat = q.reshape(-1, *q.shape[-2:])  # (sequences, n, d)
     found = get_xp(q).stack([kmeans.fit(sequence, m, rng=rng).codebook for sequence in flat])
     return found.reshape(*q.shape[:-2], m, q.shape[-1])

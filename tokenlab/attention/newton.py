@@ -197,6 +197,8 @@ def pinv_vjp(y: Any, grad: Any, a: Any = None) -> Any:
 def symmetric(a: Any) -> Any:
     """`a`, or an error that says how far it is from its mirror image."""
     xp = get_xp(a)
+    if a.size == 0:  # a batch of no matrices
+        return a
     gap, scale = float(xp.abs(a - a.swapaxes(-1, -2)).max()), float(xp.abs(a).max())
     if gap > 64 * float(xp.finfo(a.dtype).eps) * scale:
         raise InvalidInput(

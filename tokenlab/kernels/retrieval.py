@@ -262,34 +262,43 @@ def _settle_ties(order, sims):  # type: ignore[no-untyped-def]
 
 
 def score_candidates(ids: Any, sims: Any, token_to_doc: Any, n_docs: int, imputed: Any) -> Any:
-    """Twin of `tokenlab.retrieval.xtr.score_candidates`: mean(m), and (P - m) / n_q of each hit."""
-    floor = np.zeros(len(ids)) if imputed is None else imputed.astype(np.float64)
-    doc_ids, gains, hits = _sum_hits(ids, sims, token_to_doc, n_docs, floor)
-    # Stays in float64 up to here: a floor far below all else is added, and subtracted again.
-    scores = gains / hits if imputed is None else floor.mean() + gains / len(ids)
+    """Twin of `tokenlab.retrieval.xtr.score_candidates`: each sum in the order of query tokens."""
+    missing = np.zeros(len(ids)) if imputed is None else imputed.astype(np.float64)
+    doc_ids, total, hits = _sum_of_best(ids, sims, token_to_doc, n_docs, missing)
+    scores = total / (hits if imputed is None else len(ids))
     return doc_ids, scores.astype(sims.dtype, copy=False)
 
 
 @njit
-def _sum_hits(ids, sims, token_to_doc, n_docs, missing):  # type: ignore[no-untyped-def]
-    """What hits add above `missing`, without a matrix of documents and query tokens.
+def _sum_of_best(ids, sims, token_to_doc, n_docs, missing):  # type: ignore[no-untyped-def]
+    """The best hits of each document and `missing` where it has none, added up query by query.
 
-    `last[doc] - 1` is the query token that hit the document last, and `best[doc]` its best hit: a
-    first hit adds `sim - missing`, a better one of the same query token only the difference.
+    `last[doc] - 1` is the query token that hit the document last, and `best[doc]` its best hit.
+    Nothing is added to be subtracted again: one of -1e18 would take the others with it.
     """
     last, hits = np.zeros(n_docs, np.int32), np.zeros(n_docs, np.int32)
-    best, gains = np.empty(n_docs, np.float64), np.zeros(n_docs, np.float64)
+    best, total = np.zeros(n_docs, np.float64), np.zeros(n_docs, np.float64)
     for i in range(len(ids)):
         for j in range(ids.shape[1]):
             # Unsigned, for negative positions count from the end, and the test for them costs.
             doc = np.uint64(token_to_doc[np.uint64(ids[i, j])])
             sim = np.float64(sims[i, j])
             if last[doc] != i + 1:
+                total[doc] = _with_missing(total[doc], best[doc], missing, last[doc], i)
                 last[doc], best[doc] = i + 1, sim
                 hits[doc] += 1
-                gains[doc] += sim - missing[i]
             elif sim > best[doc]:
-                gains[doc] += sim - best[doc]
                 best[doc] = sim
     doc_ids = np.flatnonzero(last)
-    return doc_ids, gains[doc_ids], hits[doc_ids].astype(np.int64)
+    for row in doc_ids:
+        total[row] = _with_missing(total[row], best[row], missing, last[row], len(ids))
+    return doc_ids, total[doc_ids], hits[doc_ids]
+
+
+@njit
+def _with_missing(total, best, missing, start, stop):  # type: ignore[no-untyped-def]
+    """The best of the last hit, and what stands for the query tokens since then."""
+    total += best
+    for i in range(start, stop):
+        total += missing[i]
+    return total

@@ -7,7 +7,7 @@ import numpy as np
 
 from tokenlab import checks
 from tokenlab.arguments import takes
-from tokenlab.arrays import to_numpy
+from tokenlab.arrays import on_host, to_numpy
 from tokenlab.errors import InvalidInput, ShapeError
 
 __all__ = ["Perplexity", "perplexity"]
@@ -104,7 +104,7 @@ def _host(log_prob: Any, name: str) -> np.ndarray:
 
 def _numbered(groups: Any, n: int) -> np.ndarray:
     """The document of each of `n` positions, numbered from 0; it may be named by text."""
-    groups = checks.array(to_numpy(groups), "groups", np)
+    groups = checks.array(on_host(groups), "groups", np)
     if groups.dtype.kind not in "US":
         groups = checks.integers(groups, "groups", np)
     if groups.shape != (n,):

@@ -14,7 +14,7 @@ import numpy as np
 
 from tokenlab import checks
 from tokenlab.arguments import takes
-from tokenlab.arrays import block_size, get_xp, is_taped, to_numpy
+from tokenlab.arrays import block_size, get_xp, is_taped, shared_library, to_numpy
 from tokenlab.errors import InvalidInput, public_caller
 from tokenlab.numerics import TopK, offsets_of, topk
 from tokenlab.steps import is_recording
@@ -44,8 +44,9 @@ class TokenIndex:
     ----------
     tokens : ndarray of shape (n_tokens, d)
         float32 or float64, NumPy or CuPy. float16 and small integers are widened to float32, other
-        memory orders are copied to C order; anything else is used in place and made read-only
-        through the index. Vectors are not normalised.
+        memory orders are copied to C order. What could still be changed from outside is copied, too; an
+        array that nobody can write into (`flags.writeable` is False, as in a memory map) is used in
+        place. Vectors are not normalised.
     offsets : ndarray of shape (n_docs + 1,)
         Integers that start at 0, never go down, and end at `n_tokens`.
 
@@ -67,7 +68,8 @@ class TokenIndex:
     @takes(tokens="n_tokens? d")
     def __init__(self, tokens: Any, offsets: Any):
         xp = get_xp(tokens) if isinstance(offsets, list | tuple) else get_xp(tokens, offsets)
-        self._set(tokens, checks.offsets(offsets, "offsets", len(tokens), xp))
+        offsets = checks.offsets(offsets, "offsets", len(tokens), xp)
+        self._set(*(x if _is_frozen(x) else x.copy() for x in (tokens, offsets)))
 
     def _set(self, tokens: Any, offsets: Any) -> None:
         self.tokens = tokens.view()
@@ -99,7 +101,7 @@ class TokenIndex:
                 f"{public_caller()}: docs is empty, so the width d is unknown. For an index "
                 "without documents use TokenIndex(numpy.empty((0, d)), [0])."
             )
-        xp = get_xp(*docs)
+        xp = shared_library(docs, [f"docs[{i}]" for i in range(len(docs))])
         # A bare [] has no width of its own: it takes that of the others.
         matrices = [
             None if _is_bare(doc) else checks.vectors(doc, f"docs[{i}]", f"n_{i}", xp)
@@ -219,6 +221,13 @@ class TokenIndex:
         from tokenlab.retrieval.storage import load_arrays
 
         return cls._trusted(*load_arrays(Path(path), mmap=mmap, verify=verify))
+
+
+def _is_frozen(x: Any) -> bool:
+    """Whether nobody can write into an array, not through the one that it is a part of either."""
+    if not isinstance(x, np.ndarray):
+        return x is None or not hasattr(x, "flags")  # a memory map; CuPy has no such flag
+    return not x.flags.writeable and _is_frozen(x.base)
 
 
 def _is_bare(doc: Any) -> bool:

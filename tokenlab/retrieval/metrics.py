@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from tokenlab import checks
-from tokenlab.arrays import to_numpy
+from tokenlab.arrays import on_host
 from tokenlab.errors import InvalidInput, public_caller
 
 __all__ = ["ndcg", "recall"]
@@ -79,7 +79,7 @@ def _discounted(gains: list[float]) -> float:
 
 def _ranking(doc_ids: Any) -> list[int]:
     """The ranking as a list without repetitions."""
-    doc_ids = checks.integers(to_numpy(doc_ids), "doc_ids", np)
+    doc_ids = checks.integers(on_host(doc_ids), "doc_ids", np)
     ranking = checks.shaped(doc_ids, "doc_ids", ("rank",)).tolist()
     if len(set(ranking)) != len(ranking):
         raise InvalidInput(
@@ -94,7 +94,7 @@ def _judged(relevant: Any) -> dict[int, float]:
     grades = list(relevant.values()) if graded else []
     # NumPy makes no array of a set, and of a mapping neither.
     docs = list(relevant) if isinstance(relevant, Mapping | set | frozenset) else relevant
-    docs = checks.integers(to_numpy(docs), "relevant", np).reshape(-1).tolist()
+    docs = checks.integers(on_host(docs), "relevant", np).reshape(-1).tolist()
     weights = [_grade(grade) for grade in grades] if graded else [1.0] * len(docs)
     largest = max(weights, default=0.0)
     if largest <= 0:
