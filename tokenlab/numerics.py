@@ -1,6 +1,6 @@
 r"""Numerical pieces that many papers share: top-k, softmax, unit vectors.
 
-Each works on NumPy and CuPy arrays and keeps the floating type that comes in.
+Each works on NumPy and CuPy arrays; float32 and float64 stay, float16 becomes float32.
 """
 
 from typing import Any, NamedTuple

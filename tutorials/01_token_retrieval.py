@@ -354,8 +354,9 @@ print("MaxSim", maxsim(query, index, mean=True).round(2))
 
 # %% [markdown]
 # Three things to see, and each is a theorem: the score never goes up when $k'$ grows, it never
-# falls below MaxSim, and with $k'$ equal to the number of tokens it *is* MaxSim. All follow from
-# $m_i$ being an upper bound.
+# falls below the mean of MaxSim over the question's tokens, and with $k'$ equal to the number of
+# tokens it is that mean, for every document that has a token. All follow from $m_i$ being an upper
+# bound.
 #
 # ## Step through it
 #

@@ -256,6 +256,8 @@ def as_grid(q: Any, hw: tuple[int, int], ratio: int) -> tuple[Any, tuple[int, in
 NOTES = r"""
 Differs from the paper
 ----------------------
+The released code is `fudan-zvg/SOFT` (dd057c3).
+
 - The paper says that average pooling is the default; the released code always convolves, then
   applies LayerNorm and GELU, and has no pooling. Those two move landmarks to another place than the
   tokens (entries above -0.17), so they are left out here.

@@ -265,9 +265,13 @@ Differs from the paper
 - (2) scales each matrix of a batch by its own norms. The first released code of the Nyströmformer
   takes one maximum over batch and heads, so that a sequence's output depends on its company.
 - The Nyströmformer's convolution of `v` is left out, as in `soft_attention`. Segments that `m` does
-  not divide differ by one token. With `m >= n` it is exact softmax attention, as released.
-- The Performer's features are stabilised as released: less the largest exponent, of each row for
-  queries and of all for keys, plus 1e-4. Their directions are made uniform by fixing the signs of a
+  not divide differ by one token. With `m >= n` it is exact softmax attention, as in
+  `mlpen/Nystromformer` (e068dba).
+- The Performer's features are stabilised by the largest exponent, of each row for queries and of
+  all for keys, and 1e-4 is added. The authors' code (`google-research/google-research`,
+  `performer/fast_attention`, 8de5973) takes off the largest projection instead, so that what is
+  added weighs more for longer tokens, and `make_fast_softmax_attention` adds 1e-6. With `eps=0` all
+  of them are (3). The directions are made uniform by fixing the signs of a
   QR decomposition; without that, as in widespread code, the error stops falling as `r` grows.
 - The Linformer learns $E$ and $F$ for one fixed `n`; here you pass them, and without training a
   random one is noise: use segment means to see what it can do.

@@ -255,9 +255,12 @@ Differs from the paper
 - Residuals are Frobenius norms, which cost nothing beside the products; the paper's is spectral.
 - `ridge` is added before anything else, so that $\alpha$ knows of it. The paper has no ridge; the
   released code adds 0.01 inside the loop and takes $\alpha$ from the matrix without it.
+- The first release starts with $2 \cdot 0.5^n / \lVert A \rVert_1^2$, `n` the number of halvings;
+  the present one (`fudan-zvg/SOFT`, bb0eec0) with the paper's factor, for each head.
 - The released code's class with normalisation takes one norm over the batch and all heads, starts
   with factor 1 and halves $\alpha$ only while $\lVert I - AX_0 \rVert_1 > 1.01$. For a 2 x 2 kernel
-  that norm is exactly 1, so it never halves and returns a wrong inverse.
+  that norm is exactly 1, so it never halves and returns a wrong inverse. With one $\alpha$ for a
+  whole batch the iteration fails to converge for most batches that we tried.
 - The paper's gradient is the first term of (N3) alone. It is right for an invertible matrix and
   wrong for a singular one; `pinv_vjp` has both.
 

@@ -298,6 +298,8 @@ of one pool can swap their values and no output moves. Exact attention notices b
 
 Differs from the paper
 ----------------------
+The released code is `fudan-zvg/SOFT` (bb0eec0).
+
 | topic | paper | released code | here |
 |---|---|---|---|
 | landmarks | pooling by default | convolution, LayerNorm, GELU; no pooling | you pass them |

@@ -100,6 +100,8 @@ def soft_attention_vjp(
 NOTES = r"""
 Differs from the paper
 ----------------------
+The released code is `fudan-zvg/SOFT` (bb0eec0).
+
 - The paper's formula for $\bar A$ is written for the gradient of $A^\dagger$ as a matrix, an outer
   product $\bar U T^\top$ that is multiplied by the inverse from both sides. For a nearly singular
   kernel its rounding errors then outgrow it; (G1) is the same in exact numbers and keeps its digits.

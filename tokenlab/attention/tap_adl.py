@@ -217,6 +217,8 @@ leaves the mean whole and speaks everywhere.
 
 Differs from the paper
 ----------------------
+The released code is `guoyongcs/TAPADL` (120a341).
+
 - `cut="both"` is the released code, the default; `"rows"` cuts rows alone; `"none"` nothing. The
   text at hand does not settle which was meant.
 - The released code squeezes the batch axis away when it is 1, and then averages over keys instead

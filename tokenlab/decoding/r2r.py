@@ -232,6 +232,8 @@ def average_parameters(small: float, large: float, share: float) -> float:
 NOTES = r"""
 Differs from the paper
 ----------------------
+The released code is `thu-nics/R2R` (966cadf).
+
 - The judge of two branches is any function; `same_ending` asks whether they end in the same
   tokens. The paper asks a third model.
 - The router is a logistic regression on the small model's distribution; the paper's is a network of

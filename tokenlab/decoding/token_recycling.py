@@ -301,6 +301,8 @@ def longest_path(draft: np.ndarray, best: np.ndarray, tree: Tree) -> list[int]:
 NOTES = r"""
 Differs from the paper
 ----------------------
+The released code is `Luowaterbi/TokenRecycling` (0beafea).
+
 - Decoding is greedy, as in the released code, whose temperature has no effect.
 - The released code throws the prompt's logits away; `warm=True` keeps them, which is ours.
 - Of a token that stands in the tree twice the last one counts; an indexed write on a GPU leaves

@@ -146,6 +146,8 @@ NOTES = r"""
 Differs from the paper
 ----------------------
 - Written from the equations, since the authors' code may not be used commercially.
+- A share is rounded half up. The authors (`vbdi/divprune`, a6889f7) round as Python does, half to the even
+  number; pass `k` as a number of tokens for theirs.
 - Nothing is taken twice. Without that, exact duplicates could be.
 - Cosines are computed in float64 and compared as multiples of $2^{-24}$, so that what is equal but
   for rounding ties, and the first token is taken.

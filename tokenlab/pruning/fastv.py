@@ -90,6 +90,8 @@ def reduce(
 NOTES = r"""
 Differs from the paper
 ----------------------
+The released code is `pkunlp-icler/FastV` (eca14d6).
+
 - `variant="official"`: the released code takes the last row alone, what the next word looks at,
   instead of the mean over queries.
 - Kept tokens keep their positions for rotary embeddings: `reduction.kept` are those positions

@@ -179,12 +179,15 @@ of 24 is the object layer of CLIP-L, the last but one the deep layer.
 
 Differs from the paper
 ----------------------
+The released code is `Danielement321/HiPrune` (777da7c).
+
 - `variant="official"`: the released code adds and subtracts 1 and the width on raster positions. So
   the left neighbour of a row's first patch is the last patch of the row above, and positions
   outside of the image become the first or the last patch. The default stays on the grid.
 - When anchors and buffers are more than $N'$ (the released code then fails), the anchors stay, and
   those buffers of the highest object score.
 - A half in (1) goes to the even number, as in the released code.
+- The released path for Qwen keeps fewer tokens than asked for in most images; here `k` are kept.
 - Which layer is the object layer depends on the model: look at the scores before trusting a number.
   `scores="cls_row"` reads the CLS token's row instead of all rows.
 

@@ -269,8 +269,8 @@ This is the algorithm that the paper describes. The released code differs where 
 
 - the number of centres is $\lfloor 1024 \rho \rfloor$, because the number of tokens is read off an
   expanded index, whose last axis is the channels;
-- keys and text scores of the rest are gathered from the full arrays with positions in the rest, so
-  they belong to other tokens;
+- keys of the rest are gathered from the full array with positions in the rest, so they belong to
+  other tokens;
 - the text vector is that of the last padded position, not the pooled one;
 - it fails when fewer than 32 tokens are left to merge; here all that are left are taken;
 - without any centre it leaves the global token (3) out as well; here the rest is not lost.

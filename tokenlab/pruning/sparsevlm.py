@@ -150,7 +150,9 @@ Differs from the paper
 - How many tokens each layer drops: the paper ties it to the rank of the attention, the code uses
   fixed lists. Here it is `k`, whatever you take it from.
 - Recycled tokens are $\lfloor \tau \cdot \text{dropped} \rfloor$, in a tenth as many clusters plus
-  one, as in the first code; version 2.0 does not merge any more (`recycle=0`).
+  one. The first code (`Gumpest/SparseVLMs`, 91fb6d9) takes `int(0.3 * dropped) + 1` of them, as
+  many neighbours for the density as there are clusters, breaks ties by noise, and clusters the
+  hidden states of that layer; version 2.0 does not merge any more (`recycle=0`).
 - In (1) a word exactly at the mean rates, too, so that there always is one.
 
 Cost

@@ -175,6 +175,8 @@ Differs from the paper
   `size_attention.size_aware_attention`.
 - The result is in the order of the image; the authors' is first the rest of $\mathbb{A}$, then
   $\mathbb{B}$.
+- `layer_counts` rounds where `r` is spread unevenly; `parse_r` of `facebookresearch/ToMe` (207459a)
+  cuts, and merges fewer tokens than `r` on average.
 - An `r` that cannot be is refused. It is easily asked for, and easily cut down unnoticed.
 - Which tokens are even depends on `protect`: positions count from the first token, protected ones
   with them, as in the authors' layout with the CLS token in front.

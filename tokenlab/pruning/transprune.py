@@ -186,6 +186,8 @@ of 32, up to the one that prunes, for the tokens that are still there. The paper
 
 Differs from the paper
 ----------------------
+The released code is `liaolea/TransPrune` (f4cb73b).
+
 - `variant="official"` is the released code: $1 - c$ instead of $1 - |c|$ in (2), so that a token
   that turns round scores highest; the softmax over the whole sequence, not over image tokens alone;
   and both terms of (3) divided by their sums. All three can change the ranking.

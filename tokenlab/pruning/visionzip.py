@@ -159,6 +159,8 @@ Differs from the paper
 - Rows of (1) sum to two where a target has members, as in the authors' code; a LayerNorm behind it
   takes the factor away, a projector does not.
 - Kept tokens stay in the order of the image.
+- The CLS token is not a token here. The authors' 54 dominant tokens are 53 and CLS
+  (`dvlab-research/VisionZip`, ccb20fe): pass `dominant=53` for theirs.
 
 Cost
 ----

@@ -170,6 +170,9 @@ Differs from the paper
 - An empty document scores $-\infty$, the maximum over nothing; padded implementations give it 0,
   which beats every document whose similarities are negative.
 - Retrieval with an approximate index and re-ranking is left out: every document is scored.
+- Two fast implementations floor a document's best similarity at 0: the compiled MaxSim of
+  `stanford-futuredata/ColBERT` and the masked one of `lightonai/pylate`. Here a negative maximum
+  counts as it is.
 
 Cost
 ----

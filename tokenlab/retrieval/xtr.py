@@ -258,6 +258,8 @@ def scoring_flops(
 NOTES = r"""
 Differs from the paper
 ----------------------
+The released notebook is `google-deepmind/xtr` (88faa9a).
+
 - Token retrieval is exact. The paper's and the released notebook's is approximate, and then $m_i$
   is no upper bound any more.
 - `impute=0.2` replaces only query tokens that retrieved nothing from a document. Read literally,
