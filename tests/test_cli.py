@@ -11,6 +11,7 @@ import pytest
 from tokenlab import __version__, cli
 from tokenlab.cli import main
 from tokenlab.papers import PAPERS
+from tokenlab.papers_command import plain
 from tokenlab.tour import PARTS
 from tokenlab.tour.step_throughs import found, step_through
 
@@ -80,6 +81,15 @@ def test_papers_tells_more_about_one(paper, capsys):
     assert f"tokenlab steps {paper.steps}" in text
     assert "Differs from the paper" in text
     assert "Cost" in text
+    assert not {"$", "\\"} & set(text), "formulas are for the page"
+    assert "| |" not in text, "so are tables"
+
+
+def test_formulas_of_the_notes_can_be_read_in_a_terminal():
+    assert plain(r"$D^{-1/2} \hat S$, $\Vert A\Vert_1^2$") == "D^(-1/2) S\u0302, ‖A‖_1^2"
+    assert plain(r"$\lfloor 1024 \rho \rfloor$, $n_{\text{rest}}$") == "⌊1024 ρ⌋, n_rest"
+    assert plain(r"$A^\dagger$, $P_{\cdot j}$, $\tfrac{2}{3} m^3$") == "A⁺, P_(· j), 2/3 m^3"
+    assert plain("no formula, 5 $") == "no formula, 5 $"
 
 
 def test_an_unknown_paper_is_refused_with_the_nearest(capsys):

@@ -16,7 +16,7 @@ GREETING = f"""tokenlab {tokenlab.__version__}: papers about tokens, each a smal
 
   tokenlab tour               see what is here: a minute, on real data
   tokenlab steps              step through a paper, value by value
-  tokenlab papers             which papers there are, and what became of their claims
+  tokenlab papers             the papers, and what became of their claims
   tokenlab assignment list    exercises that grade themselves
   tokenlab --help             all commands
 
@@ -77,8 +77,13 @@ def _let_go_of(stream: Any) -> None:
 
 
 def _failed(text: str, status: int) -> int:
+    text = f"tokenlab: {text}"
+    if sys.stderr and sys.stderr.isatty():  # a long list of names is folded between them
+        from tokenlab.tour.terminal import folded
+
+        text = "\n".join(folded(line) for line in text.splitlines())
     with contextlib.suppress(OSError, ValueError):
-        print(f"tokenlab: {text}", file=sys.stderr, flush=True)
+        print(text, file=sys.stderr, flush=True)
     return status
 
 

@@ -8,6 +8,11 @@ from tokenlab.errors import InvalidInput
 from tokenlab.papers import FAMILIES, PAPERS, Paper
 from tokenlab.tour.terminal import did_you_mean, entries, heading, paragraph
 
+SIGNS = {
+    "alpha": "α", "tau": "τ", "rho": "ρ", "lambda": "λ", "epsilon": "ε", "infty": "∞", "cdot": "·",
+    "times": "×", "dagger": "⁺", "top": "ᵀ", "lfloor": "⌊", "rfloor": "⌋", "Vert": "‖", "lVert": "‖",
+    "rVert": "‖", "le": "≤", "ge": "≥", "sum": "Σ", "in": "∈", "approx": "≈",
+}  # fmt: skip
 SECTIONS = ("Differs from the paper", "Cost", "Why not just")
 
 
@@ -53,9 +58,45 @@ def _tell(paper: Paper) -> None:
         paragraph(f"tokenlab steps {paper.steps}", "Watch:   ")
     for title, text in sections(notes(paper.module)):
         heading(title)
-        for item in re.split(r"\n(?=- )|\n\s*\n", text):
+        for item in re.split(r"\n(?=- )|\n\s*\n", plain(text)):
             bullet = "- " if item.startswith("- ") else ""
-            paragraph(item.removeprefix("- "), bullet)
+            if item.startswith("|"):
+                _table(item)
+            else:
+                paragraph(item.removeprefix("- "), bullet)
+
+
+def _table(text: str) -> None:
+    """A table of Markdown, row by row: a terminal is too narrow for its columns."""
+    rows = [line.strip().strip("|").split("|") for line in text.splitlines()]
+    header, *rows = [[cell.strip() for cell in row] for row in rows]
+    for row in rows:
+        if not all(set(cell) <= set("-: ") for cell in row):  # the line below the header
+            paragraph(row[0])
+            entries(zip(header[1:], row[1:], strict=False))
+
+
+def plain(text: str) -> str:
+    r"""The formulas between dollars as a terminal can show them.
+
+    Examples
+    --------
+    >>> plain(r"costs $n_q\,d\,n_{tokens}$, at $\tau = 2$")
+    'costs n_q d n_tokens, at τ = 2'
+    """
+    return re.sub(r"\$+([^$]+)\$+", lambda found: _signs(found[1]), text)
+
+
+def _signs(formula: str) -> str:
+    formula = re.sub(r"\\t?frac\{(\w+)\}\{(\w+)\}", r"\1/\2", formula)
+    formula = re.sub(r"\\hat\s*(\w)", "\\1\u0302", formula)  # the hat goes onto the letter
+    formula = re.sub(r"\\[,;!]", " ", formula)
+    formula = re.sub(r"\\(?:text|mathbb|mathrm)\{(\w+)\}", r"\1", formula)
+    formula = re.sub(r"\\([A-Za-z]+)", lambda sign: SIGNS.get(sign[1], sign[1]), formula)
+    formula = re.sub(r"\^([⁺ᵀ])|([‖⌊]) | (?=⌋)", r"\1\2", formula)  # what TeX takes along
+    formula = re.sub(r"\{(\w+)\}", r"\1", formula)  # n_{tokens}
+    formula = re.sub(r"\{([^{}]+)\}", r"(\1)", formula)  # D^{-1/2}
+    return re.sub(r" +", " ", formula)
 
 
 def notes(module: str) -> str:

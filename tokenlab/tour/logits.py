@@ -62,7 +62,7 @@ def minute(out: Path) -> Minute:
     page = _recorded(data, codes, SHOWN).to_html(out / "vq.html", title="VQ-Logits, step by step")
     return Minute(
         f"can {n} codes stand for the {len(data.weight):,} tokens of a vocabulary?",
-        f"""the paper claims a perplexity 4 % higher. Untrained codes of equal frequency have
+        f"""the paper claims a perplexity 4 % higher. Untrained codes by frequency have
         {tied:.0f}, the full output layer has {full:.1f}. Training narrows the gap, but does not close
         it: tokenlab tour logits.""",
         "perplexity: the model is as unsure as among so many equal tokens.",

@@ -24,16 +24,19 @@ def heading(text: str, *, line: bool = True) -> None:
 
 def paragraph(text: str, label: str = "") -> None:
     """Text folded to the terminal's width, beside a label if there is one."""
-    text = " ".join(text.split())
-    indent = " " * len(label)
-    folded = textwrap.TextWrapper(
+    print(folded(" ".join(text.split()), label))
+
+
+def folded(text: str, label: str = "") -> str:
+    """Text in lines of the terminal's width, the first of them behind a label."""
+    wrapper = textwrap.TextWrapper(
         width(),
         initial_indent=label,
-        subsequent_indent=indent,
+        subsequent_indent=" " * len(label),
         break_long_words=False,  # a path stays in one piece
         break_on_hyphens=False,
     )
-    print(folded.fill(text))
+    return wrapper.fill(text)
 
 
 def entries(pairs: Iterable[tuple[str, str]]) -> None:
