@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import tokenlab
+from tokenlab import tokens_command
 from tokenlab.assignments import cli as assignments
 from tokenlab.errors import TokenlabError
 
@@ -18,6 +19,7 @@ GREETING = f"""tokenlab {tokenlab.__version__}: papers about tokens, each a smal
   tokenlab steps              step through a paper, value by value
   tokenlab papers             the papers, and what became of their claims
   tokenlab assignment list    exercises that grade themselves
+  tokenlab tokens TEXT        a text in tokens, by several tokenizers
   tokenlab --help             all commands
 
 Start with:  tokenlab tour"""
@@ -98,6 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_tour(commands)
     commands.add_parser("steps", help="step through one paper on one example", add_help=False)
     assignments.add_to(commands)
+    tokens_command.add_to(commands)
     papers = commands.add_parser(
         "papers",
         help="list the papers that are here, or say more about one",
