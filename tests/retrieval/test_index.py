@@ -1,5 +1,8 @@
 """The ragged collection: what it takes, what it refuses, and taking parts of it."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 import strategies as own
@@ -7,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oracles import owners
 
-from tokenlab import use_engine
+from tokenlab import record, use_engine
 from tokenlab.errors import BackendError, DTypeError, InvalidInput, ShapeError
-from tokenlab.retrieval import TokenIndex, maxsim
+from tokenlab.retrieval import SearchResult, TokenIndex, maxsim, maxsim_search, xtr_search
 from tokenlab.retrieval.index import document_blocks, token_blocks
 
 
@@ -290,3 +293,23 @@ def test_blocks_cover_everything_once_and_hold_no_more_than_they_may(counts, n_c
         range(offsets[-1])
     )
     assert all((rows.stop - rows.start) * n_columns <= max(block, n_columns) for rows in by_tokens)
+
+
+def test_a_result_says_what_its_scores_are(rng):
+    index = TokenIndex.from_docs([rng.standard_normal((n, 4)) for n in (3, 2, 4)])
+    query = rng.standard_normal((5, 4))
+    sums, means = maxsim_search(query, index, k=2), xtr_search(query, index, k_prime=9, k=2)
+    assert (sums.kind, means.kind) == ("sum", "mean")
+    np.testing.assert_allclose(sums.scores / 5, means.scores)
+    for result in (sums, means):
+        doc_ids, scores = result
+        assert doc_ids is result.doc_ids
+        assert isinstance(result, SearchResult)
+        for again in (copy.copy(result), pickle.loads(pickle.dumps(result)), result._replace()):
+            assert again.kind == result.kind
+            np.testing.assert_array_equal(again.scores, scores)
+        assert f"kind='{result.kind}'" in repr(result)
+        assert f"a {result.kind} over" in result._repr_html_()
+    with record() as steps:
+        xtr_search(query, index, k_prime=9, k=2)
+    assert len(steps) > 3

@@ -330,11 +330,9 @@ def generate(
 NOTES = r"""
 Differs from the paper
 ----------------------
-The released code is `genlm/genlm-control` (5037b06).
-
-- The released code gives up when the rejected mass reaches 1 - 1e-5: a constraint that only less
-  likely tokens satisfy counts as impossible there. Here the mass that is left is summed, and a
-  lone allowed token of mass 1e-13 keeps its weight.
+- The released code (`genlm/genlm-control`, 5037b06) gives up when the rejected mass reaches
+  1 - 1e-5: a constraint that only less likely tokens satisfy counts as impossible there. Here the
+  mass that is left is summed: a lone allowed token of mass 1e-13 keeps its weight.
 - Particles at a dead end stop; in the released code they step on with weight 0.
 
 Cost

@@ -65,7 +65,9 @@ def search_html(result: "SearchResult") -> str:
     ]
     more = f"{len(docs) - len(rows)} more" if len(docs) > len(rows) else ""
     title = f"SearchResult({len(docs)} documents)"
-    return _card(title, _table(("", "document", "score", ""), rows), more)
+    return _card(
+        title, _table(("", "document", f"score, a {result.kind} over query tokens", ""), rows), more
+    )
 
 
 def photos_html(photos: "ViTPhotos") -> str:

@@ -117,7 +117,7 @@ def maxsim_search(query: Any, index: TokenIndex, *, k: int) -> SearchResult:
     --------
     >>> index = TokenIndex.from_docs([[[0.0, 1.0]], [[1.0, 0.0]]])
     >>> maxsim_search([[1.0, 0.0]], index, k=1)
-    SearchResult(doc_ids=array([1]), scores=array([1.]))
+    SearchResult(doc_ids=array([1]), scores=array([1.]), kind='sum')
     """
     query = checked_query(query, index)  # one matrix: a list of several has no one ranking
     return SearchResult(*topk(maxsim(query, index), checks.count(k, "k")))

@@ -8,7 +8,7 @@ import functools
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -25,16 +25,45 @@ BLOCK = 1 << 20  # similarities held at once: 4 MiB of float32; more on a GPU
 TOKEN_BLOCKS = 4  # so many times that where tokens are selected: each block costs a sort
 
 
-class SearchResult(NamedTuple):
-    """Documents of a search, best first; documents of equal score in order of their number."""
+class Ranking(NamedTuple):
+    """What a search returns, as two arrays."""
 
     doc_ids: Any
     scores: Any
+
+
+class SearchResult(Ranking):
+    """Documents of a search, best first; documents of equal score in order of their number.
+
+    It unpacks into its two arrays: `doc_ids, scores = maxsim_search(query, index, k=10)`.
+
+    Attributes
+    ----------
+    doc_ids : ndarray of shape (k,)
+        int64, the numbers of the documents in the index.
+    scores : ndarray of shape (k,)
+        Higher is better.
+    kind : str
+        Over the tokens of the query, scores are a `"sum"` (MaxSim) or a `"mean"` (XTR): the first
+        grow with the query, the second do not.
+    """
+
+    # Of the class: a third entry of the tuple would break whoever unpacks two.
+    kind: ClassVar[str] = "sum"
+
+    def __repr__(self) -> str:
+        return f"SearchResult(doc_ids={self.doc_ids!r}, scores={self.scores!r}, kind={self.kind!r})"
 
     def _repr_html_(self) -> str:
         from tokenlab.plots.notebook import search_html
 
         return search_html(self)
+
+
+class Means(SearchResult):
+    """A `SearchResult` whose scores are means."""
+
+    kind = "mean"  # of XTR: what was not retrieved is imputed, and divided by n_q with the rest
 
 
 class TokenIndex:

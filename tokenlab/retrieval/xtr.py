@@ -40,7 +40,13 @@ from tokenlab.arrays import get_xp
 from tokenlab.engine import accelerated
 from tokenlab.errors import InvalidInput, public_caller
 from tokenlab.numerics import TopK, group_max, topk
-from tokenlab.retrieval.index import SearchResult, TokenIndex, best_of_blocks, checked_query
+from tokenlab.retrieval.index import (
+    Means,
+    SearchResult,
+    TokenIndex,
+    best_of_blocks,
+    checked_query,
+)
 from tokenlab.steps import step
 
 __all__ = ["ScoringFlops", "scoring_flops", "token_topk", "xtr_scores", "xtr_search"]
@@ -137,7 +143,8 @@ def xtr_scores(
     Returns
     -------
     SearchResult
-        `doc_ids` of the candidates in ascending order, and their `scores`, higher is better.
+        `doc_ids` of the candidates in ascending order, and their `scores`, means over the query's
+        tokens: higher is better.
 
     Raises
     ------
@@ -154,14 +161,14 @@ def xtr_scores(
     checks.within(ids, "ids", len(token_to_doc), "n_tokens", of="token_to_doc")
     checks.within(token_to_doc[ids], "token_to_doc", n_docs, "n_docs")
     if ids.shape[1] == 0:  # nothing was retrieved, and nothing has a minimum
-        return SearchResult(xp.empty(0, dtype=xp.int64), xp.empty(0, dtype=sims.dtype))
+        return Means(xp.empty(0, dtype=xp.int64), xp.empty(0, dtype=sims.dtype))
     if isinstance(impute, str) and impute == "kth":
         imputed = step(sims.min(axis=1))  # (n_q,) [mᵢ] bounds what was not retrieved
     else:
         imputed = _given(impute, sims)
     doc_ids, scores = score_candidates(ids, sims, token_to_doc, n_docs, imputed)
     scores = step(scores)  # (candidates,) [f_XTR' (Eq. 4)] one number per candidate
-    return SearchResult(doc_ids, scores)
+    return Means(doc_ids, scores)
 
 
 def _given(impute: Any, sims: Any) -> Any:
@@ -199,7 +206,8 @@ def xtr_search(
     Returns
     -------
     SearchResult
-        `doc_ids` and `scores`, best first, ties to the lower document number.
+        `doc_ids` and `scores`, means over the query's tokens, best first, ties to the lower
+        document number.
 
     Examples
     --------
@@ -217,7 +225,7 @@ def xtr_search(
     best = topk(scores, k)
     ranking = step(doc_ids[best.ids])  # (rank,) -> n_docs: the documents, best first
     ranked_scores = step(best.values)  # (ranking,) their scores
-    return SearchResult(ranking, ranked_scores)
+    return Means(ranking, ranked_scores)
 
 
 class ScoringFlops(NamedTuple):
