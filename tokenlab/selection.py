@@ -31,9 +31,13 @@ def falling_order(scores: np.ndarray) -> np.ndarray:
         return np.argsort(-scores, axis=-1, kind="stable")
     order = np.argsort(-scores, axis=-1)  # several times as fast, with equal ones in any order
     falling = np.take_along_axis(scores, order, axis=-1)
-    lower = falling[..., 1:] < falling[..., :-1]
-    if lower.all():
+    same = falling[..., 1:] == falling[..., :-1]
+    if not same.any():
         return order
-    level = np.zeros(scores.shape, dtype=np.int64)  # 0 for the best and its equals, then 1, ...
-    np.cumsum(lower, axis=-1, out=level[..., 1:])
-    return np.sort(level * n + order, axis=-1) - level * n  # within a level in order of position
+    # Few entries equal a neighbour: only these are put in order of position, run by run.
+    first, last = np.zeros((2, *scores.shape), dtype=bool)
+    first[..., :-1], last[..., 1:] = same, same
+    tied = first | last
+    run = np.cumsum((first & ~last)[tied]) * n  # (n_tied,): n times the number of the run
+    order[tied] = np.sort(run + order[tied]) - run
+    return order

@@ -88,8 +88,10 @@ def nystrom_attention(q: Any, k: Any, v: Any, m: int | tuple[Any, Any], *, iters
     q, k, v = inputs.in_one_precision(q, k, v)
     if not isinstance(m, tuple) and checks.count(m, "m") >= q.shape[-2]:
         return softmax_attention(q, k, v)
-    marks = m if isinstance(m, tuple) else (segment_landmarks(q, m), segment_landmarks(k, m))
-    q_marks, k_marks = landmarks_of(*marks, q)  # (..., m, d)
+    if isinstance(m, tuple):
+        q_marks, k_marks = landmarks_of(*m, q)
+    else:
+        q_marks, k_marks = segment_landmarks(q, m), segment_landmarks(k, m)  # (..., m, d)
     scale = q.dtype.type(q.shape[-1] ** -0.25)
     q, k, q_marks, k_marks = (x * scale for x in (q, k, q_marks, k_marks))
     left = step(softmax(q @ k_marks.swapaxes(-1, -2)))  # (..., n, m) [σ(QK̃ᵀ)] tokens with mean keys
@@ -254,9 +256,14 @@ def linformer_attention(q: Any, k: Any, v: Any, e: Any, *, f: Any = None) -> Any
             "expected (k, n) for both, for the n that they were made for."
         )
     q, k, v = inputs.in_one_precision(q, k, v)
-    mixed_keys = e.astype(k.dtype, copy=False) @ k  # (..., k, d)
-    mixed_values = f.astype(v.dtype, copy=False) @ v  # (..., k, d_v)
-    return softmax_attention(q, mixed_keys, mixed_values)  # Eq. (4)
+    with np.errstate(over="ignore", invalid="ignore"):
+        mixed_keys = e.astype(k.dtype, copy=False) @ k  # (..., k, d)
+        mixed_values = f.astype(v.dtype, copy=False) @ v  # (..., k, d_v)
+    mixed_keys = representable(mixed_keys, "the mixed keys", "Scale k or e down.")
+    q = q * q.dtype.type(q.shape[-1] ** -0.5)
+    shares = step(softmax(q @ mixed_keys.swapaxes(-1, -2)))  # (..., n_q, k) [σ(Q(EK)ᵀ/√d)]
+    output = step(shares @ mixed_values)  # (..., n_q, d_v) [Y (4)]
+    return output
 
 
 NOTES = r"""

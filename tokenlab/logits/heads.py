@@ -240,8 +240,10 @@ def draw(weights: Any, u: Any) -> Any:
             "nothing can be drawn from it. Logits that overflow do this: pass float64."
         )
     row = xp.arange(len(sums))[:, None]  # (n, 1)
-    rising = sums / sums[:, -1:] + row  # row i rises from i to i + 1, so all rows are one list
-    found = xp.searchsorted(rising.ravel(), below_next(row + u, row).ravel(), side="right")
+    # Row i rises from i to i + 1, so that all rows are one list; in place, for it may be long.
+    sums /= sums[:, -1:].copy()
+    sums += row
+    found = xp.searchsorted(sums.ravel(), below_next(row + u, row).ravel(), side="right")
     return found.reshape(u.shape) - row * sums.shape[1]
 
 
