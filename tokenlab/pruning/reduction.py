@@ -275,14 +275,13 @@ def rounded_down(exact: float) -> int:
 def weighted_rows(x: Any, rows: Any, columns: Any, weights: Any, m: int) -> Any:
     """`W @ x` for the entries of a sparse `W`."""
     xp = get_xp(x, rows)
-    parts = weights[:, None] * x[columns]  # (n_entries, d)
     y = xp.zeros((m, x.shape[1]), dtype=x.dtype)
     # Most rows have one entry, which need not be added to anything: add.at takes long.
-    first = xp.unique(rows, return_index=True)[1]
-    y[rows[first]] = parts[first]
+    filled, first = xp.unique(rows, return_index=True)
+    y[filled] = weights[first, None] * x[columns[first]]
     more = xp.ones(len(rows), dtype=bool)
     more[first] = False
-    xp.add.at(y, rows[more], parts[more])
+    xp.add.at(y, rows[more], weights[more, None] * x[columns[more]])
     return y  # (m, d)
 
 
