@@ -66,7 +66,12 @@ def squarable(x: Any, name: str) -> Any:
 
 def divided(x: Any, scale: float) -> Any:
     """`x / scale` for a power of two; `x` itself where that is 1."""
-    return x if scale == 1 else x / x.dtype.type(scale)
+    if scale == 1:
+        return x
+    with np.errstate(
+        over="ignore"
+    ):  # of lanes that hold nothing: some builds of NumPy report those
+        return x / x.dtype.type(scale)
 
 
 def representable(x: Any, what: str, fix: str = "Scale the input down, or pass float64.") -> Any:

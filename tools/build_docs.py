@@ -40,7 +40,7 @@ DOCS = ROOT / "docs"
 MADE = ROOT / "build" / "docs"  # what pages include, and what --fast keeps
 # Folders and files in docs/ that this script makes; .gitignore names the same ones.
 GENERATED = ("tutorials", "found", "steps", "gallery", "gallery.md", "explore/data")
-GENERATED += ("benchmarks.md", "citing.md", "papers.bib")
+GENERATED += ("benchmarks.md", "benchmarks", "citing.md", "papers.bib")
 
 
 def main(argv: list[str] | None = None) -> int:

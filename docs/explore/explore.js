@@ -185,8 +185,27 @@ const Explore = (() => {
     return svg("path", { class: "borders", d: parts.join("") });
   }
 
+  // What is chosen stands in the address, so that a link, and "back", show the same again.
+  function remembered(state, limits) {
+    const found = new URLSearchParams(location.hash.slice(1));
+    for (const [key, n] of Object.entries(limits)) {
+      const i = found.has(key) ? Number(found.get(key)) : NaN;
+      if (Number.isInteger(i) && i >= 0 && i < n) state[key] = i;
+    }
+    return { state, keep: () => remember(state, Object.keys(limits)) };
+  }
+
+  function remember(state, keys) {
+    const text = new URLSearchParams(keys.map((key) => [key, state[key]]));
+    try {
+      history.replaceState(history.state, "", `#${text}`);
+    } catch {
+      // A browser that allows no address to a page from a folder.
+    }
+  }
+
   const pairs = (text) => text.match(/../g) || [];
   const url = (file) => new URL(file, home).href;
   const big = (n) => n.toLocaleString("en");
-  return { el, svg, start, choice, slider, sentence, chart, borders, pairs, url, big };
+  return { el, svg, start, choice, slider, sentence, chart, borders, remembered, pairs, url, big };
 })();

@@ -2,14 +2,18 @@
 "use strict";
 
 Explore.start("pruning", (root, data) => {
-  const { el, svg, choice, slider, sentence, chart, borders, pairs, url, big } = Explore;
+  const { el, svg, choice, slider, sentence, chart, borders, remembered, pairs, url, big } = Explore;
   const names = Object.keys(data.rules);
   const [side] = data.grid;
   const n = side * side;
-  const state = { photo: 1, at: data.kept.indexOf(64), a: names.indexOf("HiPrune"), b: 0 };
+  const { state, keep } = remembered(
+    { photo: 1, at: data.kept.indexOf(64), a: names.indexOf("HiPrune"), b: 0 },
+    { photo: data.photos.length, at: data.kept.length, a: names.length, b: names.length }
+  );
 
   const change = (key) => (i) => {
     state[key] = i;
+    keep();
     show();
   };
   const share = (i) => `${data.kept[i]} of ${n} (${Math.round((100 * data.kept[i]) / n)} %)`;

@@ -2,14 +2,18 @@
 "use strict";
 
 Explore.start("soft", (root, data) => {
-  const { el, svg, choice, slider, sentence, chart, borders, pairs, url, big } = Explore;
+  const { el, svg, choice, slider, sentence, chart, borders, remembered, pairs, url, big } = Explore;
   const side = 16; // of the maps
-  const state = { input: 1, size: 0, kind: 0, at: data.m.indexOf(64) };
+  const { state, keep } = remembered(
+    { input: 1, size: 0, kind: 0, at: data.m.indexOf(64) },
+    { input: data.inputs.length, size: data.n.length, kind: data.kinds.length, at: data.m.length }
+  );
   const CSS = ["a", "b", "c", "d"];
   const SHAPES = ["circle", "square", "triangle", "cross"];
 
   const change = (key) => (i) => {
     state[key] = i;
+    keep();
     show();
   };
   const sizes = data.n.map((n, i) => `${big(n)}${i ? ", interpolated" : ", as the model saw them"}`);

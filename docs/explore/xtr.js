@@ -2,21 +2,26 @@
 "use strict";
 
 Explore.start("xtr", (root, data) => {
-  const { el, svg, choice, slider, sentence, chart, big } = Explore;
+  const { el, svg, choice, slider, sentence, chart, remembered, big } = Explore;
   const all = data.k_primes.length - 1;
-  const state = { question: 0, at: data.k_primes.indexOf(100), before: null };
+  const { state, keep } = remembered(
+    { question: 0, at: data.k_primes.indexOf(100), before: null },
+    { question: data.questions.length, at: all + 1 }
+  );
 
   const name = (i) => (i === all ? `all ${big(data.k_primes[i])}` : big(data.k_primes[i]));
   const knob = slider("k′, tokens retrieved for each token", all + 1, state.at, name, (i) => {
     if (i === state.at) return;
     state.before = state.at;
     state.at = i;
+    keep();
     show();
   });
   const texts = data.questions.map((question) => question.text);
-  const select = choice("Question", texts, 0, (i) => {
+  const select = choice("Question", texts, state.question, (i) => {
     state.question = i;
     state.before = null;
+    keep();
     show();
   }, "control wide");
 

@@ -3,6 +3,7 @@
 import base64
 import html
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -186,3 +187,24 @@ def test_the_footprint_counts_what_is_required():
     )
     assert "mkdocs" in footprint.closure("tokenlab", "docs")
     assert footprint.size("numpy") > 1e6
+
+
+def test_benchmarks_have_one_table_of_ratios_and_a_page_for_each_family(tmp_path):
+    page = benchmarks_page.write(tmp_path / "benchmarks.md", ROOT).read_text("utf-8")
+    assert page.count("|---|---|---|---:|---:|") == 1
+    files = sorted((ROOT / "benchmarks" / "results").glob("*.json"))
+    for file in files:
+        assert f"(benchmarks/{file.stem}.md)" in page
+        family = (tmp_path / "benchmarks" / f"{file.stem}.md").read_text("utf-8")
+        runs = json.loads(file.read_text("utf-8"))
+        for timing in (t for r in runs for s in r["sections"] for t in s.get("timings", [])):
+            row = next(
+                line
+                for line in re.findall(r"<tr>.*?</tr>", family)
+                if f">{html.escape(timing['name'])}</th>" in line
+            )
+            others = ("torch", "scikit", "faiss", "maxsim-cpu", "bare", "limit", "naive", "full ")
+            if timing["name"].startswith(("tokenlab", "SOFT", "codes and", "Performer")):
+                assert 'class="bar ours"' in row
+            if timing["name"].startswith(others):
+                assert 'class="bar ours"' not in row

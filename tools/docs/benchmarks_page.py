@@ -1,30 +1,90 @@
-"""The page of benchmarks, from the JSON files that the scripts in `benchmarks/` write."""
+"""The pages of benchmarks, from the JSON files that the scripts in `benchmarks/` write."""
 
 from __future__ import annotations
 
 import ast
 import json
+import re
 from html import escape
 from pathlib import Path
 from typing import Any
 
-INTRODUCTION = """# Benchmarks
+INTRODUCTION = """---
+hide: [toc]
+---
 
-Every number on this page was read from a file in `benchmarks/results/` when the site was built;
-the command above each table makes the file anew. The methods of a table ran in turn, round after
-round, in one process, so that a busy moment of the machine fell on all of them. A bar is a
-median, shorter is faster: full bars are this library, hatched ones what it is compared with.
-"Times as fast" is the baseline's median divided by the method's.
+# Benchmarks
+
+Every number on these pages was read from a file in `benchmarks/results/` when the site was built;
+the command on a family's page makes the file anew. The methods of a table ran in turn, round after
+round, in one process, so that a busy moment of the machine fell on all of them. A ratio is the
+median of what is compared with, divided by that of the method: above 1 the method is faster. One
+row for each thing that was measured with a target, the first target of each; the family's page has
+all methods, times and quartiles.
 """
+EXPLAINED = """A bar is a median, shorter is faster: full bars are this library, hatched ones what it is
+compared with, bare products and other limits included. "Times as fast" is the baseline's median
+divided by the method's.
+"""
+# What is not this library: other packages, plain NumPy, and limits that no method can beat.
+OTHERS = re.compile(
+    r"torch|scikit-learn|faiss|maxsim-cpu|numpy|one product|two lines|naive|all pairs first|"
+    r"dict of dicts|full (logits|softmax|cross)|softmax, plain|codes expanded, numpy|limit|bare|"
+    r"the same into an existing",
+    re.IGNORECASE,
+)
 
 
 def write(page: Path, root: Path) -> Path:
-    """Write the page from `root/benchmarks/results`."""
+    """Write the page from `root/benchmarks/results`, and one for each family beside it."""
     parts = [INTRODUCTION]
-    for file in sorted((root / "benchmarks" / "results").glob("*.json")):
-        parts += _script(file, root)
+    folder = page.with_suffix("")
+    folder.mkdir(parents=True, exist_ok=True)
+    files = sorted((root / "benchmarks" / "results").glob("*.json"))
+    for file in files:
+        text = "\n".join(["---\nhide: [toc]\n---\n", *_script(file, root)])
+        (folder / f"{file.stem}.md").write_text(text, encoding="utf-8")
+    parts += [_ratios(folder.name, files), _targets(files)]
     page.write_text("\n".join(parts), encoding="utf-8")
     return page
+
+
+def _ratios(folder: str, files: list[Path]) -> str:
+    """One table: a row for each section with a target, a column for each number of threads."""
+    rows: list[str] = []
+    for file in files:
+        runs = json.loads(file.read_text(encoding="utf-8"))
+        of_title: dict[str, list[dict[str, Any]]] = {}
+        for section in (s for run in runs for s in run["sections"] if s.get("claims")):
+            of_title.setdefault(section["title"], []).append(section["claims"][0])
+        link = f"[{_heading(file.stem)}]({folder}/{file.stem}.md)"
+        rows.append(f"| **{link}** `python benchmarks/{file.stem}.py` | | | | |")
+        for title, claims in of_title.items():
+            ratios = [f"{claim['ratio']:.2f}" for claim in claims] + [""] * (2 - len(claims))
+            names = f"{_cell(claims[0]['faster'])} | {_cell(claims[0]['slower'])}"
+            rows.append(f"| {_cell(_heading(title))} | {names} | {' | '.join(ratios[:2])} |")
+    head = "| measured | method | against | 1 thread | 2 threads |\n|---|---|---|---:|---:|"
+    return "\n".join([head, *rows, ""])
+
+
+def _targets(files: list[Path]) -> str:
+    """Every target, folded: the ones that were not reached are found by their bold words."""
+    lines = [
+        '<details markdown="1"><summary>All targets, and whether they were reached</summary>',
+        "",
+    ]
+    for file in files:
+        lines += [f"**{_heading(file.stem)}**", ""]
+        for run in json.loads(file.read_text(encoding="utf-8")):
+            for section in run["sections"]:
+                of = f"{section['title']}, threads: {run['machine']['threads']}"
+                lines += [f"{_claim(claim)} ({of})" for claim in section.get("claims", [])]
+        lines.append("")
+    return "\n".join([*lines, "</details>", ""])
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
 
 
 def _script(file: Path, root: Path) -> list[str]:
@@ -32,8 +92,8 @@ def _script(file: Path, root: Path) -> list[str]:
     script = root / "benchmarks" / f"{file.stem}.py"
     text = ast.get_docstring(ast.parse(script.read_text(encoding="utf-8"))) or ""
     about = [p for p in text.split("\n\n") if not p.strip().startswith("python ")]
-    parts = [f"## {_heading(file.stem)}", *about, f"```sh\n{_command(file, runs)}\n```"]
-    parts.append(_machine(runs))
+    parts = [f"# {_heading(file.stem)}: benchmarks", *about, EXPLAINED]
+    parts += [f"```sh\n{_command(file, runs)}\n```", _machine(runs)]
     sections: dict[str, list[str]] = {}  # what was measured, with every number of threads
     for run in runs:
         threads = run["machine"]["threads"]
@@ -42,7 +102,7 @@ def _script(file: Path, root: Path) -> list[str]:
         for section in run["sections"]:
             sections.setdefault(section["title"], []).append(_section(section, label))
     for title, tables in sections.items():
-        parts += [f"### {_heading(title)}", *tables]
+        parts += [f"## {_heading(title)}", *tables]
     return [f"{part}\n" for part in parts]
 
 
@@ -84,12 +144,12 @@ def _section(section: dict[str, Any], label: str) -> str:
     else:
         timings, claims = section["timings"], section.get("claims", [])
         slowest = max(t["median"] for t in timings)
-        base, claimed = _baseline(section), {claim["faster"] for claim in claims}
+        base = _baseline(section)
         head = '<th>method</th><th>median</th><th class="number">ms</th>'
         head += '<th class="number">quartiles</th>'
         if base:
             head += f'<th class="number">times as fast as {escape(base["name"])}</th>'
-        body = "".join(_row(t, slowest, base, claimed) for t in timings)
+        body = "".join(_row(t, slowest, base) for t in timings)
     title = escape(f"{section['title']}, {label}", quote=True)
     return (
         f'<div class="wide" role="region" tabindex="0" aria-label="{title}"><table class="bench">'
@@ -105,10 +165,8 @@ def _baseline(section: dict[str, Any]) -> dict[str, Any] | None:
     return names.get(section.get("baseline", slower[0] if slower else ""))
 
 
-def _row(
-    timing: dict[str, Any], slowest: float, base: dict[str, Any] | None, claimed: set[str]
-) -> str:
-    ours = " ours" if timing["name"].startswith("tokenlab") or timing["name"] in claimed else ""
+def _row(timing: dict[str, Any], slowest: float, base: dict[str, Any] | None) -> str:
+    ours = "" if OTHERS.match(timing["name"]) else " ours"
     share = 100 * timing["median"] / slowest
     bar = f'<span class="bar{ours}" style="width:{share:.1f}%"></span>'
     cells = [f'<th scope="row">{escape(timing["name"])}</th>', f'<td class="bars">{bar}</td>']

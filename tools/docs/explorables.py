@@ -41,7 +41,8 @@ SIDES = (16, 32)  # tokens a side: as the model saw the photo, and interpolated
 CELLS = (1, 2, 3, 4, 6, 8, 16)  # landmarks a side
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>
-<meta name="viewport" content="width=device-width, initial-scale=1"><style>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="data:,"><style>
 :root {{ color-scheme: light dark; }}
 body {{ font: 15px/1.5 system-ui, sans-serif; margin: 1rem; overflow-wrap: anywhere; }}
 div {{ overflow-x: auto; }}

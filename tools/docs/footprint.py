@@ -56,7 +56,7 @@ def closure(package: str, extra: str = "") -> set[str]:
 
 def required(name: str) -> list[str]:
     """What a package requires; ours as it is written now, not as it was when it was installed."""
-    if name != OURS:
+    if name not in (OURS, "tokenlab"):
         return metadata.requires(name) or []
     project = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
@@ -70,7 +70,7 @@ def normal(name: str) -> str:
 
 def size(name: str) -> int:
     """Bytes of the files that a package installed, without what Python compiled since."""
-    if name == OURS:  # its files may be linked and not copied
+    if name in (OURS, "tokenlab"):  # its files may be linked and not copied
         root = Path(tokenlab.__file__).parent
         files = [p for p in root.rglob("*") if p.is_file()]
     else:
