@@ -51,6 +51,7 @@ NOT_PAPERS = {
     "tokenlab.objectives.entities",
     "tokenlab.objectives.flow",
     "tokenlab.retrieval.index",
+    "tokenlab.retrieval.locking",
     "tokenlab.retrieval.storage",
     "tokenlab.retrieval.metrics",
     "tokenlab.logits.code_order",

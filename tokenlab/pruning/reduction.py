@@ -278,7 +278,7 @@ def weighted_rows(x: Any, rows: Any, columns: Any, weights: Any, m: int) -> Any:
     y = xp.zeros((m, x.shape[1]), dtype=x.dtype)
     # Most rows have one entry, which need not be added to anything: add.at takes long.
     filled, first = xp.unique(rows, return_index=True)
-    y[filled] = weights[first, None] * x[columns[first]]
+    y[filled] = weights[first, None] * x[columns[first]]  # (n_filled, d)
     more = xp.ones(len(rows), dtype=bool)
     more[first] = False
     xp.add.at(y, rows[more], weights[more, None] * x[columns[more]])
