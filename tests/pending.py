@@ -15,5 +15,4 @@ CHECKED_BY_HAND = {
     "retrieval.colbert.maxsim_search": OF_INDEX,
     "retrieval.xtr.token_topk": OF_INDEX,
     "retrieval.xtr.xtr_search": OF_INDEX,
-    "retrieval.xtr_training.xtr_train_scores": "documents are a list of matrices, or an index",
 }

@@ -205,16 +205,18 @@ class AdaptiveHead(Head):
         down, up = self._tail(i)
         return (hidden if down is None else hidden @ down.T) @ up.T  # (n, size_i)
 
+    @takes()
     def log_softmax(self, hidden: Any) -> Any:
         """Log-probabilities of all tokens, `(n, vocab)`."""
         hidden = checked_hidden(self, hidden)
         entries, short = log_softmax(self._head_logits(hidden)), self.starts[0]
         parts = [entries[:, :short]]  # Eq. (1)
-        for i in range(self.n_tails):
+        for i in range(self.n_tails):  # each shares the mass of its entry
             inside = log_softmax(self._tail_logits(hidden, i))  # (n, size_i)
             parts.append(entries[:, short + i, None] + inside)  # Eq. (2)
         return get_xp(hidden).concatenate(parts, axis=1)[:, self.rank]
 
+    @takes(k="count")
     def topk(self, hidden: Any, k: int) -> TopK:
         """The `k` most probable tokens of each row; a tail is opened only if it can hold one."""
         hidden = checked_hidden(self, hidden)
@@ -239,6 +241,7 @@ class AdaptiveHead(Head):
             ids[row], values[row] = found[0][0], found[1][0]
         return TopK(ids, values)
 
+    @takes()
     def log_prob(self, hidden: Any, token: Any) -> Any:
         """Log-probability of `token (n,)` after `hidden (n, d)`, `(n,)`; one tail for each row."""
         hidden = checked_hidden(self, hidden)
@@ -272,6 +275,7 @@ class AdaptiveHead(Head):
         found = ((i, mine[i], rank[mine[i]] - self.starts[i]) for i in used)
         return xp.where(tail < 0, rank, short + tail), found
 
+    @takes()
     def loss_and_grad(self, hidden: Any, target: Any) -> HeadLoss:
         """Mean cross entropy of tokens `(n,)`, or of distributions `(n, vocab)`."""
         hidden = checked_hidden(self, hidden)

@@ -125,6 +125,7 @@ class FullHeadIndex:
         """The matrix, by the name of the argument."""
         return {"weight": self.rows}
 
+    @takes()
     def normaliser(self, hidden: Any) -> Normaliser:
         """Bracket $\\log \\sum_v e^{h w_v}$ for each row of `hidden`, Eq. (2), without `weight`."""
         hidden = checked_hidden(self, hidden)
@@ -133,6 +134,7 @@ class FullHeadIndex:
         log_n = xp.log(xp.maximum(sizes, 1))
         return Normaliser(log_sum_exp(logits + log_n), log_sum_exp(above + log_n))  # Eq. (2)
 
+    @takes(k="count")
     def topk(self, hidden: Any, k: int) -> CertifiedTopK:
         r"""The `k` largest logits of the full matrix for each row, exactly, ties by id.
 

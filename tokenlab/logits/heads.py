@@ -55,10 +55,12 @@ class Head:
         """How many numbers the head stores."""
         return sum(int(x.size) for x in self.parameters.values())
 
+    @takes()
     def log_softmax(self, hidden: Any) -> Any:
         """Log-probabilities of all tokens, `(n, vocab)`."""
         raise NotImplementedError
 
+    @takes()
     def loss_and_grad(self, hidden: Any, target: Any) -> HeadLoss:
         """Mean cross entropy and its gradient."""
         raise NotImplementedError
@@ -67,6 +69,7 @@ class Head:
         """What `loss_and_grad` takes for these probabilities of all tokens, `(n, vocab)`."""
         return probabilities
 
+    @takes(k="count")
     def topk(self, hidden: Any, k: int) -> TopK:
         """The `k` most probable tokens of each row and their log-probabilities, ties by id."""
         hidden = checked_hidden(self, hidden)
@@ -74,6 +77,7 @@ class Head:
         parts = [topk(self.log_softmax(rows), k) for rows in row_blocks(self, hidden)]
         return joined(parts, get_xp(hidden))
 
+    @takes(rng="rng", size="count")
     def sample(
         self, hidden: Any, rng: np.random.Generator | int | None = None, size: int | None = None
     ) -> Any:
@@ -101,12 +105,14 @@ class DenseHead(Head):
         """Gradients of the parameters and of `hidden`, from the gradient of the logits."""
         raise NotImplementedError
 
+    @takes()
     def log_softmax(self, hidden: Any) -> Any:
         """Log-probabilities of all tokens, `(n, vocab)`."""
         hidden = checked_hidden(self, hidden)
         parts = [log_softmax(self.logits(rows)) for rows in row_blocks(self, hidden)]
         return get_xp(hidden).concatenate(parts)
 
+    @takes()
     def log_prob(self, hidden: Any, token: Any) -> Any:
         """Log-probability of `token (n,)` after `hidden (n, d)`, `(n,)`."""
         hidden = checked_hidden(self, hidden)
@@ -120,6 +126,7 @@ class DenseHead(Head):
             first += len(rows)
         return xp.concatenate(parts)
 
+    @takes()
     def loss_and_grad(self, hidden: Any, target: Any) -> HeadLoss:
         """Mean cross entropy of tokens `(n,)`, or of distributions `(n, vocab)`."""
         hidden = checked_hidden(self, hidden)

@@ -204,20 +204,22 @@ class VQHead(Head):
         hidden = checked_hidden(self, hidden)
         return code_logits(hidden, self.codebook, self.bias)
 
+    @takes()
     def scores(self, hidden: Any) -> Any:
         r"""Log-probability of a code's token, still without its share: $L_c - \log Z$."""
-        hidden = checked_hidden(self, hidden)
-        return self._scores(hidden)
+        return self._scores(checked_hidden(self, hidden))
 
     def _scores(self, hidden: Any) -> Any:
         return normalised(code_logits(hidden, self.codebook, self.bias), self.log_n)[0]
 
+    @takes()
     def code_log_prob(self, hidden: Any) -> Any:
         """Log-probability of each code as a whole, `(n, n_codes)`; `-inf` for an empty one."""
         hidden = checked_hidden(self, hidden)
         whole = self._scores(hidden) + self.log_n
         return step("code log-probability", whole, "all its tokens together", axes=("n", "n_codes"))
 
+    @takes()
     def log_prob(self, hidden: Any, token: Any) -> Any:
         """Log-probability of `token (n,)` after `hidden (n, d)`, `(n,)`, without the vocabulary."""
         hidden = checked_hidden(self, hidden)
@@ -226,6 +228,7 @@ class VQHead(Head):
         mine = self._scores(hidden)[rows, self.mapping[token]]  # Eq. (4), (n,)
         return mine if self.log_share is None else mine + self.log_share[token]
 
+    @takes()
     def log_softmax(self, hidden: Any) -> Any:
         """Log-probabilities of all tokens, `(n, vocab)`: the one method that holds them all."""
         hidden = checked_hidden(self, hidden)
@@ -243,6 +246,7 @@ class VQHead(Head):
             checks.room(out, "out", (len(code_logits), self.vocab), code_logits, "(n, vocab)")
         return expand_codes(code_logits, self.mapping, None, out)  # Eq. (2)
 
+    @takes(k="count")
     def topk(self, hidden: Any, k: int) -> TopK:
         """The `k` most probable tokens of each row and their log-probabilities, ties by id."""
         hidden = checked_hidden(self, hidden)
@@ -252,6 +256,7 @@ class VQHead(Head):
         best_tokens = step(ids)  # (n, rank) -> vocab: the most probable first
         return TopK(best_tokens, values)
 
+    @takes(rng="rng", size="count")
     def sample(
         self, hidden: Any, rng: np.random.Generator | int | None = None, size: int | None = None
     ) -> Any:
@@ -268,6 +273,7 @@ class VQHead(Head):
         token_drawn = step(token_drawn)  # (n, draw) -> vocab: [q(v | k)] by its share
         return token_drawn[:, 0] if size is None else token_drawn
 
+    @takes()
     def loss_and_grad(self, hidden: Any, target: Any) -> HeadLoss:
         r"""Mean cross entropy in code space, and its gradient for codebook, bias and `hidden`.
 

@@ -35,6 +35,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from tokenlab import checks
+from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp
 from tokenlab.errors import InvalidInput, public_caller
 from tokenlab.numerics import log_softmax, segment_argmax, segment_max, topk
@@ -62,6 +63,7 @@ class TrainLoss(NamedTuple):
     p: Any
 
 
+@takes(query="n_q d", k_train="count", eps="positive")
 def xtr_train_scores(
     query: Any, docs: Sequence[Any] | TokenIndex, k_train: int, *, eps: float = 1e-3
 ) -> TrainScores:
@@ -98,6 +100,7 @@ def xtr_train_scores(
     return _forward(query, index, k_train, eps)[0]
 
 
+@takes(query="n_q d", k_train="count", positive="whole", temperature="positive", eps="positive")
 def xtr_loss(
     query: Any,
     docs: Sequence[Any] | TokenIndex,
@@ -130,10 +133,8 @@ def xtr_loss(
     >>> round(xtr_loss([[1.0, 0.0], [0.0, 1.0]], docs, k_train=2).loss, 6)
     0.598139
     """
-    temperature = checks.positive(temperature, "temperature")
     query, index = _batch(query, docs)
     xp = get_xp(query)
-    positive = checks.count(positive, "positive", at_least=0)
     if positive >= index.n_docs:
         raise InvalidInput(
             f"xtr_loss: positive is {positive}; expected a document from 0 to {index.n_docs - 1}."
