@@ -1,5 +1,6 @@
 """The command line: what a newcomer types, and what they read when it is wrong."""
 
+import json
 import os
 import re
 import signal
@@ -344,3 +345,34 @@ def test_a_full_device():
         done = command("papers", stdout=full, stderr=subprocess.PIPE, capture_output=False)
     assert done.returncode == 1
     assert done.stderr == "tokenlab: No space left on device\n"
+
+
+def test_tutorials_are_listed_and_taken_along(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["tutorial"]) == 0
+    text = capsys.readouterr().out
+    assert "01_token_retrieval" in text
+    assert "Token retrieval" in text
+    for name in ("01", "1", "01_token_retrieval", "01_token_retrieval.py"):
+        assert main(["tutorial", name, "--out", f"in {name}"]) == 0
+        script = tmp_path / f"in {name}" / "01_token_retrieval.py"
+        assert "# # Token retrieval" in script.read_text(encoding="utf-8")
+    assert main(["tutorial", "01"]) == 0
+    assert main(["tutorial", "01", "--notebook"]) == 0
+    book = json.loads((tmp_path / "01_token_retrieval.ipynb").read_text(encoding="utf-8"))
+    assert {cell["cell_type"] for cell in book["cells"]} == {"markdown", "code"}
+    source = "".join(book["cells"][0]["source"])
+    assert source.startswith("# Token retrieval")
+    capsys.readouterr()
+
+
+def test_a_tutorial_overwrites_nothing_and_must_be_one(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "01_token_retrieval.py").write_text("mine", encoding="utf-8")
+    assert main(["tutorial", "01"]) == 2
+    assert "Nothing was written" in capsys.readouterr().err
+    assert (tmp_path / "01_token_retrieval.py").read_text(encoding="utf-8") == "mine"
+    assert main(["tutorial", "99"]) == 2
+    assert "no tutorial" in capsys.readouterr().err
+    assert main(["tutorial", "01", "--out", "01_token_retrieval.py"]) == 1
+    assert re.fullmatch(r"tokenlab: .+\n", capsys.readouterr().err)

@@ -18,6 +18,7 @@ GREETING = f"""tokenlab {tokenlab.__version__}: papers about tokens, each a smal
   tokenlab tour               see what is here: a minute, on real data
   tokenlab steps              step through a paper, value by value
   tokenlab papers             the papers, and what became of their claims
+  tokenlab tutorial           tutorials, as scripts and notebooks of yours
   tokenlab assignment list    exercises that grade themselves
   tokenlab tokens TEXT        a text in tokens, by several tokenizers
   tokenlab --help             all commands
@@ -99,6 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_tour(commands)
     commands.add_parser("steps", help="step through one paper on one example", add_help=False)
+    _add_tutorial(commands)
     assignments.add_to(commands)
     tokens_command.add_to(commands)
     papers = commands.add_parser(
@@ -109,6 +111,26 @@ def _parser() -> argparse.ArgumentParser:
     papers.add_argument("name", nargs="?", metavar="NAME", help="for example xtr")
     papers.set_defaults(run=_papers)
     return parser
+
+
+def _add_tutorial(commands: Any) -> None:
+    tutorial = commands.add_parser(
+        "tutorial",
+        help="list the tutorials, or take one with you",
+        description="With a number or a name: put that tutorial into a folder, to run and to edit.",
+    )
+    tutorial.add_argument("name", nargs="?", metavar="NAME", help="for example 01")
+    tutorial.add_argument("--notebook", action="store_true", help="as a notebook, not as a script")
+    tutorial.add_argument(
+        *("-o", "--out"), type=Path, default=Path(), metavar="FOLDER", help="where it goes (here)"
+    )
+    tutorial.set_defaults(run=_tutorial)
+
+
+def _tutorial(arguments: argparse.Namespace) -> int:
+    from tokenlab import tutorial_command
+
+    return tutorial_command.run(arguments.name, arguments.out, arguments.notebook)
 
 
 def _add_tour(commands: Any) -> None:

@@ -9,6 +9,7 @@ from tokenlab.assignments import load_all
 from tokenlab.assignments.folders import answer_report
 from tokenlab.data import load_faq
 from tokenlab.retrieval import TokenIndex, maxsim, xtr_loss, xtr_search
+from tokenlab.tutorial_command import tutorials
 
 assert "site-packages" in tokenlab.__file__, f"not the installed wheel: {tokenlab.__file__}"
 faq = load_faq()
@@ -21,6 +22,8 @@ assert repr(steps)
 assert TokenIndex.load(faq.index.save("faq.index")).n_docs == 158
 assert xtr_loss(faq.queries[0], [faq.index.doc(i) for i in range(4)], 32).loss > 0
 assert all("site-packages" in str(assignment.folder) for assignment in load_all())
+assert len(tutorials()) > 10
+assert all("site-packages" in str(tutorial.path) for tutorial in tutorials())
 assert answer_report(load_all()[0]).count("| solution |") == len(load_all()[0].tasks)
 assert not {"numba", "scipy", "matplotlib"} & set(sys.modules)
 assert (Path(tokenlab.__file__).parent / "py.typed").exists()

@@ -142,7 +142,7 @@ class Assignment:
 
 def content() -> Path:
     """Where the assignments are: inside of an installed package, or in the folder of a checkout."""
-    inside = Path(__file__).parent / "content"
+    inside = Path(__file__).parents[1] / "tutorials" / "assignments"
     return inside if inside.is_dir() else Path(__file__).parents[2] / "tutorials" / "assignments"
 
 
