@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = lazy(
     __name__,
     {
         "chain": ["ChainLM"],
+        "judging": ["TextPerplexity", "perplexity"],
         "ngram": ["NGramLM"],
         "protocol": [
             "Counted",

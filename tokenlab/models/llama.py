@@ -118,7 +118,9 @@ def forward(
         x, parts = one_layer(p, x, config.eps, angles, (cache, layer), bias, (attention, seen))
         x = tapped(tap, layer, x)
         if watch is not None:
-            watch(layer, Block(x, *parts))
+            q, k, v, shares = parts
+            group = len(q) // len(k)
+            watch(layer, Block(x, q, repeated(k, group), repeated(v, group), shares))
     cache.commit(to_numpy(ids), to_numpy(positions))
     x = step(
         rms_norm(x[chosen], params["norm"], config.eps)
@@ -149,7 +151,7 @@ def one_layer(p: Any, x: Any, eps: float, angles: Any, place: Any, bias: Any, ow
     )  # (n, d) [W_d (silu(W_g h) ⊙ W_u h)] token by token
     x = step(x + y)  # (n, d) [x] the stream behind this layer
     shares = None if attention is not None else lambda: probabilities(q, repeated(k, group), bias)
-    return x, (q, repeated(k, group), repeated(v, group), shares)
+    return x, (q, k, v, shares)
 
 
 def rope_angles(positions: Any, width: int, base: float, xp: Any) -> tuple[Any, Any]:
