@@ -83,7 +83,7 @@ def gaussian_kernel(q: Any, k: Any, *, center: bool = True) -> Any:
     [[1.0, 0.1353], [0.6065, 0.6065]]
     """
     q, k = inputs.in_one_precision(q, k)
-    shift = k.mean(axis=-2, keepdims=True) * checks.flag(center, "center")
+    shift = k.mean(axis=-2, keepdims=True) * checks.flag(center, "center")  # (..., 1, d), or 0
     s = gaussian(q, k, shift, center)
     kernel = step(s)  # (..., n, m) [exp(−‖qᵢ − kⱼ‖² / 2√d) (1)] 1 for equal tokens, 0 far away
     return kernel
@@ -97,6 +97,7 @@ def gaussian(q: Any, k: Any, shift: Any, careful: bool = True) -> Any:
         kernel = exp_differences(stop(q), stop(k))
     else:
         kernel = exp_product(x, x_half, y, y_half)  # Eq. (1), (..., n, m)
+    # Off the tape this is the kernel alone; on it, the ways back to both sides go along.
     weighted = once(lambda grad: grad * kernel)  # E of (G3), for both sides
     return taped(
         kernel,

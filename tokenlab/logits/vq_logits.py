@@ -68,8 +68,8 @@ def normalised(code_logits: Any, log_n: Any) -> tuple[Any, Any]:
     xp = get_xp(code_logits)
     highest = (code_logits + log_n).max(axis=1, keepdims=True)  # (n, 1)
     logits = code_logits - highest  # before log_n is added: large logits would round it away
-    rest = xp.log(xp.exp(logits + log_n).sum(axis=1, keepdims=True))  # (n, 1)
     # Each code counts as often as it has tokens.
+    rest = xp.log(xp.exp(logits + log_n).sum(axis=1, keepdims=True))  # (n, 1)
     normaliser = step((highest + rest)[:, 0])  # (n,) [log Z (Eq. 3)] over codes
     return logits - rest, normaliser
 
@@ -81,7 +81,8 @@ def normalised(code_logits: Any, log_n: Any) -> tuple[Any, Any]:
 )
 def expand_codes(values: Any, mapping: Any, log_share: Any, out: Any) -> Any:
     """Eqs. (2) and (4): every token gets the number of its code, and its share; into `out`."""
-    tokens = get_xp(values, mapping).take(values, mapping, axis=1, out=out)  # (n, vocab)
+    # values[:, mapping], (n, vocab)
+    tokens = get_xp(values, mapping).take(values, mapping, axis=1, out=out)
     if log_share is not None:
         tokens += log_share
     return tokens
@@ -171,6 +172,7 @@ class VQHead(Head):
         if checks.choice(inner, "inner", ("uniform", "unigram")) == "unigram":
             if counts is None:
                 raise InvalidInput('VQHead: inner is "unigram" and counts None; expected counts.')
+            # Shares of a text are no counts to which something can be added.
             counts = (checked_counts if smoothing == 0 else occurrences)(counts, self.vocab)
             shares = shares_of(counts, mapping, n_codes, smoothing)
         self.tokens = CodeOrder.of(mapping, n_codes, shares)
@@ -251,7 +253,7 @@ class VQHead(Head):
         """The `k` most probable tokens of each row and their log-probabilities, ties by id."""
         hidden = checked_hidden(self, hidden)
         k = min(checks.count(k, "k"), self.vocab)
-        order, start, _ = self.tokens
+        order, start, _ = self.tokens  # tokens code by code, and where each code begins
         ids, values = merge_topk(self._scores(hidden), self._ordered_log_share, order, start, k)
         best_tokens = step(ids)  # (n, rank) -> vocab: the most probable first
         return TopK(best_tokens, values)
@@ -265,7 +267,7 @@ class VQHead(Head):
         rng = checks.generator(rng)
         xp = get_xp(hidden)
         shape = len(hidden), 1 if size is None else checks.count(size, "size")
-        u, inside = (xp.asarray(rng.random(shape)) for _ in range(2))
+        u, inside = (xp.asarray(rng.random(shape)) for _ in range(2))  # for the code, the token
         logits = code_logits(hidden, self.codebook, self.bias) + self.log_n
         weights = xp.exp(logits - logits.max(axis=1, keepdims=True))  # (n, n_codes)
         code_drawn = step(draw(weights, u))  # (n, draw) -> n_codes: [p(k)] by the mass of each code

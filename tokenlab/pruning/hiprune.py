@@ -102,6 +102,7 @@ def reduce(
     [0, 2, 3, 4, 7, 14, 15]
     """
     xp = get_xp(object_scores, deep_scores)
+    # Attention becomes one score for each patch, (n,); what is a score already stays as it is.
     seen = scores_of(object_scores, "object_scores", reduce=scores)
     deep = scores_of(deep_scores, "deep_scores", reduce=scores)
     n = len(seen)

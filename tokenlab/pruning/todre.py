@@ -98,7 +98,8 @@ def reduce(
     k = checked_budget(k, len(x), rounding)
     first = _first(pivot, x)
     checks.choice(variant, "variant", ("v2", "v1"))
-    choose = farthest_first if variant == "v1" else least_similar  # Eq. (v1), Eq. (v2)
+    # (v1) is k-center, the algorithm of DivPrune, and stands in its file; (v2) stands below.
+    choose = farthest_first if variant == "v1" else least_similar
     reduction = selection(choose(x, k, first), len(x))
     step("kept", reduction.kept, "in the order of the image", axes=("k",), of="n")
     return reduction
@@ -137,14 +138,14 @@ def least_similar(x: Any, k: int, first: int) -> Any:
     """Positions of `k` rows, each with the smallest sum of cosines with those before it."""
     xp = get_xp(x)
     x = exact_directions(x)  # (n, d), of length one: products are cosines
-    v = least_typical(x) if first < 0 else first
+    v = least_typical(x) if first < 0 else first  # -1: there is no pivot
     order: list[int] = []
     barred = xp.zeros(len(x))  # infinite for the taken: nothing is taken twice
     total = xp.zeros(x.shape[1])
     for _ in range(k):
         order.append(v)
         total = total + x[v]  # (d,): the sum of cosines is one product with the sum of rows
-        similarity = rounded(x @ total)
+        similarity = rounded(x @ total)  # so that what is equal but for the last bits ties
         step(similarity)  # (n,) [Σ cos(x, c)] with all taken tokens: the least is next
         barred[v] = xp.inf
         v = int((similarity + barred).argmin())  # Eq. (v2); of several the first

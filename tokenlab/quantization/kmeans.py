@@ -73,6 +73,7 @@ class Clustering(NamedTuple):
 @accelerated("quantization.nearest", work=lambda x, c: x.size * len(c), pays_from=3e5)
 def nearest(x: Any, codebook: Any) -> tuple[Any, Any]:
     """Eq. (1): the nearest code of every row, ties to the lower one, and the squared distance."""
+    # One of the codes is the origin, which changes no difference: (1) then keeps its digits.
     return _nearest(x, codebook, *relative(codebook))
 
 
@@ -113,6 +114,7 @@ def lloyd(x: Any, codebook: Any, weights: Any, spherical: bool, iters: int, tol:
     codes, distances = nearest(x, codebook)  # Eq. (1)
     inertia = step(float(weights @ distances))  # [Eq. 3] how much the codebook loses
     history, converged = [inertia], False
+    # `owner` is the codes, but that a code which nobody took gets a row.
     owner, repaired = refilled(codes, distances, weights, len(codebook))
     while not converged and len(history) <= iters:
         means = means_of(x, owner, weights, codebook, spherical)  # Eq. (2)
@@ -215,8 +217,7 @@ def fit(
     return lloyd(x, codebook, weights, spherical, iters, tol)
 
 
-@takes(x="n? d", codebook="n_codes d")
-@takes(spherical="flag")
+@takes(x="n? d", codebook="n_codes d", spherical="flag")
 def assign(x: Any, codebook: Any, *, spherical: bool = False) -> Assignment:
     r"""The nearest code of every row, Eq. (1).
 

@@ -26,8 +26,8 @@ $$f_{\mathrm{XTR}'}(Q, D) = \frac{1}{n_q}\sum_i \max_{j \in D}\,
 Example
 -------
     result = xtr_search(query, index, k_prime=1000, k=10)
-    ids, sims = token_topk(query, index, 1000)                                    # the same in two
-    doc_ids, scores = xtr_scores(ids, sims, index.token_to_doc, index.n_docs)     # steps
+    ids, sims = token_topk(query, index, 1000)  # the two halves of the same
+    doc_ids, scores = xtr_scores(ids, sims, index.token_to_doc, index.n_docs)
 """
 
 import math
@@ -58,7 +58,7 @@ __all__ = ["ScoringFlops", "scoring_flops", "token_topk", "xtr_scores", "xtr_sea
 @accelerated(
     "retrieval.nearest_tokens", work=lambda q, tokens, k: q.size * len(tokens), pays_from=1e6
 )
-@best_of_blocks
+@best_of_blocks  # a large collection comes in blocks of tokens, and the best of each are compared
 def nearest_tokens(query: Any, tokens: Any, k: int) -> TopK:
     """The `k` most similar tokens of each query token, best first; ties to the lower number."""
     similarity = step(query @ tokens.T)  # (n_q, n_tokens) [P = Q Dᵀ] with every token
@@ -161,7 +161,7 @@ def xtr_scores(
     checks.within(ids, "ids", len(token_to_doc), "n_tokens", of="token_to_doc")
     checks.within(token_to_doc[ids], "token_to_doc", n_docs, "n_docs")
     if ids.shape[1] == 0:  # nothing was retrieved, and nothing has a minimum
-        return Means(xp.empty(0, dtype=xp.int64), xp.empty(0, dtype=sims.dtype))
+        return Means(xp.empty(0, dtype=xp.int64), xp.empty(0, dtype=sims.dtype))  # a SearchResult
     if isinstance(impute, str) and impute == "kth":
         imputed = step(sims.min(axis=1))  # (n_q,) [mᵢ] bounds what was not retrieved
     else:
