@@ -286,4 +286,6 @@ Differs from the paper
 Cost
 ----
 $O(n m (d + d_v))$, with `m` landmarks, `m` features, or `m` projections.
+Checks and small calls take a fixed time, some 0.2 ms: beside the bare formulas in NumPy that was a
+third more at `n = 1024`, and a fifth at `n = 4096` (one thread, `m = 64`).
 """

@@ -116,4 +116,6 @@ The released code is `fudan-zvg/SOFT` (bb0eec0).
 Cost
 ----
 $6nm(d + d_v)$ operations, about three forward passes, and a few matrices `(n, m)` in memory.
+The tape also computes the output, one product in nine, and takes 0.3 ms for itself: 1.3 times as
+long as the same written out by hand at `n = 4096`, 1.4 times at `n = 1024`.
 """

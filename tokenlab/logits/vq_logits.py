@@ -348,5 +348,7 @@ Cost
 ----
 $2\,n\,d\,n_{codes}$ operations for the code logits, and $n\,n_{codes}$ for the normaliser; the
 expansion moves $n \cdot vocab$ numbers. Memory: $n_{codes}(d + 1)$ parameters, the map, and its
-inverse.
+inverse. `topk` without its twin sorts $k$ codes' best tokens by id, so that ties are settled: for a
+few rows and a small vocabulary (4,096) that takes longer than to sort all tokens, for 32,000 tokens
+a quarter of it.
 """
