@@ -39,7 +39,8 @@ def _list() -> None:
 def _named(given: str) -> Paper:
     wanted = given.lower().replace("-", "_")
     for paper in PAPERS:
-        if wanted in (paper.key, paper.name.lower(), paper.steps.replace("-", "_")):
+        names = (paper.key, paper.name.lower(), paper.steps)
+        if wanted in [name.replace("-", "_") for name in names]:
             return paper
     known = [paper.key for paper in PAPERS]
     raise InvalidInput(f"no paper {given!r}. {did_you_mean(wanted, known)}")

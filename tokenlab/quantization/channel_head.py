@@ -126,7 +126,9 @@ def logits(params: dict[str, Any], z: Any, codes: Any, *, heads: int = 4) -> Any
     causal = np.tri(channels, dtype=bool)  # a channel sees itself and those before it
     for block in params["blocks"]:
         x = modulated(block, x, z, xp.asarray(causal), heads)
-    return step(xp.einsum("ncd,cdv->ncv", x, params["head"]))  # (n, channels, n_codes) [Eq. 4]
+    scores = xp.einsum("ncd,cdv->ncv", x, params["head"])
+    scores = step(scores)  # (n, channels, n_codes) [Eq. 4] logits of every channel's levels
+    return scores
 
 
 def modulated(block: dict[str, Any], x: Any, z: Any, mask: Any, heads: int) -> Any:

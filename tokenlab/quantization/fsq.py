@@ -112,7 +112,8 @@ def encode(z: Any, levels: Any, *, variant: str = "paper") -> Any:
         # From around 0 to digits from 0 on.
         digits = xp.round(bounded) + xp.asarray([L // 2 for L in sizes])
     digits = step(digits.astype(xp.int64))  # (..., d) the place along each channel
-    return step((digits * places(sizes, xp)).sum(axis=-1))  # (...) [number] of the grid point
+    codes = step((digits * places(sizes, xp)).sum(axis=-1))  # [number] the grid point as one
+    return codes
 
 
 @takes(codes="... int", levels="d int")

@@ -1,7 +1,9 @@
-r"""Lookup-free quantization, from MAGVIT-v2: Language Model Beats Diffusion.
+r"""Lookup-free quantization, from MAGVIT-v2: Language Model Beats Diffusion
+(Tokenizer is Key to Visual Generation).
 
 Lijun Yu, José Lezama, Nitesh B. Gundavarapu, Luca Versari, Kihyuk Sohn, David Minnen, Yong Cheng,
-Vighnesh Birodkar, Agrim Gupta, Xiuye Gu, and others. ICLR 2024. arXiv:2310.05737
+Vighnesh Birodkar, Agrim Gupta, Xiuye Gu, Alexander G. Hauptmann, Boqing Gong, Ming-Hsuan Yang,
+Irfan Essa, David A. Ross, Lu Jiang. ICLR 2024. arXiv:2310.05737
 
 Each channel becomes its sign, and the signs are the bits of the code's number: $2^d$ codes without
 a table. A loss asks for two things at once: each token sure of its code, all codes used alike.
@@ -65,7 +67,8 @@ def encode(z: Any) -> Any:
     xp = get_xp(z)
     d = checked_width(z.shape[-1], "z")
     positive = step(z > 0)  # (..., d) [Eq. 2] the sign of each channel
-    return step((positive * 2 ** xp.arange(d)).sum(axis=-1))  # (...) [Eq. 3] as one number
+    codes = step((positive * 2 ** xp.arange(d)).sum(axis=-1))  # [Eq. 3] the bits as one number
+    return codes
 
 
 @takes(codes="... int")

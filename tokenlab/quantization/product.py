@@ -1,7 +1,7 @@
 r"""Product quantization: the channels in parts, each with a codebook of its own.
 
 Hervé Jégou, Matthijs Douze, Cordelia Schmid. Product Quantization for Nearest Neighbor Search.
-IEEE Transactions on Pattern Analysis and Machine Intelligence 33(1), 2011.
+IEEE Transactions on Pattern Analysis and Machine Intelligence 33(1), 2011. doi:10.1109/TPAMI.2010.57
 
 A codebook for the whole vector can hold few of all the vectors there are. Cut the channels into
 `n_parts` equal parts and quantize each: `n_codes**n_parts` vectors from `n_parts * n_codes` short
@@ -112,7 +112,8 @@ def encode(x: Any, codebooks: Any) -> Any:
     # Every part is compared with the codes of that part alone.
     pairs = zip(parts_of(x, n_parts), codebooks, strict=True)
     codes = xp.stack([kmeans.nearest(u, codebook)[0] for u, codebook in pairs], axis=1)
-    return step(codes)  # (n, n_parts) [Eq. 8] each part's nearest code
+    codes = step(codes)  # (n, n_parts) [Eq. 8] each part's nearest code
+    return codes
 
 
 @takes(codes="n? n_parts int", codebooks="n_parts n_codes d_part")

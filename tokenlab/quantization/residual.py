@@ -1,6 +1,7 @@
 r"""Residual vector quantization: a vector as a sum of codes, each for what the others left.
 
 Biing-Hwang Juang, A. H. Gray Jr. Multiple Stage Vector Quantization for Speech Coding. ICASSP 1982.
+doi:10.1109/ICASSP.1982.1171604
 As used by Doyup Lee et al., Autoregressive Image Generation using Residual Quantization, CVPR 2022.
 
 One codebook quantizes the vector. A second one quantizes what is left, and so on: with `depth`

@@ -1,6 +1,7 @@
 r"""Scalar quantization: each number to the nearest of a few levels, and the best levels.
 
 Joel Max. Quantizing for Minimum Distortion. IRE Transactions on Information Theory 6, 1960.
+doi:10.1109/TIT.1960.1057548
 Stuart P. Lloyd. Least Squares Quantization in PCM. IEEE Transactions on Information Theory 28, 1982.
 
 A number is stored as the place of the level next to it. The squared error is smallest where every

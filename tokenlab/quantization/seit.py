@@ -160,7 +160,8 @@ def color_adapt(x: Any, partner: Any, *, eps: float = 1e-6) -> Any:
     new_mean, new_deviation = moments(partner)
     flat = deviation <= eps  # nothing to divide by: such a channel becomes its partner's mean
     normal = xp.where(flat, 0, (x - mean) / xp.where(flat, 1, deviation))
-    return step(normal * new_deviation + new_mean)  # (..., h, w, c) [Eq. 2] in the other's colours
+    adapted = step(normal * new_deviation + new_mean)  # (..., h, w, c) [Eq. 2] new colours
+    return adapted
 
 
 def moments(x: Any) -> tuple[Any, Any]:

@@ -1,7 +1,9 @@
 r"""Token-Shuffle: Towards High-Resolution Image Generation with Autoregressive Models.
 
 Xu Ma, Peize Sun, Haoyu Ma, Hao Tang, Chih-Yao Ma, Jialiang Wang, Kunpeng Li, Xiaoliang Dai,
-Yujun Shi, Xuan Ju, and others. 2025. arXiv:2504.17789
+Yujun Shi, Xuan Ju, Yushi Hu, Artsiom Sanakoyeu, Felix Juefei-Xu, Ji Hou, Junjiao Tian, Tao Xu,
+Tingbo Hou, Yen-Cheng Liu, Zecheng He, Zijian He, Matt Feiszli, Peizhao Zhang, Peter Vajda, Sam Tsai,
+Yun Fu. 2025. arXiv:2504.17789
 
 The embeddings of visual tokens in a language model are wide and say little. Token-Shuffle
 compresses each to a part of its width and puts a window of `s` x `s` of them side by side: the

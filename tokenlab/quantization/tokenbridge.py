@@ -131,8 +131,9 @@ def encode(
     """
     checked_range(low, high)
     inside = get_xp(x).clip(2 * limit * (x - low) / (high - low) - limit, -limit, limit)
-    inside = step(inside)  # (..., channels) [Eq. 1] stretched and cut
-    return step(scalar.assign(inside, codebook))  # (..., channels) [Eq. 3] the nearest level
+    inside = step(inside)  # [Eq. 1] stretched and cut
+    codes = step(scalar.assign(inside, codebook))  # [Eq. 3] the nearest level of each channel
+    return codes
 
 
 @takes(codes="... int", codebook="n_codes", low="number", high="number", limit="positive")
