@@ -47,9 +47,8 @@ def minute(out: Path) -> Minute:
     kept = ", ".join(f"{1 - h / history[0]:.1%}" for h in history[1:])
     return Minute(
         "how much of a picture is left when its patches are numbers?",
-        f"""four codes of 4 bits for each 2 x 2 pixels of a digit keep {kept} of its energy, stage
-        after stage. Against JPEG they win only where the file is nearly all header:
-        tokenlab tour quantization.""",
+        f"""codes of 4 bits for each 2 x 2 pixels of a digit keep {kept} of its energy, stage after
+        stage. On photos: tokenlab tour quantization.""",
         "stage: a codebook for what the stages before have left.",
         page,
     )
@@ -131,7 +130,8 @@ def _digits() -> None:
 
 def recognised(tokens: Any, *, y: Any) -> float:
     """The share of pictures whose 3 nearest training digits mostly have their label."""
-    digits, (train, _) = load_digits(), split()
+    digits = load_digits()
+    train, _ = split()
     x = as_tokens(digits.images[train]).reshape(len(train), -1)
     z = np.asarray(tokens).reshape(len(tokens), -1)
     gaps = (z * z).sum(axis=1)[:, None] - 2 * z @ x.T + (x * x).sum(axis=1)
@@ -241,7 +241,8 @@ def lfq_steps(number: int, temperature: float) -> Steps:
 @step_through("resgen", "masked codes of all stages drawn as one vector", steps=4, order="random")
 def resgen_steps(number: int, steps: int, order: str) -> Steps:
     """A digit of the shown one's class, drawn by a model that remembers digits."""
-    label, codebooks = int(load_digits().labels[split()[1][number]]), stages().codebooks
+    label = int(load_digits().labels[split()[1][number]])
+    codebooks = stages().codebooks
     model = mixture_model(label)
     with record() as recorded:
         found = resgen.sample(model, codebooks, 16, steps=steps, order=order, rng=number)

@@ -1,0 +1,288 @@
+"""Figures of the gallery: quantization and objectives, mostly on handwritten digits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from docs.figures_registry import BLUE, SAND, bare, figure, plain
+from tokenlab.data import load_digits
+from tokenlab.objectives import maskgit, next_x, token_unify
+from tokenlab.quantization import (
+    fsq,
+    lfq,
+    product,
+    resgen,
+    residual,
+    scalar,
+    seit,
+    token_shuffle,
+    tokenbridge,
+)
+from tokenlab.tour.digits_memory import (
+    as_pictures,
+    as_tokens,
+    mixture_model,
+    split,
+    stages,
+    token_model,
+    velocity_model,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SHOWN, THREE = 7, 3
+
+
+def digit(number: int) -> np.ndarray:
+    """The tokens of a test digit, (16, 4)."""
+    return as_tokens(load_digits().images[split()[1][number]])[0]
+
+
+def row(fig: Figure, pictures: Any, labels: Any, **options: Any) -> None:
+    """Pictures side by side, each with a word below."""
+    axes = fig.subplots(1, len(pictures))
+    for ax, picture, label in zip(axes, pictures, labels, strict=True):
+        ax.imshow(picture, **{"cmap": "Greys", "vmin": 0, "vmax": 1} | options)
+        bare(ax, label)
+
+
+@figure(
+    "rvq",
+    name="Residual VQ",
+    alt="A handwritten digit four times: after one stage coarse blocks, after each further stage "
+    "nearer to what was written, after four hardly to be told from it",
+    caption="Each stage quantizes what the stages before have left: 4 bits for 2 x 2 pixels each "
+    "time.",
+)
+def residual_figure(fig: Figure) -> None:
+    near = residual.stages(residual.encode(digit(SHOWN), stages().codebooks), stages().codebooks)
+    row(fig, as_pictures(near)[1:], ("1 stage", "2", "3", "4 stages"))
+
+
+@figure(
+    "pq",
+    name="Product quantization",
+    alt="Points of a plane and a regular lattice of crosses over them: every combination of a code "
+    "of the first axis with a code of the second one",
+    caption="A codebook for each half of the channels: 8 and 8 codes make 64 places, not all of "
+    "them where points are.",
+)
+def product_figure(fig: Figure) -> None:
+    x = as_tokens(load_digits().images[split()[0][:150]]).reshape(-1, 4)[:, :2].astype(np.float64)
+    fitted = product.fit(x, 8, 2, rng=0)
+    every = np.array([[a, b] for a in range(8) for b in range(8)])
+    places = product.decode(every, fitted.codebooks)
+    ax = fig.subplots()
+    ax.plot(*x.T, ".", color=SAND, markersize=3, label="tokens")
+    ax.plot(*places.T, "x", color=BLUE, markersize=5, label="64 codes")
+    ax.set(xlabel="first channel", ylabel="second channel")
+    ax.legend(loc="upper center", ncols=2, bbox_to_anchor=(0.5, 1.2), frameon=False)
+    plain(ax)
+
+
+@figure(
+    "lloyd-max",
+    name="Lloyd-Max levels",
+    alt="A bell curve with eight upright lines below it, dense in the middle and far apart in the "
+    "tails; dotted lines halfway between them are the borders",
+    caption="Levels of a normal density with the smallest squared error: each is the mean of its "
+    "cell, each border lies halfway.",
+)
+def levels_figure(fig: Figure) -> None:
+    levels = scalar.lloyd_max_normal(8).levels
+    x = np.linspace(-3.5, 3.5, 300)
+    density = lambda v: np.exp(-(v**2) / 2) / (2 * np.pi) ** 0.5  # noqa: E731
+    ax = fig.subplots()
+    ax.plot(x, density(x), color="0.5")
+    ax.vlines(levels, 0, density(levels), color=BLUE, linewidth=2)
+    borders = (levels[1:] + levels[:-1]) / 2
+    ax.vlines(borders, 0, density(borders), color="0.5", linestyle=":")
+    ax.set(xlabel="x", ylabel="density", yticks=[])
+    plain(ax)
+
+
+@figure(
+    "fsq",
+    name="FSQ",
+    alt="Two staircases over one curve that flattens on both sides: the smooth one is the squashed "
+    "channel, the steps are the five values it is rounded to",
+    caption="A channel is squashed and rounded to one of five values. No codebook is learned: the "
+    "grid of all channels is the codebook.",
+)
+def fsq_figure(fig: Figure) -> None:
+    z = np.linspace(-3, 3, 400)[:, None]
+    ax = fig.subplots()
+    ax.plot(z, fsq.bound(z, [5]) / 2, color=SAND, label="bound")
+    ax.plot(z, fsq.decode(fsq.encode(z, [5]), [5]), color=BLUE, label="code")
+    ax.set(xlabel="channel z", ylabel="value")
+    ax.legend(frameon=False)
+    plain(ax)
+
+
+@figure(
+    "lfq",
+    name="LFQ",
+    alt="Two curves over the temperature: the entropy of a token rises from nothing to its largest "
+    "value, the entropy of the mean begins higher and ends where the other does",
+    caption="The two terms of LFQ's loss on the tokens of a digit: each token sure of its code, "
+    "all codes in use. The loss wants them far apart.",
+)
+def lfq_figure(fig: Figure) -> None:
+    x = digit(SHOWN).astype(np.float64) - 0.5
+    temperatures = np.geomspace(0.05, 20, 40)
+    terms = np.array([lfq.entropy_terms(x, t) for t in temperatures])
+    ax = fig.subplots()
+    ax.semilogx(temperatures, terms[:, 0], color=SAND, label="of a token")
+    ax.semilogx(temperatures, terms[:, 1], color=BLUE, linestyle="--", label="of the mean")
+    ax.set(xlabel="temperature", ylabel="entropy in nats")
+    ax.legend(frameon=False)
+    plain(ax)
+
+
+@figure(
+    "maskgit",
+    name="MaskGIT",
+    alt="A grid of four by four numbers: the step in which each token of a digit was fixed, light "
+    "for early and dark for late, and beside it the digit",
+    caption="All masked tokens are predicted at once; those that the model is surest of stay, the "
+    "others are masked again.",
+)
+def maskgit_figure(fig: Figure) -> None:
+    found = maskgit.sample(token_model(THREE), 16, steps=5, rng=0)
+    left, right = fig.subplots(1, 2)
+    fixed = found.fixed_at.reshape(4, 4)
+    left.imshow(fixed, cmap="Greys", vmin=0, vmax=9)
+    for (i, j), t in np.ndenumerate(fixed):
+        left.text(j, i, str(t), ha="center", va="center")
+    bare(left, "fixed in step")
+    right.imshow(as_pictures(stages().codebooks[0][found.tokens])[0], cmap="Greys", vmin=0, vmax=1)
+    bare(right, "what was drawn")
+
+
+@figure(
+    "resgen",
+    name="ResGen",
+    alt="A digit in four states: nearly nothing, some coarse blocks, most of it coarse, the whole "
+    "of it in fine shades",
+    caption="One vector stands for all masked codes of a position, of whatever stage: a digit of 16 "
+    "x 4 codes in four calls.",
+)
+def resgen_figure(fig: Figure) -> None:
+    codebooks = stages().codebooks
+    found = resgen.sample(mixture_model(THREE), codebooks, 16, steps=4, rng=1)
+    frames = [as_pictures(residual.decode(c[0], codebooks))[0] for c in found.states]
+    row(fig, frames, [f"{left} masked" for left in found.masked[1:]])
+
+
+@figure(
+    "tokenbridge",
+    name="TokenBridge",
+    alt="Three falling lines of error over the number of levels, the lowest one the best possible, "
+    "just above it TokenBridge, far above both equal cells",
+    caption="Squared error of N(0, 1): levels of equal probability, stretched from -3..3 to -5..5, "
+    "come near the best ones.",
+)
+def tokenbridge_figure(fig: Figure) -> None:
+    x = np.random.default_rng(0).standard_normal(50_000)
+    sizes = (4, 8, 16, 32, 64)
+    ours, flat = [], []
+    for n in sizes:
+        codebook = tokenbridge.gaussian_codebook(n)
+        near = tokenbridge.decode(tokenbridge.encode(x, codebook), codebook)
+        cells = scalar.uniform_levels(n, -5, 5)
+        ours.append(((x - near) ** 2).mean())
+        flat.append(((x - cells[scalar.assign(x, cells)]) ** 2).mean())
+    best = [scalar.lloyd_max_normal(n).mse for n in sizes]
+    ax = fig.subplots()
+    for values, mark, name in (
+        (flat, "s:", "equal cells"),
+        (ours, "o-", "here"),
+        (best, "^--", "best"),
+    ):
+        ax.loglog(sizes, values, mark, color=BLUE if name == "here" else "0.5", label=name)
+    ax.set(xlabel="levels", ylabel="squared error", xticks=sizes, xticklabels=sizes)
+    ax.minorticks_off()
+    ax.legend(frameon=False)
+    plain(ax)
+
+
+@figure(
+    "seit",
+    name="SeiT, SeiT++",
+    alt="Three digits: one as it was written, another one, and the first with the light and dark "
+    "of the second",
+    caption="Training changes the colours of pictures; ColorAdapt does it to their tokens, by the "
+    "mean and deviation of each channel.",
+)
+def seit_figure(fig: Figure) -> None:
+    x, other = (digit(i).reshape(4, 4, 4) for i in (SHOWN, 0))
+    y = seit.color_adapt(x, other)
+    pictures = as_pictures(np.stack([x, other, y]).reshape(3, 16, 4))
+    row(fig, pictures, ("tokens", "partner", "adapted"))
+
+
+@figure(
+    "token-shuffle",
+    name="Token-Shuffle",
+    alt="Bars for windows of one, two and four tokens a side: the operations of the transformer "
+    "fall to a third and to a tenth, a small part on top is the pair's own",
+    caption="A window of s x s tokens is one token for the transformer. Bars: multiply-adds of two "
+    "layers on 64 tokens, and in sand what the pair adds.",
+)
+def shuffle_figure(fig: Figure) -> None:
+    from tokenlab.pruning import flops
+
+    sizes = (1, 2, 4)
+    total = [token_shuffle.multiply_adds(64, d=64, layers=2, hidden=256, s=s) / 1e6 for s in sizes]
+    inside = [
+        flops.multiply_adds([64 // s**2] * 2, d=64, hidden=256, gated=False) / 1e6 for s in sizes
+    ]
+    ax = fig.subplots()
+    names = [f"s = {s}" for s in sizes]
+    ax.bar(names, inside, color=BLUE)
+    ax.bar(names, np.subtract(total, inside), bottom=inside, color=SAND, hatch="//")
+    ax.set(ylabel="million multiply-adds")
+    plain(ax)
+
+
+@figure(
+    "xar",
+    name="xAR",
+    alt="A digit in four states: noise with its upper left quarter drawn, then the upper half, "
+    "then three quarters, then all of it",
+    caption="Cell after cell is drawn from noise along a velocity; those that are finished are the "
+    "context of the next.",
+)
+def xar_figure(fig: Figure) -> None:
+    entities, frames = next_x.cells(4, 4, 2), []
+    model = velocity_model(THREE, entities)
+
+    def watching(x: Any, t: Any, i: int) -> Any:
+        if i and t[0, entities[i][0]] == 1:
+            frames.append(as_pictures(x)[0])
+        return model(x, t, i)
+
+    last = next_x.sample(watching, entities, 4, steps=8, rng=0)
+    row(fig, [*frames, as_pictures(last)[0]], ("1 cell", "2", "3", "4 cells"))
+
+
+@figure(
+    "token-unify",
+    name="TokenUnify",
+    alt="Two triangles of dots: on the left only the diagonal, each token from all before it; on "
+    "the right everything above it, too",
+    caption="Which token is predicted from which prefix: the next one alone, or all that follow.",
+)
+def unify_figure(fig: Figure) -> None:
+    n = 8
+    pairs = {"next": token_unify.next_pairs(n), "next all": token_unify.next_all_pairs(n)}
+    axes = fig.subplots(1, 2, sharey=True)
+    for ax, (name, found) in zip(axes, pairs.items(), strict=True):
+        ax.plot(found[:, 1], found[:, 0], "s", color=BLUE, markersize=7)
+        ax.set(xlabel="token", title=name, xlim=(-0.7, n - 0.3), ylim=(n - 0.3, -0.7))
+        ax.set(xticks=range(0, n, 2))
+        plain(ax)
+    axes[0].set_ylabel("length of the prefix")
