@@ -47,7 +47,7 @@ def minute(out: Path) -> Minute:
         f"""a model that remembers digits draws 16 tokens at once, and {once:.0%} of them are
         recognised; in 8 steps, each fixing what is surest, {often:.0%}. Real ones, quantized alike:
         {real():.0%}. What trained models do is another story.""",
-        "recognised: most of the 3 nearest training digits have the wanted label.",
+        "recognised: by most of the 3 nearest training digits.",
         page,
     )
 
