@@ -81,8 +81,7 @@ def normalised(code_logits: Any, log_n: Any) -> tuple[Any, Any]:
 )
 def expand_codes(values: Any, mapping: Any, log_share: Any, out: Any) -> Any:
     """Eqs. (2) and (4): every token gets the number of its code, and its share; into `out`."""
-    # values[:, mapping], (n, vocab)
-    tokens = get_xp(values, mapping).take(values, mapping, axis=1, out=out)
+    tokens = get_xp(values, mapping).take(values, mapping, axis=1, out=out)  # values[:, mapping]
     if log_share is not None:
         tokens += log_share
     return tokens
@@ -172,7 +171,6 @@ class VQHead(Head):
         if checks.choice(inner, "inner", ("uniform", "unigram")) == "unigram":
             if counts is None:
                 raise InvalidInput('VQHead: inner is "unigram" and counts None; expected counts.')
-            # Shares of a text are no counts to which something can be added.
             counts = (checked_counts if smoothing == 0 else occurrences)(counts, self.vocab)
             shares = shares_of(counts, mapping, n_codes, smoothing)
         self.tokens = CodeOrder.of(mapping, n_codes, shares)
