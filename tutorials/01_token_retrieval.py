@@ -587,3 +587,20 @@ print(
 #
 # Next: [how the vectors are trained for this](09_training_for_retrieval.md), and
 # [attention without softmax](03_softmax_free_attention.md).
+
+# %% answer="Exercise 1"
+chance = np.random.default_rng(0)
+found = []
+for _ in range(100):
+    people = np.sort(chance.uniform(0, 2 * np.pi, 5))
+    # Half way between two people, and opposite of it: each pair's best directions.
+    halves = np.array([(a + b) / 2 for a, b in combinations(people, 2)])
+    directions = np.concatenate([halves, halves + np.pi])
+    likeness = np.cos(directions[:, None] - people)  # of every direction with every person
+    firsts = np.sort(likeness.argsort(axis=1)[:, -2:], axis=1)
+    found.append(len(np.unique(firsts, axis=0)))
+print("pairs that can come first:", sorted(set(found)))
+
+# %% [markdown] answer="Why exercise 1 comes out so"
+# The two nearest points to a direction on a circle are neighbours. Five points have five pairs of
+# neighbours, wherever they lie, and every one of them comes first for the directions between its two.

@@ -480,3 +480,14 @@ print(f"full head {milliseconds(lambda: full.log_softmax(batch)):.2f} ms")
 # Next: [the price of VQ-Logits](price_of_vq_logits.md) for the whole claim,
 # [`VQHead`](../api/logits.md) for every method, [k-means](08_k_means.md) for where the codes come
 # from.
+
+# %% answer="Exercise 1"
+for size in (64, 1024):
+    kinds = {
+        "random": balanced_mapping(len(counts), size, rng=0),
+        "frequency": frequency_mapping(counts, size),
+    }
+    if size == 64:  # k-means with 1,024 codes takes its time; the two lines are the same
+        kinds["meaning"] = fit_codes(weight, size, rng=0)[1]
+        kinds["meaning and counts"] = fit_codes(weight, size, counts=counts, rng=0)[1]
+    print(size, {name: round(tie_floor(counts, kind), 2) for name, kind in kinds.items()})

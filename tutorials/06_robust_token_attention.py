@@ -460,3 +460,9 @@ assert diversification_loss(uniform, cut="none").loss > 0.99
 #    on replaced patches at once, and on how far it moves the clean output.*
 #
 # Next: [tokens that are dropped altogether](04_token_pruning.md).
+
+# %% [markdown] answer="Exercise 1"
+# Each row hands out a share of 1, so $n$ rows give the $n$ tokens $1$ on average per column sum, and
+# the mean row has the mean $1/n$. Its largest entry is above $1/n$ unless all are equal: then every
+# token receives exactly the mean share and nothing is above the threshold. The argument fails for
+# the matrices whose mean row is uniform, of which the uniform matrix is the one without any spread.

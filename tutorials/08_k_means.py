@@ -348,3 +348,14 @@ for k in (1, 5, 50, 200):
 # Next: [VQ-Logits](02_vq_logits.md), where weights decide everything;
 # [merging tokens](10_merging_tokens.md), where k-means is one matrix among others;
 # [`kmeans`](../api/quantization.md).
+
+# %% answer="Exercise 1"
+from itertools import combinations
+
+for size in (2, 3):
+    ends = {}
+    for start in combinations(numbers, size):
+        fitted = kmeans.fit(numbers[:, None], size, init=np.array(start)[:, None])
+        end = tuple(np.sort(fitted.codebook.ravel()).round(2).tolist())
+        ends[end] = ends.get(end, 0) + 1
+    print(f"{size} codes:", ends)

@@ -391,3 +391,11 @@ assert slow > fast
 #
 # Next: [k-means](08_k_means.md), [token pruning](04_token_pruning.md), and
 # [`Reduction`](../api/pruning.md) with everything that it can do.
+
+# %% answer="Exercise 1"
+places = np.arange(16).reshape(4, 4)
+squares = (places // 8) * 2 + (places % 4) // 2  # (4, 4): which 2 x 2 square a place lies in
+first = np.array([0, 2, 8, 10])  # the upper left place of each
+by_hand = group_means(first, squares.ravel())
+print(by_hand.matrix())
+print(by_hand.unmerge(by_hand.apply(places.reshape(16, 1).astype(float))).reshape(4, 4))

@@ -287,3 +287,11 @@ for name, route in (("never", lambda *_: False), ("router", router), ("always", 
 #    worth for the first fifty letters.
 # 3. *Open.* A forward over many rows costs more than one over one row. Take a cost of $1 + c\,m$ for
 #    $m$ rows and find the best tree for several $c$.
+
+# %% answer="Exercise 1"
+alpha = 0.6
+limit = 1 / (1 - alpha)
+per_forward = {k: (1 - alpha ** (k + 1)) / (1 - alpha) for k in range(1, 9)}
+enough = min(k for k, tokens in per_forward.items() if tokens >= 0.95 * limit)
+print({k: round(tokens, 3) for k, tokens in per_forward.items()}, "limit", limit)
+print("within 5 % from k =", enough, "on, since the rest is alpha ** (k + 1)")

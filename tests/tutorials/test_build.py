@@ -208,3 +208,35 @@ def test_benchmarks_have_one_table_of_ratios_and_a_page_for_each_family(tmp_path
                 assert 'class="bar ours"' in row
             if timing["name"].startswith(others):
                 assert 'class="bar ours"' not in row
+
+
+def test_imports_and_the_code_of_pictures_are_folded_and_nothing_else(tmp_path):
+    folded = {
+        "import a\nfrom b import c": "Imports",
+        "import a\nplt.rcParams.update({})": "Imports",
+        "plt.plot(x)\nplt.show()": "The code of the picture",
+        "import a\nx = 1": "",
+        "x = 1\nplt.show()\nx": "",
+        "%matplotlib inline\nimport a": "",
+    }
+    for source, title in folded.items():
+        shown = [picture()] if "show" in source else []
+        cell = new_code_cell(source, metadata={"alt": "A bar" if shown else ""}, outputs=shown)
+        page = render.write_page(executed(tmp_path, cell), tmp_path / "out").read_text("utf-8")
+        assert ("<details" in page) == bool(title), source
+        assert title in page
+        if shown:
+            assert page.index("![A bar]") > page.find("</details>"), "the picture itself is seen"
+
+
+def test_answers_are_folded_with_what_they_print(tmp_path):
+    code = new_code_cell(
+        "print(1)",
+        metadata={"answer": "Exercise 1"},
+        outputs=[new_output("stream", name="stdout", text="one\n")],
+    )
+    text = new_markdown_cell("Because.", metadata={"answer": "Why"})
+    page = render.write_page(executed(tmp_path, code, text), tmp_path / "out").read_text("utf-8")
+    opened, closed = page.index("<summary>Answer: Exercise 1"), page.index("</details>")
+    assert opened < page.index("print(1)") < page.index("```text\none") < closed
+    assert page.index("<summary>Answer: Why") < page.index("Because.") < page.rindex("</details>")

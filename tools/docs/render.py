@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import base64
 import html
 import json
@@ -47,12 +48,46 @@ def _downloads(name: str) -> str:
 
 
 def _cell(script: Path, number: int, cell: Any, files: Path) -> Iterator[str]:
+    """A cell as pieces of the page; an answer, text or code with what it printed, is folded."""
+    pieces = _open_cell(script, number, cell, files)
+    answer = cell.metadata.get("answer")
+    if answer:
+        pieces = iter([_details(f"Answer: {answer}", "\n".join(pieces))])
+    yield from pieces
+
+
+def _details(title: str, text: str) -> str:
+    """Markdown behind a line that opens it."""
+    lines = f'<details markdown="1"><summary>{html.escape(title)}</summary>'
+    return f"{lines}\n\n{text.strip()}\n\n</details>\n"
+
+
+def _folded(source: str, drawn: bool) -> str:
+    """What the folded code of a cell is called: imports, and what only draws; empty for the rest."""
+    try:
+        body = ast.parse(source).body
+    except SyntaxError:  # a line for the notebook
+        return ""
+    if all(isinstance(line, ast.Import | ast.ImportFrom) or _sets_style(line) for line in body):
+        return "Imports"
+    ends = ast.unparse(body[-1]) if body else ""
+    return "The code of the picture" if drawn and ends.startswith("plt.show(") else ""
+
+
+def _sets_style(line: ast.stmt) -> bool:
+    """Whether a line only says how pictures look."""
+    return isinstance(line, ast.Expr) and ast.unparse(line).startswith("plt.rcParams")
+
+
+def _open_cell(script: Path, number: int, cell: Any, files: Path) -> Iterator[str]:
     if cell.cell_type != "code":
         yield for_site(cell.source)
         return
-    if cell.source.strip():
-        yield fenced(cell.source, "python")
     outputs = _joined(cell.outputs)
+    if cell.source.strip():
+        code = fenced(cell.source, "python")
+        title = _folded(cell.source, drawn=any(map(_picture, outputs)))
+        yield _details(title, code) if title else code
     pictures = [picture for output in outputs if (picture := _picture(output))]
     alts = [alt.strip() for alt in str(cell.metadata.get("alt", "")).split(" | ") if alt.strip()]
     if len(pictures) != len(alts):
