@@ -201,8 +201,7 @@ class VQHead(Head):
 
     def code_logits(self, hidden: Any) -> Any:
         """$L_c$, Eq. (1), `(n, n_codes)`."""
-        hidden = checked_hidden(self, hidden)
-        return code_logits(hidden, self.codebook, self.bias)
+        return code_logits(checked_hidden(self, hidden), self.codebook, self.bias)
 
     @takes()
     def scores(self, hidden: Any) -> Any:
@@ -215,8 +214,7 @@ class VQHead(Head):
     @takes()
     def code_log_prob(self, hidden: Any) -> Any:
         """Log-probability of each code as a whole, `(n, n_codes)`; `-inf` for an empty one."""
-        hidden = checked_hidden(self, hidden)
-        whole = self._scores(hidden) + self.log_n
+        whole = self._scores(checked_hidden(self, hidden)) + self.log_n
         return step("code log-probability", whole, "all its tokens together", axes=("n", "n_codes"))
 
     @takes()
