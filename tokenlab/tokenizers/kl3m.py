@@ -1,4 +1,5 @@
-r"""KL3M Tokenizers: A Family of Domain-Specific and Character-Level Tokenizers.
+r"""KL3M Tokenizers: A Family of Domain-Specific and Character-Level Tokenizers for Legal, Financial,
+and Preprocessing Applications.
 
 Michael J Bommarito II, Daniel Martin Katz, Jillian Bommarito. 2025. arXiv:2503.17247
 
@@ -25,8 +26,11 @@ Example
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from tokenlab import checks
 from tokenlab.errors import InvalidInput
+from tokenlab.steps import step
 from tokenlab.tokenizers.bpe import BPE
 from tokenlab.tokenizers.normal_forms import checked_forms, normalized
 from tokenlab.tokenizers.text import checked_text
@@ -286,8 +290,10 @@ def boundary_stability(tokenizer: Any, text: str, noisy: str) -> float:
     ours, theirs = (
         set(tokenizer.encode_with_offsets(each).ends[:-1].tolist()) for each in (text, noisy)
     )
+    kept = step("kept", np.array(sorted(ours & theirs)), "boundaries that both texts have")
     either = ours | theirs  # the end of the text is no boundary  # in characters
-    return len(ours & theirs) / len(either) if either else 1.0
+    step("moved", np.array(sorted(ours ^ theirs)), "boundaries that only one of them has")
+    return len(kept) / len(either) if either else 1.0
 
 
 NOTES = r"""

@@ -1,4 +1,5 @@
-r"""Achieving Tokenizer Flexibility in Language Models through Heuristic Adaptation and Supertokens.
+r"""Achieving Tokenizer Flexibility in Language Models through Heuristic Adaptation and Supertoken
+Learning.
 
 Shaurya Sharthak, Vinayak Pahalwan, Adithya Kamath, Adarsh Shirawalmath. 2025. arXiv:2505.09738
 

@@ -34,6 +34,7 @@ import numpy as np
 from tokenlab import checks
 from tokenlab.arguments import takes
 from tokenlab.errors import DTypeError, InvalidInput, ShapeError, public_caller
+from tokenlab.steps import step
 
 __all__ = ["PUBLISHED", "Published", "Report", "casefold", "correlation", "permutation_p", "report"]
 
@@ -144,6 +145,10 @@ def report(
         found = [i for i, word in spelled.items() if word in inside]
         return 100 * len(found) / len(counts), 100 * sum(counts[i] for i in found) / total
 
+    times = np.array(list(counts.values()))
+    known_types = np.array([word in known for word in spelled.values()])
+    step("counts", times, "how often each distinct token occurs")
+    step("known", known_types, "whether the lexicon knows it", eq="%TR")
     undecodable = sum(counts[i] for i, word in spelled.items() if word is None)
     return Report(total, len(counts), *shares(known), *shares(roots), total / words, undecodable)
 

@@ -1,4 +1,5 @@
-r"""Subword Regularization: Improving Neural Network Translation Models with Multiple Candidates.
+r"""Subword Regularization: Improving Neural Network Translation Models with Multiple Subword
+Candidates.
 
 Taku Kudo. ACL 2018. arXiv:1804.10959
 
@@ -99,7 +100,10 @@ class UnigramLM:
         ids, score, reached = best_cut(data, self.trie, self.log_probs)
         if reached < len(data):
             raise self._no_cut(data, reached)
-        found = step(np.array(ids, dtype=np.int64))  # (n,) [Eq. (2)] the likeliest cut
+        found = step(
+            np.array(ids, dtype=np.int64)
+        )  # (n,) -> vocab: [x*, Eq. (2)] the likeliest cut
+        step("logs", self.log_probs[found], "ln p of each of its tokens", eq="Eq. (1)")
         return Cut(found, score)
 
     def log_marginal(self, data: bytes, *, alpha: float = 1) -> float:

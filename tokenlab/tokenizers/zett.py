@@ -267,7 +267,8 @@ def predicted(params: dict[str, Any], pieces: Any, embeddings: Any) -> Any:
     known = np.concatenate([mean, rows[:, 0], last, logs], axis=1)  # (new, 3 d + 1)
     known = known.astype(stop(params["up"]).dtype)
     inner = gelu(linear(known, params["up"], params["up_bias"]))  # (new, hidden)
-    return mean.astype(embeddings.dtype) + linear(inner, params["down"], params["down_bias"])
+    added = step(linear(inner, params["down"], params["down_bias"]))  # (new, d) [H(ē, …)]
+    return step(mean.astype(embeddings.dtype) + added)  # (new, d) [Ê, Eq. (1)]
 
 
 NOTES = r"""
