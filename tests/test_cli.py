@@ -376,3 +376,13 @@ def test_a_tutorial_overwrites_nothing_and_must_be_one(tmp_path, capsys, monkeyp
     assert "no tutorial" in capsys.readouterr().err
     assert main(["tutorial", "01", "--out", "01_token_retrieval.py"]) == 1
     assert re.fullmatch(r"tokenlab: .+\n", capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("where", ["none/x.json", "."])
+def test_a_report_that_cannot_be_written_is_refused_before_grading(where, tmp_path):
+    (tmp_path / "a01_token_retrieval.py").write_text("# %%\n", encoding="utf-8")
+    done = command("assignment", "check", "--json", where, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert re.fullmatch(r"tokenlab: .+\n", done.stderr)
+    assert [path.name for path in tmp_path.iterdir()] == ["a01_token_retrieval.py"]

@@ -117,6 +117,7 @@ def _check(arguments: argparse.Namespace) -> int:
     from tokenlab.assignments import folders, report
 
     seconds = _limit(arguments.limit)
+    _must_open(arguments.json)
     all_pass = True
     told: list[str] = []
     for assignment, file, notes in folders.find_answers(arguments.path, arguments.source):
@@ -137,6 +138,7 @@ def _check(arguments: argparse.Namespace) -> int:
 def _grade(arguments: argparse.Namespace) -> int:
     from tokenlab.assignments import catalog, grading
 
+    _must_open(arguments.csv)
     chosen = catalog.load_all(arguments.source)
     if arguments.assignment:
         chosen = [catalog.find(arguments.assignment, arguments.source)]
@@ -147,6 +149,16 @@ def _grade(arguments: argparse.Namespace) -> int:
         seconds=_limit(arguments.limit),
         side_by_side=arguments.jobs,
     )
+
+
+def _must_open(path: Path | None) -> None:
+    """Find out that a file cannot be written before work is done for it, not after."""
+    if path is None:
+        return
+    new = not path.exists()
+    path.open("ab").close()  # nothing is lost of a file that is there
+    if new:
+        path.unlink()
 
 
 def _limit(seconds: float) -> float:
