@@ -35,7 +35,7 @@ from tokenlab.tokenizers import files, huggingface
 from tokenlab.tokenizers.encoding import Encoder
 from tokenlab.tokenizers.merging import learn_quickly, merged
 from tokenlab.tokenizers.normal_forms import normalized
-from tokenlab.tokenizers.text import as_bytes, byte_order, checked_text
+from tokenlab.tokenizers.text import as_bytes, byte_order, checked_names, checked_text
 
 __all__ = ["BPE", "pair_counts"]
 
@@ -127,7 +127,8 @@ class BPE(Encoder):
         start = cls([bytes([byte]) for byte in byte_order(alphabet)], split=split)
         grown = start._grown(text, vocab_size - 256, min_count, max_token_bytes)
         # ids behind all others
-        names = {name: grown.vocab + i for i, name in enumerate(dict.fromkeys(special))}
+        wanted = dict.fromkeys(checked_names(special))  # once each, in order
+        names = {name: grown.vocab + i for i, name in enumerate(wanted)}
         tokens = grown.tokens + [name.encode() for name in names]
         return cls(tokens, grown.merges, split=split, special=names)
 
@@ -172,7 +173,8 @@ class BPE(Encoder):
         if longest is not None:
             longest = checks.count(longest, "max_token_bytes")
         words: Counter[bytes] = Counter()  # distinct chunks and how often each occurs
-        for part in [text] if isinstance(text, str) else text:
+        several = isinstance(text, Iterable) and not isinstance(text, str | bytes)
+        for part in text if several else [text]:
             normal = normalized(checked_text(part), self.normalize)
             words.update(as_bytes(chunk) for chunk in self._split(normal))
         # what was learned before is merged already

@@ -13,7 +13,7 @@ from tokenlab.errors import InvalidInput, public_caller
 from tokenlab.tokenizers.merging import merged, queued
 from tokenlab.tokenizers.normal_forms import checked_forms, normalized, origins
 from tokenlab.tokenizers.split import splitter
-from tokenlab.tokenizers.text import as_bytes, checked_text
+from tokenlab.tokenizers.text import as_bytes, checked_names, checked_text
 
 __all__ = ["Batch", "Encoder", "Spans"]
 
@@ -70,11 +70,12 @@ class Encoder:
         normalize: Any = (),
         letters: bool = False,
     ):
-        self.tokens = list(tokens)
+        self.tokens = checked_tokens(tokens)
         self.merges = np.array(merges, dtype=np.int64).reshape(-1, 2)  # (m, 2)
         self.special, self.added = dict(special or {}), dict(added or {})
         self.split, self._split, self.whole_chunks = split, splitter(split), whole_chunks
         self.normalize, self.letters = checked_forms(normalize), letters
+        checked_names([*self.special, *self.added])
         # A name is found by its own rule: its bytes are no token that merges could reach.
         names = {*self.special.values(), *self.added.values()}
         self.id_of = {token: i for i, token in enumerate(self.tokens) if i not in names}
@@ -287,6 +288,17 @@ class Encoder:
             return self._ids(token.decode(), "text") == [i]
         except UnicodeDecodeError:  # a part of a character is never a text by itself
             return list(self._chunk(token)) == [i]
+
+
+def checked_tokens(tokens: Sequence[bytes]) -> list[bytes]:
+    """Tokens as a list; each has at least one byte."""
+    found = list(tokens)
+    for i, token in enumerate(found):
+        if not isinstance(token, bytes) or not token:
+            raise InvalidInput(
+                f"{public_caller()}: tokens[{i}] is {token!r}; expected bytes, at least one."
+            )
+    return found
 
 
 def whole_span(token: int, length: int, n: int = 1) -> Spans:

@@ -81,6 +81,12 @@ def merges_of(table: Mapping[bytes, int]) -> list[Pair]:
 
 def by_id(table: Mapping[bytes, int], special: Mapping[str, int]) -> list[bytes]:
     """All tokens in the order of their ids, special ones included."""
+    for token, i in table.items():
+        if not isinstance(token, bytes) or not token or isinstance(i, bool | float):
+            raise InvalidInput(
+                f"{public_caller()}: ranks has {token!r}: {i!r}; expected bytes, not empty, and an "
+                "integer."
+            )
     found = {i: token for token, i in table.items()}
     found |= {i: name.encode() for name, i in special.items()}
     # one id twice, or one between that nobody has

@@ -37,3 +37,14 @@ def checked_text(text: Any) -> str:
 def as_bytes(chunk: str) -> bytes:
     """UTF-8; what stood for other bytes becomes these again."""
     return chunk.encode(errors="surrogateescape")
+
+
+def checked_names(special: Any) -> list[str]:
+    """The names of special tokens: texts, and none of them empty."""
+    names = [special] if isinstance(special, str) else list(special)
+    for name in names:
+        if not isinstance(name, str) or not name:  # an empty name would stand everywhere
+            raise InvalidInput(
+                f"{public_caller()}: special has the name {name!r}; expected a str, not empty."
+            )
+    return names

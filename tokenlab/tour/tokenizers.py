@@ -159,7 +159,8 @@ def unigram_steps(number: int) -> Steps:
 def small_model(d: int = 8) -> tuple[BPE, BPE, np.ndarray]:
     """An old tokenizer with vectors of its tokens, and a new one."""
     text = load_text("shakespeare")[:30_000]
-    old, new = learned(320), BPE.train(text[::-1][:3000] + text[:9000], 360)
+    old = learned(320)
+    new = BPE.train(text[::-1][:3000] + text[:9000], 360)
     return old, new, ppmi_vectors(old.encode(text), old.vocab, d).astype(np.float32)
 
 
