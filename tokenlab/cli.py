@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import tokenlab
-from tokenlab import tokens_command
+from tokenlab import generate_command, tokens_command
 from tokenlab.assignments import cli as assignments
 from tokenlab.errors import TokenlabError
 
@@ -103,6 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_tutorial(commands)
     assignments.add_to(commands)
     tokens_command.add_to(commands)
+    generate_command.add_to(commands)
     papers = commands.add_parser(
         "papers",
         help="list the papers that are here, or say more about one",
