@@ -106,7 +106,8 @@ class Watch:
         elif kind == "done":
             self.done = True
         elif kind == "end":
-            if not self.done:  # it may have left with status 0
+            told = result.alone or len(result.passed) == len(result.tests)
+            if not (self.done and told):  # it may have left with status 0
                 lose(result, death(int(event["died"] or 0)))
             self.ended, self.finished = True, self.started == self.last
 

@@ -55,7 +55,8 @@ def _teller(results: int, mark: str) -> Any:
     def tell(**event: Any) -> None:
         if os.getpid() != mine:
             os._exit(0)
-        data = f"{mark} {json.dumps(event)}\n".encode()
+        # A line of its own, also behind what the code may have written there.
+        data = f"\n{mark} {json.dumps(event)}\n".encode()
         try:
             while data:
                 data = data[os.write(results, data) :]
