@@ -9,7 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import tokenlab
-from tokenlab import generate_command, tokens_command
+from tokenlab import (
+    generate_command,
+    model_commands,
+    prune_command,
+    search_command,
+    tokens_command,
+)
 from tokenlab.assignments import cli as assignments
 from tokenlab.errors import TokenlabError
 
@@ -104,6 +110,8 @@ def _parser() -> argparse.ArgumentParser:
     assignments.add_to(commands)
     tokens_command.add_to(commands)
     generate_command.add_to(commands)
+    for module in (model_commands, search_command, prune_command):
+        module.add_to(commands)
     papers = commands.add_parser(
         "papers",
         help="list the papers that are here, or say more about one",

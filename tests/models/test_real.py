@@ -108,7 +108,12 @@ def test_wordpiece_on_every_code_point_but_a_list(minilm, reference):
     known = json.loads((GOLDENS / "wordpiece_unicode14.json").read_text())
     known = {code for codes in known.values() for code in codes}
     differ = set()
+    # All that are assigned; of the many alike (unassigned, private, Chinese, Korean) some.
     points = [c for c in range(0x110000) if not 0xD800 <= c < 0xE000]
+    alike = ("CJK UNIFIED", "HANGUL SYLLABLE", "TANGUT", "?")
+    points = [
+        c for c in points if c % 101 == 0 or not unicodedata.name(chr(c), "?").startswith(alike)
+    ]
     for start in range(0, len(points), 4096):
         texts = [f"a{chr(c)}b" for c in points[start : start + 4096]]
         for c, found in zip(

@@ -1,0 +1,139 @@
+"""The commands on real models: what a new user types, and what they read when it is wrong."""
+
+import os
+
+import numpy as np
+import pytest
+
+from tokenlab import models
+from tokenlab.cli import main
+from tokenlab.errors import StorageError
+from tokenlab.retrieval import TokenIndex, folders
+
+needs_minilm = pytest.mark.skipif(models.find("minilm") is None, reason="needs MiniLM")
+
+
+def encode(texts):
+    """A vector for each word: its letters counted."""
+    rows = [[[w.count(c) + 0.1 for c in "aeiost"] for w in t.split()] for t in texts]
+    return TokenIndex.from_docs([np.array(r, np.float32) for r in rows])
+
+
+@pytest.fixture
+def docs(tmp_path):
+    folder = tmp_path / "docs"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "a.md").write_text("# Copying\nUse copy.copy(x)\nfor objects.\n\n\nBread is baked.\n")
+    (folder / "sub" / "latin.txt").write_bytes("Zäune und Bäume".encode("latin-1"))
+    (folder / "empty.txt").write_text(" \n")
+    (folder / "binary").write_bytes(b"a\0b")
+    (folder / ".hidden").write_text("not read")
+    return folder
+
+
+def test_passages_are_paragraphs_and_headings_stand_alone():
+    text = "# Title\nfirst\nline\n\n\nsecond\n## Next\nthird\n\nUnder\n=====\nfourth"
+    found = [(p.line, p.text) for p in folders.passages_of(text, "f")]
+    assert (1, "# Title") in found
+    assert (2, "first\nline") in found
+    assert (6, "second") in found
+    assert (8, "third") in found
+    assert found[-1] == (12, "fourth")
+    assert folders.passages_of("") == []
+
+
+def test_only_what_changed_is_read_again(docs, tmp_path):
+    out = tmp_path / "index"
+    first = folders.update(docs, out, encode)
+    assert first.read == ["a.md", "sub/latin.txt"]
+    assert first.left_out == {"binary": "binary", "empty.txt": "empty"}
+    assert folders.update(docs, out, encode).kept == first.read
+    (docs / "a.md").write_text("Another text.")
+    (docs / "sub" / "latin.txt").unlink()
+    again = folders.update(docs, out, encode)
+    assert (again.read, again.kept, again.forgotten) == (["a.md"], [], 2)
+    index, passages = folders.read(out)
+    assert [(p.file, p.line, p.text) for p in passages] == [("a.md", 1, "Another text.")]
+    assert index.n_docs == 1
+
+
+def test_a_full_disk_loses_nothing_and_the_next_run_goes_on(docs, tmp_path, monkeypatch):
+    out = tmp_path / "index"
+    replace, left = os.replace, [2]  # the mark and one shard fit
+
+    def full(*args):
+        left[0] -= 1
+        if left[0] < 0:
+            raise OSError(28, "No space left on device")
+        return replace(*args)
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError, match="No space"):
+        folders.update(docs, out, encode)
+    monkeypatch.undo()
+    assert next(p.file for p in folders.read(out)[1]) == "a.md"
+    assert not list(out.glob("*.tmp"))
+    assert folders.update(docs, out, encode).kept == ["a.md"]
+
+
+def test_a_damaged_shard_is_named_and_mended(docs, tmp_path):
+    out = tmp_path / "index"
+    folders.update(docs, out, encode)
+    shard = next(iter(out.glob("*.npz")))
+    shard.write_bytes(shard.read_bytes()[:100])
+    with pytest.raises(StorageError, match=shard.name):
+        folders.read(out)
+    assert len(folders.update(docs, out, encode).read) == 1
+    folders.read(out)
+
+
+def test_other_folders_are_left_alone(docs, tmp_path):
+    for wrong in (docs, docs / "a.md"):
+        with pytest.raises(StorageError, match="something else"):
+            folders.update(docs, wrong, encode)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(StorageError, match="no text"):
+        folders.update(empty, tmp_path / "index", encode)
+    with pytest.raises(StorageError, match="no index"):
+        folders.read(docs)
+
+
+def test_models_says_how_to_install(capsys):
+    assert main(["models"]) == 0
+    text = capsys.readouterr().out
+    for name, source in models.SOURCES.items():
+        assert name in text
+        assert source.install in text
+
+
+@needs_minilm
+def test_search_answers_by_file_and_line(docs, tmp_path, capsys):
+    out = str(tmp_path / "my.index")
+    assert main(["index", str(docs), "-o", out]) == 0
+    assert "2 files read" in capsys.readouterr().out
+    for method in ("maxsim", "xtr"):
+        assert main(["search", "copy an object", "--index", out, "--method", method]) == 0
+        answer = capsys.readouterr().out
+        assert "\na.md:2  " in answer
+        assert "*objects*" in answer
+        assert answer.index("a.md:2") < answer.index("a.md:6")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["search", " "], "query is empty"),
+        (["index", "/nowhere"], "no folder"),
+        (["prune", "x.jpg", "--rule", "none"], "divprune"),
+        (["prune", "x.jpg", "--keep", "0"], "--keep"),
+        (["prune", "x.jpg", "--after", "12"], "--after"),
+        (["prune", "/nowhere.jpg"], "does not exist"),
+        (["perplexity", "/nowhere.txt"], "/nowhere.txt"),
+    ],
+)
+def test_what_is_wrong_is_one_line(arguments, words, capsys):
+    assert main(arguments) != 0
+    shown = capsys.readouterr()
+    assert words in shown.err
+    assert shown.err.count("\n") == 1
