@@ -206,7 +206,7 @@ def read(out: Path) -> tuple[TokenIndex, list[Passage]]:
     for shard in sorted(out.glob("*.npz")):  # each file's passages stay together
         try:
             with shard.open("rb") as file, np.load(file) as stored:
-            told = json.loads(stored["passages"].tobytes())
+                told = json.loads(stored["passages"].tobytes())
                 tokens.append(stored["tokens"].astype(np.float32))  # (n_tokens, d)
                 lengths.append(np.diff(stored["offsets"]))  # (n_passages,)
         except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
