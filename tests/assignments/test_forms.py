@@ -212,7 +212,7 @@ def test_a_start_that_is_told_again_does_not_buy_time(tiny, right):
     body = (
         "import gc, os, time\n"
         "    tells = [f for f in gc.get_objects() if type(f).__name__ == 'function' and f.__name__ == 'tell'\n"
-        "             and os.getpid() in [c.cell_contents for c in f.__closure__]]\n"
+        "             and os.getpid() in [c.cell_contents for c in f.__closure__ or ()]]\n"
         "    assert tells\n"
         "    while True:\n"
         "        for tell in tells:\n"
