@@ -3,11 +3,13 @@
 import json
 import os
 import re
+import sys
+from types import ModuleType
 
 import pytest
 import tiny_assignment
 
-from tokenlab.assignments import cells
+from tokenlab.assignments import cells, nbgrader
 from tokenlab.assignments.catalog import find, load_all
 from tokenlab.cli import main
 
@@ -240,3 +242,18 @@ def test_build_writes_folders_for_students_and_teachers(run, tmp_path):
     points = [a["points"] for a in about if a and a["grade"]]
     assert points == [1, 1, 1, 2, 1]
     assert run("build", "a01", "--out", "made")[0] == 0  # again, over what is there
+
+
+def test_the_cells_for_nbgrader_hold_for_the_solution_and_see_a_changed_input(source):
+    book = json.loads(nbgrader.notebook(find("a01", source)))
+    texts = ["".join(c["source"]) for c in book["cells"] if c["cell_type"] == "code"]
+    solved_cells = "\n\n".join(texts).replace(cells.BEGIN, "").replace(cells.END, "")
+    for body in ("SCALE * x", "np.multiply(x, 2, out=x)"):
+        text = solved_cells.replace("SCALE * x", body)
+        module = ModuleType("notebook")
+        sys.modules["notebook"] = module
+        if body == "SCALE * x":
+            exec(text, module.__dict__)
+        else:
+            with pytest.raises(AssertionError, match="changes its input"):
+                exec(text, module.__dict__)

@@ -11,6 +11,33 @@ __all__: list[str] = []
 
 HIDE, SHOW = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"
 
+# What `recorder.py` does for the command: an argument that a function changes fails the test.
+KEPT = """\
+import copy
+import sys
+
+import numpy as np
+
+
+class ArgumentsStay:
+    def __init__(self, module):
+        self.module = module
+
+    def __getattr__(self, name):
+        value = getattr(self.module, name)
+        if not callable(value):
+            return value
+
+        def called(*args, **words):
+            before = copy.deepcopy(args)
+            result = value(*args, **words)
+            for old, new in zip(before, args):
+                if isinstance(old, np.ndarray):
+                    np.testing.assert_array_equal(new, old, "the function changes its input")
+            return result
+
+        return called"""
+
 
 def notebook(assignment: Assignment) -> str:
     """The notebook for nbgrader's `source` folder, from which it makes the students' one."""
@@ -73,4 +100,4 @@ def _as_cell(code: str, test: Test) -> str:
             continue
         text = ast.get_source_segment(code, node) or ""  # begins at `def`, below the decorator
         kept.append(text)
-    return "\n\n".join([*kept, f"import sys\n\n{test.name}(sys.modules[__name__])"])
+    return "\n\n".join([*kept, KEPT, f"{test.name}(ArgumentsStay(sys.modules[__name__]))"])
