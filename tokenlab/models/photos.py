@@ -46,7 +46,12 @@ def prepare(photo: Any, *, fit: str = "crop") -> np.ndarray:
     checks.choice(fit, "fit", ("crop", "squeeze"))
     if isinstance(photo, np.ndarray) and photo.shape == (SIDE, SIDE, 3) and photo.dtype == np.uint8:
         return photo
-    image = rgb(opened(photo), photo)
+    given = opened(photo)
+    try:
+        image = rgb(given, photo)
+    finally:
+        if given is not photo:  # a file that was opened here, also where it could not be decoded
+            given.close()
     if fit == "crop":
         side = min(image.size)
         left, top = (image.width - side) // 2, (image.height - side) // 2

@@ -115,15 +115,7 @@ class TokenIndex:
 
     @classmethod
     def from_docs(cls, docs: Sequence[Any]) -> "TokenIndex":
-        """Build an index from a list of `(n_i, d)` matrices; an empty document is `(0, d)`.
-
-        Raises
-        ------
-        InvalidInput
-            When the list is empty: the width would be unknown.
-        ShapeError
-            When the documents differ in width.
-        """
+        """Build an index from a list of `(n_i, d)` matrices; an empty document is `(0, d)`."""
         docs = list(checks.sequence(docs, "docs"))
         if not docs:
             raise InvalidInput(
@@ -148,6 +140,13 @@ class TokenIndex:
         offsets = xp.asarray(np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]))
         # Concatenating promotes: one float64 document makes all of them float64.
         return cls._trusted(xp.concatenate([doc for _, doc in known]), offsets)
+
+    @classmethod
+    def from_padded(cls, array: Any, mask: Any) -> "TokenIndex":
+        """Build an index from `(n_docs, n, d)` and a mask `(n_docs, n)`, True for real tokens."""
+        from tokenlab.retrieval.padding import unpadded
+
+        return cls(*unpadded(array, mask))
 
     @property
     def n_docs(self) -> int:
