@@ -146,6 +146,28 @@ def test_a_choice_changes_an_explorable(explorable):
         assert_shown(page, expected(name, data, choice, at))
 
 
+def test_an_address_shows_what_was_chosen(explorable):
+    name, data, page = explorable
+    page.locator("#explore select").first.select_option("2")
+    slider = page.get_by_role("slider")
+    slider.focus()
+    page.keyboard.press("End")
+    last = int(slider.get_attribute("max"))
+    address = page.url
+    assert "#" in address
+    assert f"at={last}" in address
+    page.goto("about:blank")
+    page.goto(address)
+    page.locator("#explore[data-ready]").wait_for()
+    assert page.locator("#explore select").first.input_value() == "2"
+    assert int(page.get_by_role("slider").input_value()) == last
+    assert_shown(page, expected(name, data, 2, last))
+    page.goto("about:blank")
+    page.goto(address.replace(f"at={last}", "at=999"))  # what is no choice is not taken
+    page.locator("#explore[data-ready]").wait_for()
+    assert int(page.get_by_role("slider").input_value()) <= last
+
+
 def test_xtrs_table_holds_the_recorded_cells(page, site, base):
     if not (site / "explore").is_dir():
         pytest.skip("this site has no explorables")
@@ -212,6 +234,44 @@ def test_without_script_a_table_stands_in(browser, site, base, name):
     rows = page.frame_locator("#explore iframe").locator("tr")
     assert rows.count() > 4
     context.close()
+
+
+CUT = """() => [...document.querySelectorAll(".md-typeset .wide, .md-typeset .md-typeset__table")]
+  .filter((box) => box.scrollWidth > box.clientWidth + 1)
+  .map((box) => box.innerText.slice(0, 60))"""
+
+
+def test_no_table_of_the_benchmarks_is_cut_off(page, site, base):
+    pages = [site / "benchmarks.html", *sorted((site / "benchmarks").glob("*.html"))]
+    if len(pages) < 2:
+        pytest.skip("this site has no benchmarks")
+    page.set_viewport_size({"width": 1280, "height": 900})
+    for path in pages:
+        page.goto(base + path.relative_to(site).as_posix())
+        assert page.evaluate(CUT) == [], path.name
+
+
+def test_lines_of_88_columns_are_whole_beside_two_columns(page, site, base):
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.goto(base + "tutorials/01_token_retrieval.html")
+    cut = page.evaluate(
+        """() => [...document.querySelectorAll(".md-typeset pre > code")]
+          .filter((code) => code.scrollWidth > code.clientWidth + 1)
+          .map((code) => Math.min(...code.innerText.split("\\n").filter((l) => l.length > 72)
+            .map((l) => l.length)))"""
+    )
+    assert all(columns > 88 for columns in cut)
+
+
+def test_a_page_that_is_not_there_leads_home(page, site, base):
+    assert (site / "404.html").is_file()
+    page.goto(base + "404.html")
+    assert "not here" in page.locator("h1").inner_text()
+    page.locator("main a", has_text="Home").click()
+    page.wait_for_url(re.compile(r"index\.html"))
+    icon = page.locator("link[rel=icon]").get_attribute("href")
+    assert icon.endswith("favicon.svg")
+    assert (site / "assets" / "favicon.svg").is_file()
 
 
 # Screenshots: for people to look at.

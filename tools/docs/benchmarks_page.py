@@ -58,7 +58,8 @@ def _ratios(folder: str, files: list[Path]) -> str:
         for section in (s for run in runs for s in run["sections"] if s.get("claims")):
             of_title.setdefault(section["title"], []).append(section["claims"][0])
         link = f"[{_heading(file.stem)}]({folder}/{file.stem}.md)"
-        rows.append(f"| **{link}** `python benchmarks/{file.stem}.py` | | | | |")
+        what = "" if of_title else "no targets: all times are on its page"
+        rows.append(f"| **{link}** `python benchmarks/{file.stem}.py` | {what} | | | |")
         for title, claims in of_title.items():
             ratios = [f"{claim['ratio']:.2f}" for claim in claims] + [""] * (2 - len(claims))
             names = f"{_cell(claims[0]['faster'])} | {_cell(claims[0]['slower'])}"
