@@ -21,5 +21,5 @@ def test_only_what_the_mask_allows_is_kept():
     "mask", [np.ones((2, 4)), np.ones((2, 3), bool), np.ones(8, bool), [[1, 1, 0, 0]] * 2]
 )
 def test_a_mask_that_is_none_is_named(mask):
-    with pytest.raises(TokenlabError, match=r"from_padded: mask"):
+    with pytest.raises(TokenlabError, match=r"from_padded: .*mask"):
         TokenIndex.from_padded(np.zeros((2, 4, 3)), mask)
