@@ -35,7 +35,7 @@ from tokenlab.assignments.marks import Test, tests_in
 SECONDS = 2.0  # for a test of a changed solution; a loop without end is seen
 SEEDS = 12  # of hidden tests, for the inputs on which a survivor is compared
 FEWEST = 30  # mutants of a task whose solution has more than MANY nodes
-MANY = 60
+MANY = 100
 SWAPS = {
     "min": "max",
     "max": "min",
@@ -112,6 +112,22 @@ EQUIVALENT: dict[tuple[str, str], str] = {
     ("6.4", "missing `for name in params: tried"): "the line names a value, and changes nothing",
     ("6.4", "ones for zeros"): "every entry is written afterwards",
     ("6.4", "sides exchanged: stated[name]"): "the size of a difference",
+    ("8.1", "another sign: 0.0"): "0 has no sign that counts",
+    ("8.2", "arguments exchanged: np.maximum"): ROUND,
+    ("8.2", "arguments exchanged: min"): ROUND,
+    ("8.2", "no copy"): "the result may be p itself",
+    ("8.3", "without dtype"): "0 and 1 serve as well as False and True, and floats as integers",
+    ("8.3", "ones for zeros: np.zeros | right"): "every entry is written afterwards",
+    ("8.3", "ones for zeros: np.zeros | depth"): "only which depth is largest counts",
+    ("8.3", "one more: 1 | depth[i + 1]"): "only which depth is largest counts",
+    ("8.3", "1 | node = int(np.where"): "any number up to the root's depth: the root comes first",
+    ("8.4", "another sign: 0.0"): "0 has no sign that counts",
+    (
+        "8.5",
+        "np.cumsum(~dropped) - ~dropped |",
+    ): "used for dropped tokens alone, where it takes 0 away",
+    ("8.5", "without strict"): "both have one length",
+    ("8.5", "yes for no: True | for gap"): "both have one length",
 }
 
 

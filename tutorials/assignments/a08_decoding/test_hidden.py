@@ -26,6 +26,9 @@ def test_orders_that_end(answer):
     token, weight = answer.weighted_draw(p, np.array([0, 2, 1]), allowed)
     assert token == 1
     np.testing.assert_allclose(weight, 0.4)
+    token, weight = answer.weighted_draw(p, np.array([0, 2, 1, 3]), allowed)  # the last one is not
+    assert token == 1
+    np.testing.assert_allclose(weight, 0.3)
     token, weight = answer.weighted_draw(p, np.array([0, 3]), allowed)
     assert (token, weight) == (-1, 0)
 
