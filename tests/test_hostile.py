@@ -6,8 +6,8 @@
 import hostile
 import pytest
 
-# What is left; these numbers only fall.
-BOUNDS = {"raw": 1500, "taken": 200, "no argument": 60, "other function": 30}
+# Nothing is left; a new function that leaves something is to be mended.
+BOUNDS = {"raw": 0, "taken": 0, "no argument": 0, "other function": 0}
 
 
 @pytest.fixture(scope="module")

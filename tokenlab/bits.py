@@ -10,7 +10,7 @@ import numpy as np
 
 from tokenlab import checks
 from tokenlab.arguments import takes
-from tokenlab.arrays import get_xp
+from tokenlab.arrays import get_xp, shared_library
 from tokenlab.errors import DTypeError, InvalidInput, ShapeError, public_caller
 from tokenlab.numerics import TopK, topk
 
@@ -104,7 +104,7 @@ def as_bytes(data: Any, name: str) -> Any:
     """An array of uint8, from that or from bytes."""
     if isinstance(data, bytes | bytearray | memoryview):
         return np.frombuffer(data, np.uint8)
-    data = get_xp(data).asarray(data)
+    data = checks.array(data, name, shared_library([data], [name]))
     if data.dtype != np.uint8 or data.ndim == 0:
         raise DTypeError(
             f"{public_caller()}: {name} has dtype {data.dtype} and shape {data.shape}; expected "

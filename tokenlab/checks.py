@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from tokenlab.arrays import conversion, is_taped, shared_library, stop
+from tokenlab.arrays import is_taped, shared_library, stop
 from tokenlab.errors import DTypeError, InvalidInput, ShapeError, public_caller
 from tokenlab.options import (
     LARGEST,
     axis,
+    byte_string,
     choice,
     collection,
     count,
@@ -25,11 +26,15 @@ from tokenlab.options import (
     flag,
     function,
     generator,
+    holding,
     instance,
     integer,
     mapping,
     not_negative,
     number,
+    of_tensors,
+    offering,
+    one_or_more_texts,
     pair,
     positive,
     sequence,
@@ -45,6 +50,7 @@ __all__ = [
     "array",
     "axis",
     "booleans",
+    "byte_string",
     "choice",
     "collection",
     "count",
@@ -53,6 +59,7 @@ __all__ = [
     "floats",
     "function",
     "generator",
+    "holding",
     "instance",
     "integer",
     "integers",
@@ -61,7 +68,9 @@ __all__ = [
     "mapping",
     "not_negative",
     "number",
+    "offering",
     "offsets",
+    "one_or_more_texts",
     "pair",
     "positive",
     "room",
@@ -134,12 +143,6 @@ def array(x: Any, name: str, xp: ModuleType) -> Any:
             f"{public_caller()}: {name} cannot be read as an array ({error}).{of_tensors(x)}"
         ) from error
     return x if x.dtype.isnative else x.astype(x.dtype.newbyteorder("="))
-
-
-def of_tensors(x: Any) -> str:
-    """What helps where a list holds arrays of another library."""
-    first = x[0] if isinstance(x, list | tuple) and x else None
-    return f" Pass [{conversion(first)} for x in ...]." if hasattr(first, "__dlpack__") else ""
 
 
 def finite(x: Any, name: str, xp: ModuleType) -> Any:

@@ -8,11 +8,12 @@ never read as a number or a flag: `"1e-2"` from a configuration file is refused,
 import math
 import numbers
 import operator
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
 
+from tokenlab.arrays import conversion
 from tokenlab.errors import DTypeError, InvalidInput, public_caller
 
 __all__: list[str] = []  # public in tokenlab.checks
@@ -165,6 +166,33 @@ def instance(x: Any, name: str, kind: type) -> Any:
     return x
 
 
+def offering(*methods: str) -> Callable[[Any, str], Any]:
+    """A check of objects for what they can do: `takes(tokenizer=offering("encode"))`."""
+
+    def check(x: Any, name: str) -> Any:
+        missing = [method for method in methods if not hasattr(x, method)]
+        if missing:
+            raise InvalidInput(
+                f"{public_caller()}: {name} is {shown(x)}; expected an object with {missing[0]}."
+            )
+        return x
+
+    return check
+
+
+def holding(*names: str) -> Callable[[Any, str], Any]:
+    """A check of parameters for their parts: `takes(params=holding("norm", "blocks"))`."""
+
+    def check(x: Any, name: str) -> Any:
+        if not isinstance(x, Mapping) or not set(names) <= x.keys():
+            raise InvalidInput(
+                f"{public_caller()}: {name} is {shown(x)}; expected a dict with {', '.join(names)}."
+            )
+        return x
+
+    return check
+
+
 def mapping(x: Any, name: str) -> Any:
     """Return `x`, or raise `InvalidInput` unless it is a dict, or like one."""
     if not isinstance(x, Mapping):
@@ -229,7 +257,7 @@ def texts(x: Any, name: str) -> list[str]:
     """Return a list of texts; a missing one, such as the NaN of a table, is named by its place."""
     if isinstance(x, str):  # a text is a sequence of texts, too: its letters
         raise InvalidInput(f"{public_caller()}: {name} is one text; expected a list of texts.")
-    if not is_list(x):
+    if not (is_list(x) or isinstance(x, Set)):
         raise InvalidInput(f"{public_caller()}: {name} is {shown(x)}; expected a list of texts.")
     found = list(x)
     for i, one in enumerate(found):
@@ -239,6 +267,23 @@ def texts(x: Any, name: str) -> list[str]:
                 'ones out, or pass "" in their place.'
             )
     return found
+
+
+def one_or_more_texts(x: Any, name: str) -> Any:
+    """Return a text, or an iterable of them, which is looked at when it is read."""
+    if isinstance(x, str | Iterator):
+        return x
+    return texts(x, name)
+
+
+def byte_string(x: Any, name: str) -> bytes:
+    """Return bytes, or raise `DTypeError`."""
+    if not isinstance(x, bytes | bytearray):
+        raise DTypeError(
+            f"{public_caller()}: {name} is a {type(x).__name__}; expected bytes, as from "
+            "text.encode()."
+        )
+    return bytes(x)
 
 
 def a_thing(name: str) -> str:
@@ -289,3 +334,9 @@ def fix_of_type(x: Any, wanted: str) -> str:
     if x.dtype.kind == "c":
         return "Pass x.real, or numpy.abs(x)."
     return f"Convert it with x.astype({wanted})."
+
+
+def of_tensors(x: Any) -> str:
+    """What helps where a list holds arrays of another library."""
+    first = x[0] if isinstance(x, list | tuple) and x else None
+    return f" Pass [{conversion(first)} for x in ...]." if hasattr(first, "__dlpack__") else ""

@@ -44,6 +44,8 @@ def prepare(photo: Any, *, fit: str = "crop") -> np.ndarray:
     [7, 7, 7]
     """
     checks.choice(fit, "fit", ("crop", "squeeze"))
+    if isinstance(photo, np.ndarray):
+        photo = checks.array(photo, "photo", np)  # refuses what is masked
     if isinstance(photo, np.ndarray) and photo.shape == (SIDE, SIDE, 3) and photo.dtype == np.uint8:
         return photo
     given = opened(photo)

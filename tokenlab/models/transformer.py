@@ -23,7 +23,7 @@ import numpy as np
 from tokenlab import checks
 from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp, stop
-from tokenlab.errors import InvalidInput, ShapeError, public_caller
+from tokenlab.errors import InvalidInput, ShapeError
 from tokenlab.models.attending import attend, sees_something
 from tokenlab.models.layers import embedding, gelu, known_ids, layer_norm, linear, rms_norm
 from tokenlab.steps import step
@@ -149,21 +149,12 @@ def new_block(
     return block
 
 
-def made_by_init(params: Any, name: str) -> Any:
-    """Parameters of a transformer, or an error."""
-    if not isinstance(params, dict) or not {"norm", "place", "blocks"} <= params.keys():
-        raise InvalidInput(
-            f"{public_caller()}: {name} is {checks.shown(params)}; expected a dict from init."
-        )
-    return params
-
-
 @takes(
     ids="n int | b n int",
     mask="n n bool | b n n bool",
     positions="n int | b n int",
     cross="n_cross d | b n_cross d",
-    params=made_by_init,
+    params=checks.holding("norm", "place", "blocks"),
     tap="function",
 )
 def forward(

@@ -124,6 +124,7 @@ def checked_photo(photo: Any) -> Any:
         raise DTypeError(
             f"{public_caller()}: photo is {came}; expected an array, which prepare(photo) makes."
         )
+    photo = checks.array(photo, "photo", get_xp(photo))  # refuses what is masked
     if photo.shape != (SIDE, SIDE, 3):
         raise ShapeError(
             f"{public_caller()}: photo is {photo.shape}; expected ({SIDE}, {SIDE}, 3), which "

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tokenlab import checks
+from tokenlab.arguments import takes
 from tokenlab.errors import DTypeError, InvalidInput, StorageError, public_caller
 from tokenlab.tokenizers.text import checked_text
 
@@ -114,9 +115,14 @@ class WordPiece:
         dropped = max(len(ids) + 2 - most, 0)
         return self.framed(ids[: most - 2], starts[: most - 2], ends[: most - 2], dropped)
 
+    @takes(ids=checks.sequence, starts=checks.sequence, ends=checks.sequence, dropped="whole")
     def framed(self, ids: list[int], starts: list[int], ends: list[int], dropped: int) -> Pieces:
         """The pieces with both marks around them."""
-        whole = [self.id_of["[CLS]"], *ids, self.id_of["[SEP]"]]
+        given = checks.integers(ids, "ids", np)
+        checks.within(given, "ids", len(self.tokens), "vocab")
+        starts = checks.integers(starts, "starts", np).ravel().tolist()
+        ends = checks.integers(ends, "ends", np).ravel().tolist()
+        whole = [self.id_of["[CLS]"], *given.ravel().tolist(), self.id_of["[SEP]"]]
         return Pieces(
             np.array(whole, np.int64),
             [self.tokens[i] for i in whole],

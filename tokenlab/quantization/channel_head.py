@@ -78,6 +78,9 @@ def init(
     return params | {"head": matrix(channels, d, n_codes)}
 
 
+PARTS = checks.holding("start", "codes", "place", "blocks", "head")
+
+
 def checked_heads(heads: int, d: int) -> None:
     """Raise unless the heads divide the width."""
     if d % heads:
@@ -86,7 +89,7 @@ def checked_heads(heads: int, d: int) -> None:
         )
 
 
-@takes(z="n d_z", codes="n channels int")
+@takes(params=PARTS, z="n d_z", codes="n channels int")
 def logits(params: dict[str, Any], z: Any, codes: Any, *, heads: int = 4) -> Any:
     """Logits of each channel's level, given z and the channels before it, Eq. (4).
 
@@ -153,7 +156,7 @@ def fits(params: dict[str, Any], z: Any, codes: Any) -> None:
         )
 
 
-@takes(z="n d_z", codes="n channels int")
+@takes(params=PARTS, z="n d_z", codes="n channels int")
 def log_prob(params: dict[str, Any], z: Any, codes: Any, *, heads: int = 4) -> Any:
     """The log-probability of all channels of each token, Eq. (4).
 
@@ -180,7 +183,7 @@ def log_prob(params: dict[str, Any], z: Any, codes: Any, *, heads: int = 4) -> A
     return xp.take_along_axis(log_p, codes[..., None], axis=-1)[..., 0].sum(axis=1)
 
 
-@takes(z="n d_z")
+@takes(params=PARTS, z="n d_z")
 def draw(
     params: dict[str, Any], z: Any, *, heads: int = 4, temperature: float = 1.0, rng: Any = None
 ) -> Any:

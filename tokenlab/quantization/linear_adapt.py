@@ -138,7 +138,7 @@ def checked_grid(y: Any, s: int, name: str) -> Any:
     return y
 
 
-@takes(z="b h w d")
+@takes(z="b h w d", model=TokenAdapt)
 def lift(model: TokenAdapt, z: Any) -> Any:
     """$f$ of Eq. (3): from each token to its `s` x `s` cells of pixels.
 
@@ -158,7 +158,7 @@ def lift(model: TokenAdapt, z: Any) -> Any:
     return cells.reshape(b, h * s, w * s, -1)
 
 
-@takes(y="b rows columns cell")
+@takes(y="b rows columns cell", model=TokenAdapt)
 def lower(model: TokenAdapt, y: Any) -> Any:
     """$g$ of Eq. (3): from changed cells to tokens; `kmeans.assign` finds their codes.
 

@@ -13,6 +13,7 @@ import numpy as np
 from tokenlab import checks
 from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp, stop, to_numpy
+from tokenlab.errors import InvalidInput, public_caller
 
 __all__ = ["Mixture", "draw", "mixture_log_density"]
 
@@ -28,7 +29,17 @@ class Mixture(NamedTuple):
     log_scales: Any
 
 
-@takes(z="... d")
+def as_mixture(x: Any, name: str) -> Mixture:
+    """A mixture, or a tuple of its three arrays."""
+    if not isinstance(x, list | tuple) or len(x) != 3:
+        raise InvalidInput(
+            f"{public_caller()}: {name} is {checks.shown(x)}; expected a Mixture of log_weights, "
+            "means and log_scales."
+        )
+    return Mixture(*x)
+
+
+@takes(z="... d", mixture=as_mixture)
 def mixture_log_density(z: Any, mixture: Mixture) -> Any:
     """The logarithm of the density of the mixture at each row.
 
@@ -71,6 +82,7 @@ def log_sum(x: Any, xp: Any) -> Any:
     return xp.log(xp.exp(x - top).sum(axis=-1)) + top[..., 0]
 
 
+@takes(mixture=as_mixture)
 def draw(mixture: Mixture, *, top_p: float = 1.0, rng: Any = None) -> np.ndarray:
     """One vector from the mixture of each position.
 

@@ -43,7 +43,7 @@ from tokenlab.quantization.deepest_first import (
     visible_embedding,
     visible_mask,
 )
-from tokenlab.quantization.mixture import Mixture, draw, mixture_log_density
+from tokenlab.quantization.mixture import Mixture, as_mixture, draw, mixture_log_density
 from tokenlab.steps import step
 
 __all__ = [
@@ -151,7 +151,7 @@ def _taken(urns: Any, total: int, rng: np.random.Generator) -> np.ndarray:
     return rng.multivariate_hypergeometric(urns, total)
 
 
-@takes(target="... n d", masked="... n bool")
+@takes(mixture=as_mixture, target="... n d", masked="... n bool")
 def loss(mixture: Mixture, target: Any, masked: Any) -> Any:
     """The mean of Eq. (4) over the positions that hide a code.
 

@@ -172,7 +172,7 @@ def init(
     return {"compress": matrix(d, d // s**2), "expand": matrix(d // s**2, d)} | sides
 
 
-@takes(x="... n d")
+@takes(params=checks.holding("compress", "before"), x="... n d")
 def shuffle(params: dict[str, Any], x: Any, grid: tuple[int, int], s: int) -> Any:
     """Fewer tokens for the transformer, Eq. (1).
 
@@ -204,7 +204,7 @@ def shuffle(params: dict[str, Any], x: Any, grid: tuple[int, int], s: int) -> An
     return mlps(params["before"], windows)  # Eq. (1)
 
 
-@takes(y="... m d")
+@takes(params=checks.holding("after", "expand", "compress"), y="... m d")
 def unshuffle(params: dict[str, Any], y: Any, grid: tuple[int, int], s: int) -> Any:
     """Back to all tokens, Eq. (2).
 

@@ -32,7 +32,7 @@ import numpy as np
 
 from tokenlab import checks
 from tokenlab.arguments import takes
-from tokenlab.arrays import to_numpy
+from tokenlab.arrays import on_host, to_numpy
 from tokenlab.errors import InvalidInput, ShapeError
 from tokenlab.numerics import TopK, topk, unit
 from tokenlab.quantization import kmeans
@@ -60,6 +60,7 @@ class Merged(NamedTuple):
 
 
 @takes(ids="n? int", offsets="b int")
+@takes(tokens=checks.sequence, special=checks.collection, n_merges="whole")
 def merge_batch(
     ids: Any,
     offsets: Any,
@@ -102,8 +103,8 @@ def merge_batch(
     """
     n_merges = checks.count(n_merges, "n_merges", at_least=0)
     checks.choice(boundary, "boundary", BOUNDARIES)
-    all_ids = to_numpy(ids)
-    edges = checks.offsets(to_numpy(offsets), "offsets", len(all_ids), np)
+    all_ids = checks.shaped(checks.integers(on_host(ids), "ids", np), "ids", ("n",))
+    edges = checks.offsets(on_host(offsets), "offsets", len(all_ids), np, of="ids")
     checks.within(all_ids, "ids", len(tokens), "len(tokens)")
     known = list(tokens)  # new ones are appended; the caller's list stays
     place = {token: i for i, token in reversed(list(enumerate(known))) if i not in special}
@@ -183,6 +184,7 @@ class Validity:
         return len(self.split(text)) == 1
 
 
+@takes(data=checks.byte_string, trie=Trie)
 def longest_prefix(data: bytes, trie: Trie) -> np.ndarray:
     """The longest token at each place, one after the other, `(n,)` int64.
 
@@ -239,7 +241,9 @@ class EmbeddingCache:
 
     def get(self, tokens: Sequence[Any]) -> np.ndarray:
         """Embeddings of tokens, `(n, d)`; those that are missing are made in one call."""
-        distinct = list(dict.fromkeys(tokens))  # in the order of the call
+        distinct = list(
+            dict.fromkeys(checks.sequence(tokens, "tokens"))
+        )  # in the order of the call
         if not distinct:
             raise InvalidInput("EmbeddingCache.get: tokens is empty; expected at least one.")
         if len(distinct) > self.capacity:

@@ -29,6 +29,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tokenlab import checks
+from tokenlab.arguments import takes
 from tokenlab.errors import InvalidInput
 from tokenlab.steps import step
 from tokenlab.tokenizers.bpe import BPE
@@ -115,6 +116,7 @@ def padded_size(n: int, *, variant: str = "paper") -> int:
     return 1 << (n - 1).bit_length() if variant == "paper" else 1 << n.bit_length()
 
 
+@takes(vocabulary=checks.collection, n="whole")
 def padding_tokens(vocabulary: Collection[str], n: int) -> list[str]:
     """Runs of spaces and of newlines, from two on, that a vocabulary does not have yet.
 
@@ -268,6 +270,7 @@ def train_recipe(
     return Recipe(tokenizer, trained.tokens[256:], added, padding)
 
 
+@takes(tokenizer=checks.offering("encode_with_offsets"), text=checks.text, noisy=checks.text)
 def boundary_stability(tokenizer: Any, text: str, noisy: str) -> float:
     """What two texts of one length share of their token boundaries: 1 when nothing moved.
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tokenlab import checks
+from tokenlab.arguments import takes
 from tokenlab.tokenizers.split import splitter
 from tokenlab.tokenizers.text import as_bytes, checked_text
 from tokenlab.tokenizers.unigram import UnigramLM
@@ -17,6 +18,7 @@ __all__ = ["sample_tokenizer"]
 NEVER = -100_000.0  # the log-probability of what noise has pushed below 0
 
 
+@takes(text=checks.one_or_more_texts)
 def sample_tokenizer(
     text: str | Iterable[str],
     vocab_size: int,

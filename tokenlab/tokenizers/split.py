@@ -241,11 +241,11 @@ def random_lengths(lengths: Mapping[tuple[int, int], float], rng: Any = None) ->
     shares = np.array([checks.not_negative(p, "lengths") for p in lengths.values()])  # (n_bins,)
     if not bins or abs(shares.sum() - 1) > 1e-9:
         raise InvalidInput(
-            f"random_lengths: lengths has probabilities that sum to {shares.sum():.6g}; expected "
+            f"{public_caller()}: lengths has probabilities that sum to {shares.sum():.6g}; expected "
             "numbers of at least 0 that sum to 1."
         )
     if any(not 1 <= low <= high for low, high in bins):
-        raise InvalidInput("random_lengths: lengths has a range that is not 1 <= low <= high.")
+        raise InvalidInput(f"{public_caller()}: lengths has a range that is not 1 <= low <= high.")
 
     def next_length(left: int) -> int:
         # a range by its probability

@@ -29,6 +29,7 @@ from typing import Any
 import numpy as np
 
 from tokenlab import checks
+from tokenlab.arguments import takes
 from tokenlab.errors import InvalidInput
 from tokenlab.tokenizers.bpe import BPE
 from tokenlab.tokenizers.measures import compression
@@ -54,6 +55,7 @@ AUTHORS = {bounds: share / sum(WRITTEN.values()) for bounds, share in WRITTEN.it
 INSIDE = re.compile(r"\S\s+\S")  # something, a space, something
 
 
+@takes(text=checks.one_or_more_texts, special=checks.texts)
 def learn(
     text: str | Iterable[str],
     vocab_size: int,

@@ -41,6 +41,7 @@ __all__ = [
 ]
 
 Row = tuple[Sequence[int], Sequence[float]]  # old tokens and their weights
+TOKENIZER = checks.offering("tokens", "encode")
 BLOCK = 256  # new tokens whose cosines with all old ones are held at once
 
 
@@ -151,6 +152,7 @@ def transplant(old: Any, rows: Mapping[int, Row], n_new: int, copied: Iterable[i
 # The rules.
 
 
+@takes(old=TOKENIZER, new=TOKENIZER)
 def lexical(old: Any, new: Any) -> Transplant:
     """Copy the rows of shared tokens, and know nothing of the others.
 
@@ -171,6 +173,7 @@ def lexical(old: Any, new: Any) -> Transplant:
     return transplant(old, rows, len(new.tokens), same)
 
 
+@takes(old=TOKENIZER, new=TOKENIZER)
 def fvt(old: Any, new: Any) -> Transplant:
     """Copy shared tokens; others are the mean of their pieces (fast vocabulary transfer).
 

@@ -4,19 +4,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from tokenlab import checks
-from tokenlab.errors import DTypeError, InvalidInput, public_caller
+from tokenlab.errors import InvalidInput
 
 __all__ = ["Trie"]
-
-
-def checked_bytes(x: Any, name: str) -> bytes:
-    """Bytes, or an error."""
-    if not isinstance(x, bytes | bytearray):
-        raise DTypeError(
-            f"{public_caller()}: {name} is a {type(x).__name__}; expected bytes, as from "
-            "text.encode()."
-        )
-    return bytes(x)
 
 
 class Trie:
@@ -42,7 +32,7 @@ class Trie:
     def __init__(self, tokens: Iterable[bytes]):
         self.root: dict[Any, Any] = {}
         for i, token in enumerate(checks.sequence(tokens, "tokens")):
-            checked_bytes(token, f"tokens[{i}]")
+            checks.byte_string(token, f"tokens[{i}]")
             if not token:
                 raise InvalidInput(f"Trie: tokens[{i}] is empty; expected at least one byte.")
             node = self.root  # from the root, byte by byte
@@ -52,7 +42,7 @@ class Trie:
 
     def matches(self, data: bytes, start: int = 0) -> list[tuple[int, int]]:
         """All tokens that stand at a place: `(id, end)`, the shortest first."""
-        data = checked_bytes(data, "data")
+        data = checks.byte_string(data, "data")
         start = checks.whole(start, "start")
         node: Any = self.root
         found: list[tuple[int, int]] = []  # (id, end)
@@ -72,7 +62,7 @@ class Trie:
     def below(self, prefix: bytes) -> list[int]:
         """The ids of all tokens that begin with some bytes, ascending; itself included."""
         node: Any = self.root
-        for byte in checked_bytes(prefix, "prefix"):  # down to the node of the prefix
+        for byte in checks.byte_string(prefix, "prefix"):  # down to the node of the prefix
             node = node.get(byte)
             if node is None:
                 return []

@@ -93,6 +93,7 @@ def casefold(text: str) -> str:
     return dotted.replace("I", "ı").casefold()
 
 
+@takes(tokenizer=checks.offering("encode", "tokens"), text=checks.text)
 def report(
     tokenizer: Any,
     text: str,
@@ -157,7 +158,8 @@ def lexicon(words: Collection[str], name: str, fold: bool) -> frozenset[str]:
     """The words of a lexicon as they are looked up."""
     if isinstance(words, str | bytes):
         raise DTypeError(f"report: {name} is one string; expected a set or a list of words.")
-    found = frozenset(casefold(word) if fold else word for word in words)
+    listed = checks.texts(checks.collection(words, name), name)
+    found = frozenset(casefold(word) if fold else word for word in listed)
     if not found:
         raise InvalidInput(f"report: {name} is empty; expected at least one word.")
     return found

@@ -30,6 +30,7 @@ class Words(NamedTuple):
     alphabet: str
 
 
+@takes(text=checks.text)
 def split_words(
     text: str, alphabet: str | Sequence[str] | None = None, *, max_chars: int | None = None
 ) -> Words:
@@ -51,7 +52,11 @@ def split_words(
     words = text.split()  # what blanks separate
     if not words:
         raise InvalidInput("split_words: text has no word; expected at least one.")
-    letters = "".join(sorted(set("".join(words)))) if alphabet is None else "".join(alphabet)
+    letters = "".join(sorted(set("".join(words))))
+    if alphabet is not None:
+        letters = "".join(
+            checks.texts(list(alphabet) if isinstance(alphabet, str) else alphabet, "alphabet")
+        )
     number = {letter: i + 1 for i, letter in enumerate(letters)}
     longest = max(words, key=len)  # room is made for it
     room = len(longest) if max_chars is None else checks.count(max_chars, "max_chars")

@@ -40,7 +40,7 @@ from tokenlab.models import transformer
 from tokenlab.models.layers import cross_entropy, gelu, linear
 from tokenlab.steps import step
 from tokenlab.tokenizers.sampled import sample_tokenizer
-from tokenlab.tokenizers.transplant import pieces_of
+from tokenlab.tokenizers.transplant import TOKENIZER, pieces_of
 from tokenlab.training import train
 
 __all__ = [
@@ -60,6 +60,7 @@ class SurfaceForms(NamedTuple):
     truncated: np.ndarray  # (n,) bool: it has more pieces than that
 
 
+@takes(tokens=checks.sequence, old=TOKENIZER)
 def surface_forms(tokens: Sequence[bytes], old: Any, *, max_pieces: int = 7) -> SurfaceForms:
     """The pieces of each token in the old tokenizer, the first `max_pieces` of them.
 
