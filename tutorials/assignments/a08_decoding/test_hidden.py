@@ -40,12 +40,12 @@ def test_a_judged_draft_has_the_models_distribution(answer):
 
         def one(rng, p=p, q=q):
             token = choose(np.log(q), rng)
-            stays, instead = answer.judge(p, q, token)
+            stays, instead = map(np.asarray, answer.judge(p, q, token))
             with np.errstate(divide="ignore"):
                 return token if flip(float(stays), rng) else choose(np.log(instead), rng)
 
         np.testing.assert_allclose(exact(one).probabilities, p, atol=1e-9)
-        _, instead = answer.judge(p, q, 0)
+        _, instead = map(np.asarray, answer.judge(p, q, 0))
         np.testing.assert_allclose(instead.sum(), 1)
 
 
@@ -114,7 +114,7 @@ def test_probabilities_of_bytes_add_up(answer):
         text = b"".join(tokens[i] for i in before)
         if merges(text) != before:
             continue
-        masked = answer.masked_to_valid(p.copy(), list(before), tokens, merges)
+        masked = np.asarray(answer.masked_to_valid(p.copy(), list(before), tokens, merges))
         np.testing.assert_allclose(masked.sum(), 1)
         for i, token in enumerate(tokens):
             assert (masked[i] > 0) == (merges(text + token) == [*before, i]), (before, token)
