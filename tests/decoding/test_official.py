@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tokenlab.decoding import awrs, insertion, r2r, token_recycling
+from tokenlab.decoding import any_subset, awrs, exact, insertion, r2r, token_recycling
+from tokenlab.lm import TableLM
 
 OFFICIAL = json.loads((Path(__file__).parent / "official.json").read_text(encoding="utf-8"))
 
@@ -52,3 +53,17 @@ def test_the_tree_of_token_recycling():
     assert len(token_recycling.TREE_222) == released["paths"]
     digest = hashlib.sha256(repr(token_recycling.TREE_222).encode()).hexdigest()
     assert digest == released["sha256"]
+
+
+@pytest.mark.parametrize("row", OFFICIAL["assd"]["rows"])
+def test_calls_and_texts_of_any_subset_models(row):
+    """Means of many runs of the released loop on a table, against the whole distribution of ours."""
+    k, first, runs, calls, error, texts = row
+    table = TableLM([[[0.30, 0.05], [0.05, 0.10]], [[0.02, 0.08], [0.10, 0.30]]])
+    visible = {} if first is None else {0: first}
+    found = exact(lambda rng: any_subset.generate(table, visible, k=k, rng=rng))
+    assert found.expect(lambda infill: infill.calls) == pytest.approx(calls, abs=4 * error + 1e-9)
+    for text, count in texts.items():
+        tokens = tuple(json.loads(text))
+        p = found.expect(lambda infill, t=tokens: infill.tokens == t)
+        assert p == pytest.approx(count / runs, abs=4 * (p * (1 - p) / runs) ** 0.5)
