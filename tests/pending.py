@@ -2,7 +2,7 @@
 
 PENDING_WORDS: set[str] = set()
 PENDING_COMMENTS: set[str] = set()
-PENDING_STATEMENTS: set[str] = set()
+PENDING_STATEMENTS = {"kernels/tokenizers.py"}
 PENDING_PACKED: set[str] = set()
 PENDING_LINES: set[str] = set()
 # Public functions of arrays whose checks are calls and not `@takes`, and why.

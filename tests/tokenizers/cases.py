@@ -1,7 +1,7 @@
 """Example arguments of the functions of tokenlab.tokenizers, for contract and parity tests."""
 
 import numpy as np
-from cases import case, random
+from cases import case, parity, random
 
 
 @case("tokenlab.tokenizers.measures.bits_per_byte")
@@ -38,3 +38,41 @@ def _(asarray):
 @case("tokenlab.tokenizers.words.encoder_mask")
 def _(asarray):
     return (asarray(np.array([2, 0, 3])), 2, 3), {}
+
+
+def chunks_of(seed, n=12, letters=3, longest=12):
+    draws = np.random.default_rng(seed)
+    lengths = draws.integers(0, longest, n)
+    ids = 97 + draws.integers(0, letters, lengths.sum())
+    return ids, np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64), draws
+
+
+BYTES = [bytes([byte]) for byte in range(256)]
+
+
+@parity("tokenizers.learned_merges")
+def _():
+    for seed in range(8):
+        ids, offsets, draws = chunks_of(seed, letters=1 + seed % 4)
+        counts = draws.integers(1, 4, len(offsets) - 1)
+        yield ids, offsets, counts, 20, BYTES, 1 + seed % 2, 1 << 62 if seed % 3 else 3
+    ids, offsets, _ = chunks_of(9, n=1, longest=300)
+    yield ids, offsets, np.ones(1, np.int64), 60, BYTES, 1, 1 << 62
+    yield np.zeros(0, np.int64), np.zeros(1, np.int64), np.zeros(0, np.int64), 5, BYTES, 1, 9
+
+
+@parity("tokenizers.merged_chunks")
+def _():
+    from tokenlab.tokenizers.merging import learned_merges
+
+    for seed in range(6):
+        ids, offsets, _ = chunks_of(seed, n=20, longest=10 if seed else 200)
+        ones = np.ones(len(offsets) - 1, np.int64)
+        pairs = learned_merges.reference(ids, offsets, ones, 30, BYTES, 1, 1 << 62)
+        yield ids, offsets, pairs, 256 + np.arange(len(pairs))
+    yield (
+        np.zeros(0, np.int64),
+        np.zeros(1, np.int64),
+        np.zeros((0, 2), np.int64),
+        np.zeros(0, np.int64),
+    )

@@ -33,13 +33,14 @@ from tokenlab import checks
 from tokenlab.steps import is_recording, step
 from tokenlab.tokenizers import files, huggingface
 from tokenlab.tokenizers.encoding import Encoder
-from tokenlab.tokenizers.merging import learn_quickly, merged
+from tokenlab.tokenizers.merging import learned_merges, merged
 from tokenlab.tokenizers.normal_forms import normalized
 from tokenlab.tokenizers.text import as_bytes, byte_order, checked_names, checked_text
 
 __all__ = ["BPE", "pair_counts"]
 
 Pair = tuple[int, int]
+LIMIT = 1 << 62  # bytes of a token where nothing else is asked for
 CLASSROOM = 2000  # bytes of distinct chunks: so little is learned by counting anew
 
 
@@ -191,11 +192,20 @@ class BPE(Encoder):
             return made not in known and (longest is None or len(made) <= longest)
 
         # who watches sees each count, as it stands above
-        small = sum(map(len, chunks)) <= CLASSROOM or is_recording()
-        how = learn if small else learn_quickly
         first = len(tokens)
-        # (m, 2)
-        more = how(chunks, list(words.values()), n_merges, first, min_count, allowed, name)
+        more: Any
+        if sum(map(len, chunks)) <= CLASSROOM or is_recording():
+            # Who watches sees each count, as it stands above.
+            more = learn(chunks, list(words.values()), n_merges, first, min_count, allowed, name)
+        else:
+            ids = np.array([i for chunk in chunks for i in chunk], dtype=np.int64)
+            offsets = np.cumsum([0, *map(len, chunks)], dtype=np.int64)  # (n_chunks + 1,)
+            counts = np.array(list(words.values()), dtype=np.int64)
+            limit = LIMIT if longest is None else longest
+            more = learned_merges(ids, offsets, counts, n_merges, tokens, min_count, limit)
+            more = list(map(tuple, more.tolist()))
+            for i, pair in enumerate(more):
+                name(pair, first + i)
         return self._like(tokens, [*map(tuple, self.merges.tolist()), *more])
 
     @classmethod

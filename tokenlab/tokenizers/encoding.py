@@ -1,6 +1,5 @@
 """Encoding by merges, and back: what every byte-pair tokenizer does, however it was made."""
 
-import functools
 import itertools
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,15 +9,23 @@ import numpy as np
 
 from tokenlab import checks
 from tokenlab.errors import InvalidInput, public_caller
-from tokenlab.tokenizers.merging import merged, queued
+from tokenlab.tokenizers.merging import merged, merged_chunks, queued, twins_run
 from tokenlab.tokenizers.normal_forms import checked_forms, normalized, origins
 from tokenlab.tokenizers.split import splitter
-from tokenlab.tokenizers.text import as_bytes, checked_names, checked_text
+from tokenlab.tokenizers.text import (
+    any_of,
+    as_bytes,
+    checked_names,
+    checked_text,
+    checked_tokens,
+)
 
 __all__ = ["Batch", "Encoder", "Spans"]
 
 Pair = tuple[int, int]
 SHORT = 48  # chunks of more bytes are encoded with a queue
+LONG = 100_000  # and those, like many new chunks at once, by a twin where there is one
+MANY = 500
 LAST = (1 << 62, -1)  # behind every rank
 
 
@@ -82,9 +89,12 @@ class Encoder:
         self.byte_id = [self.id_of.get(bytes([byte]), -1) for byte in range(256)]
         # A pair's place in line, and what it becomes; of two merges to one token the first counts.
         self.rank: dict[Pair, tuple[int, int]] = {}
+        news = []
         for r, (a, b) in enumerate(self.merges.tolist()):  # r is the place in line
             new = self.id_of[self.tokens[a] + self.tokens[b]]
             self.rank.setdefault((a, b), (r, new))
+            news.append(new)
+        self._news = np.array(news, dtype=np.int64)  # (m,) what each merge makes
         self._known: dict[bytes, tuple[int, ...]] = {}  # chunks that were encoded before
 
     @property
@@ -162,8 +172,11 @@ class Encoder:
             if token >= 0:
                 ids.append(token)
                 continue
-            for chunk in self._split(normalized(part, self.normalize)):
-                ids += encode(as_bytes(chunk))
+            chunks = [as_bytes(chunk) for chunk in self._split(normalized(part, self.normalize))]
+            if encode == self._chunk:
+                self._remember(chunks)
+            for chunk in chunks:
+                ids += encode(chunk)
         return ids
 
     def _parts(self, text: str, special: Any) -> Iterable[tuple[str, int]]:
@@ -203,6 +216,22 @@ class Encoder:
                 self._known[chunk] = found
         return found
 
+    def _remember(self, chunks: list[bytes]) -> None:
+        """Encode all that is new at once, where it is much."""
+        if len(chunks) < MANY or self.letters or not twins_run():
+            return
+        new = [chunk for chunk in set(chunks).difference(self._known) if len(chunk) < 256]
+        if self.whole_chunks:
+            new = [chunk for chunk in new if chunk not in self.id_of]
+        codes = np.array(self.byte_id)[np.frombuffer(b"".join(new), np.uint8)]  # (n_bytes,)
+        if len(new) < MANY or (codes < 0).any() or len(self._known) + len(new) > 1 << 18:
+            return  # a byte that no token has is told by the chunk that holds it
+        offsets = np.cumsum([0, *map(len, new)], dtype=np.int64)
+        ids, ends = merged_chunks(codes, offsets, self.merges, self._news)
+        found = ids.tolist()
+        for chunk, (a, b) in zip(new, itertools.pairwise(ends.tolist()), strict=True):
+            self._known[chunk] = tuple(found[a:b])
+
     def _bytes_of(self, chunk: bytes) -> list[int]:
         """The ids of single bytes, or of characters where merges begin with these."""
         if self.letters:
@@ -227,6 +256,9 @@ class Encoder:
     def _encode_chunk(self, chunk: bytes) -> list[int]:
         """Merge the pair of the lowest rank, again and again."""
         ids = self._bytes_of(chunk)
+        if len(ids) > LONG and twins_run():
+            edges = np.array([0, len(ids)])
+            return merged_chunks(np.array(ids), edges, self.merges, self._news)[0].tolist()
         if len(ids) > SHORT:
             return queued(ids, self.rank)
         rank = self.rank
@@ -290,17 +322,6 @@ class Encoder:
             return list(self._chunk(token)) == [i]
 
 
-def checked_tokens(tokens: Sequence[bytes]) -> list[bytes]:
-    """Tokens as a list; each has at least one byte."""
-    found = list(tokens)
-    for i, token in enumerate(found):
-        if not isinstance(token, bytes) or not token:
-            raise InvalidInput(
-                f"{public_caller()}: tokens[{i}] is {token!r}; expected bytes, at least one."
-            )
-    return found
-
-
 def whole_span(token: int, length: int, n: int = 1) -> Spans:
     """A token that spans some characters."""
     fields = (np.full(n, value, dtype=np.int64) for value in (token, 0, length))
@@ -317,25 +338,3 @@ def owner_of_bytes(text: str, chunks: Iterable[str]) -> list[int]:
             owners += [place] * len(as_bytes(letter))
             place += 1
     return owners
-
-
-@functools.lru_cache(64)
-def any_of(names: tuple[str, ...]) -> str:
-    """An expression that finds the longest of some names; what they share is looked at once."""
-    by_head: dict[str, list[str]] = {}  # first character -> what follows it
-    for name in names:
-        by_head.setdefault(name[:1], []).append(name[1:])
-    ends_here = by_head.pop("", None)
-    branches = []
-    for head, rests in by_head.items():
-        least, most = min(rests), max(rests)  # what these two share, all share
-        n = next(
-            (i for i, pair in enumerate(zip(least, most, strict=False)) if pair[0] != pair[1]),
-            len(least),
-        )
-        shared = least[:n]
-        behind = any_of(tuple(rest[len(shared) :] for rest in rests))
-        branches.append(re.escape(head + shared) + behind)
-    if not branches:
-        return ""
-    return f"(?:{'|'.join(branches)})" + ("?" if ends_here else "")

@@ -6,9 +6,16 @@ costs the number of places at which it happens.
 """
 
 import heapq
+import importlib.util
 import itertools
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tokenlab.arrays import to_numpy
+from tokenlab.engine import accelerated, current_engine
 
 __all__: list[str] = []
 
@@ -153,3 +160,54 @@ def queued(ids: list[int], rank: dict[Pair, tuple[int, int]]) -> list[int]:
                 if found in rank:
                     heapq.heappush(queue, (rank[found], left, found))
     return [token for token in ids if token >= 0]
+
+
+# Both as functions of arrays, which have twins.
+
+
+def twins_run() -> bool:
+    """Whether arrays are worth making: without a twin, dictionaries that are there are quicker."""
+    return current_engine() != "numpy" and importlib.util.find_spec("numba") is not None
+
+
+@accelerated("tokenizers.learned_merges", work=lambda ids, *_: len(ids), pays_from=2e3)
+def learned_merges(
+    ids: Any,
+    offsets: Any,
+    counts: Any,
+    n_merges: int,
+    tokens: Sequence[bytes],
+    min_count: int,
+    longest: int,
+) -> Any:
+    """The merges of chunks `ids[offsets[i]:offsets[i + 1]]` that occur `counts[i]` times, (m, 2)."""
+    all_ids = to_numpy(ids).tolist()
+    chunks = [all_ids[a:b] for a, b in itertools.pairwise(to_numpy(offsets).tolist())]
+    spelled = list(tokens)  # grows with the merges
+    known = set(spelled)  # a merge that spells what was there before makes no token
+
+    def name(pair: Pair, new: int) -> None:
+        spelled.append(spelled[pair[0]] + spelled[pair[1]])
+
+    def allowed(pair: Pair) -> bool:
+        made = spelled[pair[0]] + spelled[pair[1]]
+        return made not in known and len(made) <= longest
+
+    times = to_numpy(counts).tolist()  # of each chunk
+    first = len(spelled)  # merges make the tokens behind these
+    merges = learn_quickly(chunks, times, n_merges, first, min_count, allowed, name)
+    return np.array(merges, dtype=np.int64).reshape(-1, 2)
+
+
+@accelerated("tokenizers.merged_chunks", work=lambda ids, *_: len(ids), pays_from=5e3)
+def merged_chunks(ids: Any, offsets: Any, pairs: Any, news: Any) -> tuple[Any, Any]:
+    """Chunks with all merges done, and where each begins; merge r makes `news[r]` of `pairs[r]`."""
+    rank: dict[Pair, tuple[int, int]] = {}
+    made = to_numpy(news).tolist()  # the token of each merge
+    for r, (a, b) in enumerate(to_numpy(pairs).tolist()):
+        rank.setdefault((a, b), (r, made[r]))
+    all_ids = to_numpy(ids).tolist()
+    edges = to_numpy(offsets).tolist()  # where chunks begin and end
+    left = [queued(all_ids[a:b], rank) for a, b in itertools.pairwise(edges)]
+    ends = np.cumsum([0, *map(len, left)], dtype=np.int64)  # (n_chunks + 1,)
+    return np.array([i for chunk in left for i in chunk], dtype=np.int64), ends

@@ -1,6 +1,8 @@
 """Texts and bytes: what goes into a tokenizer, and what stands for bytes that are no UTF-8."""
 
+import functools
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from tokenlab.errors import DTypeError, InvalidInput, public_caller
@@ -48,3 +50,36 @@ def checked_names(special: Any) -> list[str]:
                 f"{public_caller()}: special has the name {name!r}; expected a str, not empty."
             )
     return names
+
+
+def checked_tokens(tokens: Sequence[bytes]) -> list[bytes]:
+    """Tokens as a list; each has at least one byte."""
+    found = list(tokens)  # by id
+    for i, token in enumerate(found):
+        if not isinstance(token, bytes) or not token:
+            raise InvalidInput(
+                f"{public_caller()}: tokens[{i}] is {token!r}; expected bytes, at least one."
+            )
+    return found
+
+
+@functools.lru_cache(64)
+def any_of(names: tuple[str, ...]) -> str:
+    """An expression that finds the longest of some names; what they share is looked at once."""
+    by_head: dict[str, list[str]] = {}  # first character -> what follows it
+    for name in names:
+        by_head.setdefault(name[:1], []).append(name[1:])
+    ends_here = by_head.pop("", None)  # a shorter name that is the beginning of others
+    branches = []  # one for each first character
+    for head, rests in by_head.items():
+        least, most = min(rests), max(rests)  # what these two share, all share
+        n = next(
+            (i for i, pair in enumerate(zip(least, most, strict=False)) if pair[0] != pair[1]),
+            len(least),
+        )
+        shared = least[:n]
+        behind = any_of(tuple(rest[len(shared) :] for rest in rests))
+        branches.append(re.escape(head + shared) + behind)
+    if not branches:
+        return ""
+    return f"(?:{'|'.join(branches)})" + ("?" if ends_here else "")
