@@ -70,6 +70,7 @@ NOT_PAPERS = {
     "tokenlab.decoding.smc",
     "tokenlab.decoding.uncertainty",
     "tokenlab.lm.chain",
+    "tokenlab.lm.judging",
     "tokenlab.lm.transformer",
     "tokenlab.lm.ngram",
     "tokenlab.lm.protocol",
