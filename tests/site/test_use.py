@@ -267,7 +267,7 @@ def test_a_page_that_is_not_there_leads_home(page, site, base):
     assert (site / "404.html").is_file()
     page.goto(base + "404.html")
     assert "not here" in page.locator("h1").inner_text()
-    page.locator("main a", has_text="Home").click()
+    page.locator("article a", has_text="Home").click()
     page.wait_for_url(re.compile(r"index\.html"))
     icon = page.locator("link[rel=icon]").get_attribute("href")
     assert icon.endswith("favicon.svg")
