@@ -171,7 +171,7 @@ def _value_difference(x: np.ndarray, y: np.ndarray, sizes: Mapping) -> Differenc
         if (test(x) != test(y)).any():
             at = np.unravel_index(int((test(x) != test(y)).argmax()), x.shape)
             where = f" Here is {x[at]:.6g}, expected {y[at]:.6g}: {[int(i) for i in at]}."
-            text = f"{int(test(x).sum())} of {x.size} values are {what}; expected {test(y).sum()}."
+            text = f"{int(test(x).sum())} of {x.size} values are {what}; expected {test(y).sum()} of them."
             return Difference("nan" if what == "NaN" else "infinite", text + where)
     finite = np.isfinite(x) & np.isfinite(y)
     u, v = x[finite], y[finite]
