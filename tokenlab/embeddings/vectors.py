@@ -1,0 +1,68 @@
+"""What papers on word vectors share: directions, orthonormal axes, rows by number."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tokenlab import checks
+from tokenlab.arrays import get_xp, to_numpy
+from tokenlab.errors import InvalidInput, public_caller
+from tokenlab.numerics import unit
+
+__all__: list[str] = []
+
+
+def directions(x: Any, name: str) -> Any:
+    """Rows of length one; a row of zeros has no direction."""
+    zero = get_xp(x).nonzero((x == 0).all(axis=1))[0]
+    if zero.size:
+        raise InvalidInput(
+            f"{public_caller()}: {name} has {zero.size} rows of zeros, the first at row "
+            f"{int(zero[0])}; expected vectors with a direction."
+        )
+    return unit(x)
+
+
+def orthonormal(basis: Any, name: str) -> Any:
+    """Rows of length one and at right angles, up to rounding."""
+    xp = get_xp(basis)
+    off = float(xp.abs(basis @ basis.T - xp.eye(len(basis))).max())
+    if off > 1e-4:
+        raise InvalidInput(
+            f"{public_caller()}: {name} is not orthonormal: its products differ from the identity "
+            f"by {off:.2g}. numpy.linalg.qr(basis.T)[0].T makes such rows of independent ones."
+        )
+    return basis
+
+
+def rows_of(rows: Any, name: str, n: int) -> np.ndarray:
+    """Row numbers as an array; none is outside."""
+    if isinstance(rows, str) or not hasattr(rows, "__len__"):
+        raise InvalidInput(
+            f"{public_caller()}: {name} is {type(rows).__name__}; expected row numbers."
+        )
+    found = checks.integers(to_numpy(rows) if len(rows) else np.zeros(0, np.int64), name, np)
+    if found.ndim != 1 or (found.size and not 0 <= found.min() <= found.max() < n):
+        raise InvalidInput(
+            f"{public_caller()}: {name} has rows {found.tolist()[:6]}; expected numbers from 0 to "
+            f"{n - 1}."
+        )
+    return found
+
+
+def row_sets(sets: Any, name: str, n: int, *, least: int = 2) -> list[np.ndarray]:
+    """Sets of row numbers, none with too few or with one row twice."""
+    if isinstance(sets, str) or not isinstance(sets, Sequence | np.ndarray):
+        raise InvalidInput(
+            f"{public_caller()}: {name} is {type(sets).__name__}; expected a list of lists of row "
+            "numbers."
+        )
+    found = [rows_of(rows, name, n) for rows in sets]
+    for rows in found:
+        if len(np.unique(rows)) < max(least, len(rows)):
+            raise InvalidInput(
+                f"{public_caller()}: {name} has {rows.tolist()}; expected at least {least} "
+                "different rows in each."
+            )
+    return found
