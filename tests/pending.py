@@ -10,6 +10,7 @@ OF_INDEX = "a query must fit an index, whose arrays were checked when it was mad
 CHECKED_BY_HAND = {
     "decoding.router.pick_threshold": "not looked at yet",
     "decoding.token_recycling.grow_tree": "not looked at yet",
+    "embeddings.triplet.weight_differences": "nested dicts of arrays of any shapes",
     "retrieval.baselines.pooled_scores": OF_INDEX,
     "retrieval.colbert.maxsim": OF_INDEX + "; and it may be a list of queries",
     "retrieval.colbert.maxsim_search": OF_INDEX,

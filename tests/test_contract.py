@@ -15,6 +15,9 @@ PUBLIC = discover.public()
 FUNCTIONS = [(n, o) for n, o in PUBLIC if inspect.isfunction(o) or hasattr(o, "reference")]
 # Shared parts of a family, which realise no paper of their own.
 NOT_PAPERS = {
+    "tokenlab.embeddings.bias_analogies",
+    "tokenlab.embeddings.soft_debiasing",
+    "tokenlab.embeddings.vectors",
     "tokenlab.tokenizers.encoding",
     "tokenlab.tokenizers.files",
     "tokenlab.tokenizers.measures",

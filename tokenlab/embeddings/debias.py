@@ -34,6 +34,8 @@ from typing import Any, NamedTuple
 from tokenlab import checks
 from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp
+from tokenlab.embeddings.bias_analogies import AnalogyPairs, analogy_pairs
+from tokenlab.embeddings.soft_debiasing import SoftDebias, soft_debias
 from tokenlab.embeddings.vectors import directions, orthonormal, row_sets, rows_of
 from tokenlab.errors import InvalidInput, public_caller
 from tokenlab.numerics import unit
@@ -41,6 +43,7 @@ from tokenlab.steps import step
 
 __all__ = [
     "AnalogyPairs",
+    "SoftDebias",
     "Subspace",
     "analogy_pairs",
     "bias_subspace",
@@ -49,6 +52,7 @@ __all__ = [
     "hard_debias",
     "indirect_bias",
     "neutralize",
+    "soft_debias",
 ]
 
 
@@ -57,14 +61,6 @@ class Subspace(NamedTuple):
 
     basis: Any
     share: Any
-
-
-class AnalogyPairs(NamedTuple):
-    """Row numbers of the first and the second words, and how well their difference fits."""
-
-    first: Any
-    second: Any
-    scores: Any
 
 
 @takes(x="n d")
@@ -98,7 +94,7 @@ def bias_subspace(x: Any, sets: Any, *, k: int = 1) -> Subspace:
     """
     xp = get_xp(x)
     x = directions(x, "x")
-    sets = row_sets(sets, "sets", len(x))
+    sets = row_sets(sets, "sets", len(x), xp)
     centred, leading = [], xp.zeros(x.shape[1])
     for rows in sets:
         gaps = (x[rows] - x[rows].mean(axis=0)) / len(rows) ** 0.5  # each set weighs alike
@@ -251,7 +247,7 @@ def equalize(x: Any, sets: Any, basis: Any) -> Any:
     xp = get_xp(x, basis)
     basis = orthonormal(basis, "basis")
     y = directions(x, "x").copy()
-    for rows in row_sets(sets, "sets", len(y)):
+    for rows in row_sets(sets, "sets", len(y), xp):
         mean = y[rows].mean(axis=0)  # (d,)
         inside = mean @ basis.T @ basis
         rest = mean - inside  # ν, the same for all words of the set
@@ -294,85 +290,14 @@ def hard_debias(x: Any, basis: Any, *, specific: Any, sets: Any) -> Any:
     """
     xp = get_xp(x, basis)
     y = directions(x, "x").copy()
-    kept = rows_of(specific, "specific", len(y))
-    members = row_sets(sets, "sets", len(y))
+    kept = rows_of(specific, "specific", len(y), xp)
+    members = row_sets(sets, "sets", len(y), xp)
     neutral = xp.ones(len(y), bool)
     for rows in (kept, *members):
         neutral[rows] = False
     if bool(neutral.any()):
         y[neutral] = neutralize(y[neutral], basis)  # Eq. (4)
     return equalize(y, sets, basis) if members else y  # Eq. (5)
-
-
-@takes(x="n d", direction="d", delta="positive")
-def analogy_pairs(
-    x: Any, direction: Any, k: int, *, delta: float = 1.0, variant: str = "paper"
-) -> AnalogyPairs:
-    """Pairs of near words whose difference is most parallel to a direction.
-
-    Parameters
-    ----------
-    x : ndarray of shape (n, d)
-        Vectors, scaled to length one here.
-    direction : ndarray of shape (d,)
-        For example she - he.
-    k : int
-        Pairs at most.
-    delta : float
-        Largest distance of the two words of a pair; 1 is an angle of 60 degrees.
-    variant : "paper" or "official"
-        The paper leaves out pairs whose first word occurred before; the released code lets each
-        word occur once on each side, and leaves out scores of .001 and below.
-
-    Returns
-    -------
-    AnalogyPairs
-        Best first; equal scores by row numbers. Scores are above 0.
-
-    Raises
-    ------
-    ShapeError, InvalidInput, DTypeError, BackendError
-        A direction of length 0.
-
-    Examples
-    --------
-    >>> x = [[0.6, 0.8], [-0.6, 0.8], [0.0, 1.0]]
-    >>> pairs = analogy_pairs(x, [1.0, 0.0], 2)
-    >>> pairs.first.tolist(), pairs.second.tolist()
-    ([0, 2], [2, 1])
-    """
-    xp = get_xp(x, direction)
-    k = checks.count(k, "k")
-    checks.choice(variant, "variant", ("paper", "official"))
-    x = directions(x, "x").astype(xp.float64)
-    along = x @ directions(direction[None], "direction")[0]  # (n,)
-    least = 0.0 if variant == "paper" else 1e-3
-    found = xp.concatenate([_scores_of(x, along, i, delta, least) for i in range(len(x))])
-    order = xp.lexsort(xp.stack([found[:, 1], found[:, 0], -found[:, 2]]))
-    chosen: list[int] = []
-    firsts, seconds = set[int](), set[int]()
-    for place in order.tolist():
-        first, second = int(found[place, 0]), int(found[place, 1])
-        if first in firsts or (variant == "official" and second in seconds):
-            continue
-        firsts.add(first)
-        seconds.add(second)
-        chosen.append(place)
-        if len(chosen) == k:
-            break
-    best = found[xp.asarray(chosen, dtype=xp.int64)]  # (k, 3)
-    return AnalogyPairs(best[:, 0].astype(xp.int64), best[:, 1].astype(xp.int64), best[:, 2])
-
-
-def _scores_of(x: Any, along: Any, i: int, delta: float, least: float) -> Any:
-    """The pairs of which word i is the first: (n_pairs, 3) of first, second, cosine."""
-    xp = get_xp(x)
-    gap = xp.sqrt(xp.clip(2 - 2 * (x @ x[i]), 0, None))  # (n,), of rows of length one
-    near = (gap > 1e-9) & (gap <= delta + 1e-12)
-    scores = xp.where(near, (along[i] - along) / xp.where(near, gap, 1), 0)
-    second = xp.nonzero(scores > least)[0]
-    first = xp.zeros(len(second)) + i
-    return xp.stack([first, second.astype(xp.float64), scores[second]], axis=1)
 
 
 NOTES = r"""
@@ -382,7 +307,7 @@ Differs from the paper
 - Released code equalises pairs alone, and gives a pair without a difference a side in silence; here
   sets have any size, and that raises.
 - The sign of an axis is fixed: it points to the first words of the sets.
-- Soft debiasing is in `embeddings.soft_debias`.
+- Soft debiasing is in `embeddings.soft_debiasing`, solved exactly.
 
 Cost
 ----

@@ -82,7 +82,8 @@ def association(
     >>> round(found.p_value, 4), found.exact
     (0.1667, True)
     """
-    limit, n = checks.count(limit, "limit"), len(x)
+    limit = checks.count(limit, "limit")
+    n = len(x)
     if len(y) != n:
         raise ShapeError(
             f"association: x has {n} words and y {len(y)}; expected as many of each: the p-value is "

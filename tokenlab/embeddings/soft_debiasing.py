@@ -75,7 +75,7 @@ def soft_debias(x: Any, basis: Any, *, neutral: Any, weight: float = 0.2) -> Sof
     given = x.dtype
     x = directions(x, "x").astype(xp.float64)
     b = orthonormal(basis, "basis").astype(xp.float64).T  # (d, k)
-    rows = x[rows_of(neutral, "neutral", len(x))]
+    rows = x[rows_of(neutral, "neutral", len(x), xp)]
     c, m = x.T @ x, rows.T @ rows  # each (d, d)
     values = xp.linalg.eigvalsh(c)
     if float(values[0]) < 1e-10 * float(values[-1]):
@@ -95,9 +95,10 @@ def soft_debias(x: Any, basis: Any, *, neutral: Any, weight: float = 0.2) -> Sof
 
 def objective(metric: Any, c: Any, m: Any, b: Any, weight: float) -> float:
     """Eq. (6), through d x d matrices."""
-    e = metric - get_xp(metric).eye(len(metric))
+    moved = c @ (metric - get_xp(metric).eye(len(metric)))  # (d, d)
     inside = metric @ b  # (d, k)
-    return float((c @ e * (e @ c).T).sum() + weight * ((m @ inside) * inside).sum())
+    # |W E Wᵀ|² is the trace of C E C E, and |N X B|² that of Bᵀ X M X B.
+    return float((moved * moved.T).sum() + weight * ((m @ inside) * inside).sum())
 
 
 def over_symmetric(c: Any, m: Any, b: Any, weight: float) -> Any:

@@ -1,0 +1,125 @@
+"""Example arguments of the functions of tokenlab.embeddings, for the contract tests."""
+
+import numpy as np
+from cases import case, random
+
+BASIS = np.linalg.qr(random(5, 2, seed=9, dtype=np.float64))[0].T.copy()  # (2, 5)
+SETS = [[0, 1], [2, 3, 4]]
+
+
+@case("tokenlab.embeddings.debias.bias_subspace")
+def _(asarray):
+    return (asarray(random(8, 5)), SETS), {"k": 2}
+
+
+@case("tokenlab.embeddings.debias.direct_bias")
+@case("tokenlab.embeddings.debias.neutralize")
+def _(asarray):
+    return (asarray(random(8, 5)), asarray(BASIS)), {}
+
+
+@case("tokenlab.embeddings.debias.indirect_bias")
+def _(asarray):
+    return (asarray(random(8, 5)), asarray(random(3, 5, seed=1)), asarray(BASIS)), {}
+
+
+@case("tokenlab.embeddings.debias.equalize")
+def _(asarray):
+    return (asarray(random(8, 5)), SETS, asarray(BASIS)), {}
+
+
+@case("tokenlab.embeddings.debias.hard_debias")
+def _(asarray):
+    return (asarray(random(8, 5)), asarray(BASIS)), {"specific": [0, 5], "sets": SETS}
+
+
+@case("tokenlab.embeddings.bias_analogies.analogy_pairs")
+def _(asarray):
+    return (asarray(random(8, 3)), asarray(random(3, seed=1)), 4), {"delta": 1.5}
+
+
+@case("tokenlab.embeddings.soft_debiasing.soft_debias")
+def _(asarray):
+    return (asarray(random(9, 5)), asarray(BASIS)), {"neutral": [2, 3, 4, 5], "weight": 2.0}
+
+
+@case("tokenlab.embeddings.weat.association")
+def _(asarray):
+    x, y, a, b = (random(n, 5, seed=i) for i, n in enumerate((3, 3, 4, 2)))
+    return (asarray(x), asarray(y), asarray(a), asarray(b)), {}
+
+
+@case("tokenlab.embeddings.decor.components")
+def _(asarray):
+    return (asarray(random(6, 4)), asarray(np.array([False] * 4 + [True] * 2))), {}
+
+
+@case("tokenlab.embeddings.decor.reconstruct")
+def _(asarray):
+    from tokenlab.embeddings.decor import Components
+
+    u, s, vt = np.linalg.svd(random(6, 4), full_matrices=False)
+    return (Components(asarray(u), asarray(s), asarray(vt), None, None), [0, 2]), {}
+
+
+@case("tokenlab.embeddings.decor.remove")
+def _(asarray):
+    return (asarray(random(6, 4)), asarray(random(2, 4, seed=1))), {"alpha": 0.5, "k": 1}
+
+
+@case("tokenlab.embeddings.in_context_vectors.direction")
+def _(asarray):
+    return (asarray(random(5, 2, 3)), asarray(random(5, 2, 3, seed=1))), {"variant": "official"}
+
+
+@case("tokenlab.embeddings.in_context_vectors.direction")
+def _(asarray):
+    return (asarray(random(5, 2, 3)), asarray(random(5, 2, 3, seed=1))), {}
+
+
+@case("tokenlab.embeddings.in_context_vectors.shift")
+def _(asarray):
+    return (asarray(random(2, 6, 4)), asarray(random(3, 4, seed=1))), {"variant": "official"}
+
+
+@case("tokenlab.embeddings.in_context_vectors.shift")
+def _(asarray):
+    return (asarray(random(2, 6, 4)), asarray(random(4, seed=1))), {}
+
+
+@case("tokenlab.embeddings.in_context_vectors.editor")
+def _(asarray):
+    return (asarray(random(3, 4)),), {}
+
+
+@case("tokenlab.embeddings.in_context_vectors.feeding_loss")
+def _(asarray):
+    losses = np.abs(random(6))
+    return (asarray(losses), asarray(random(6, 4)), asarray(random(6, 4, seed=1))), {"alpha": 0.3}
+
+
+def _triplet(asarray):
+    return tuple(asarray(random(6, 4, seed=i)) for i in range(3))
+
+
+@case("tokenlab.embeddings.triplet.triplet_loss")
+@case("tokenlab.embeddings.triplet.triplet_grads")
+@case("tokenlab.embeddings.triplet.triplet_accuracy")
+def _(asarray):
+    return _triplet(asarray), {}
+
+
+@case("tokenlab.embeddings.triplet.triplet_loss")  # its three gradients cancel in a sum
+def _(asarray):
+    return _triplet(asarray), {"distance": "euclidean", "margin": 1.0}
+
+
+@case("tokenlab.embeddings.triplet.mine")
+def _(asarray):
+    return _triplet(asarray)[:2], {"how": "semi-hard"}
+
+
+@case("tokenlab.embeddings.triplet.weight_differences")
+def _(asarray):
+    old, new = {"w": [asarray(random(3, 2))]}, {"w": [asarray(random(3, 2, seed=1))]}
+    return (old, new), {}
