@@ -17,6 +17,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # also runs fro
 
 from harness import Claim, Facts, Section, installed, main
 
+# This file bears the name of one of the packages: from here on its folder is not looked through.
+HERE = Path(__file__).resolve().parent
+sys.path[:] = [path for path in sys.path if Path(path).resolve() != HERE]
+
+# ruff: noqa: E402
 from tokenlab.data import load_text, load_vocabulary
 from tokenlab.engine import use_engine
 from tokenlab.tokenizers import BPE, splitter
