@@ -231,7 +231,7 @@ def moved(x: Any, v: Any, now: float, then: float, variant: str, rng: Any) -> An
 NOTES = r"""
 Differs from the paper
 ----------------------
-- Eq. (4) is a mean here, as in the official code.
+- Eq. (4) is a mean here.
 - The paper draws $t$ uniformly, the code from a logit-normal and cuts it to thousandths (not done
   here). Context in sampling stands at $t = 0$, which the official law hardly ever shows in training:
   $P(t < 0.02) = 5 \cdot 10^{-5}$.
