@@ -5,10 +5,10 @@ import os
 import numpy as np
 import pytest
 
-from tokenlab import models
+from tokenlab import folders, models
 from tokenlab.cli import main
 from tokenlab.errors import StorageError
-from tokenlab.retrieval import TokenIndex, folders
+from tokenlab.retrieval import TokenIndex
 
 needs_minilm = pytest.mark.skipif(models.find("minilm") is None, reason="needs MiniLM")
 

@@ -53,8 +53,8 @@ def encoder() -> Any:
 
 def run_index(arguments: argparse.Namespace) -> int:
     """Bring the index up to date and say what was done."""
+    from tokenlab import folders
     from tokenlab.progress import track
-    from tokenlab.retrieval import folders
 
     if not arguments.folder.is_dir():  # found out before the model is loaded
         folders.update(arguments.folder, arguments.out, lambda texts: None)  # type: ignore[arg-type,return-value]
@@ -73,7 +73,7 @@ def run_index(arguments: argparse.Namespace) -> int:
 
 def run_search(arguments: argparse.Namespace) -> int:
     """Print the best passages, each behind its file and line."""
-    from tokenlab.retrieval import folders
+    from tokenlab import folders
 
     query = folders.checked_question(arguments.query)
     k = checks.count(arguments.k, "k")
@@ -113,8 +113,8 @@ def best(vectors: Any, index: Any, k: int, method: str) -> Any:
 def faq(vectors: Any) -> Any:
     """The question in the 64 dimensions of the FAQ, and the FAQ's answers."""
     from tokenlab.data import load_faq
+    from tokenlab.folders import Passage
     from tokenlab.numerics import unit
-    from tokenlab.retrieval.folders import Passage
 
     pairs = load_faq()
     answers = [

@@ -144,7 +144,7 @@ class TokenIndex:
     @classmethod
     def from_padded(cls, array: Any, mask: Any) -> "TokenIndex":
         """Build an index from `(n_docs, n, d)` and a mask `(n_docs, n)`, True for real tokens."""
-        from tokenlab.retrieval.padding import unpadded
+        from tokenlab.padding import unpadded
 
         return cls(*unpadded(array, mask))
 

@@ -24,7 +24,7 @@ import numpy as np
 from tokenlab.errors import InvalidInput, StorageError
 from tokenlab.retrieval.index import TokenIndex
 
-__all__ = ["Passage", "passages_of", "read", "update"]
+__all__: list[str] = []
 
 MARK = "tokenlab-index.json"  # says that a folder is an index, and of which folder
 VERSION = 1
