@@ -24,7 +24,7 @@ __all__ = ["Batch", "Encoder", "Spans"]
 
 Pair = tuple[int, int]
 SHORT = 48  # chunks of more bytes are encoded with a queue
-LONG = 100_000  # and those, like many new chunks at once, by a twin where there is one
+LONG = 20_000  # and those, like many new chunks at once, by a twin where there is one
 MANY = 500
 LAST = (1 << 62, -1)  # behind every rank
 
@@ -218,7 +218,7 @@ class Encoder:
 
     def _remember(self, chunks: list[bytes]) -> None:
         """Encode all that is new at once, where it is much."""
-        if len(chunks) < MANY or self.letters or not twins_run():
+        if len(chunks) < MANY or self.letters or not twins_run(sum(map(len, set(chunks)))):
             return
         new = [chunk for chunk in set(chunks).difference(self._known) if len(chunk) < 256]
         if self.whole_chunks:
@@ -256,7 +256,7 @@ class Encoder:
     def _encode_chunk(self, chunk: bytes) -> list[int]:
         """Merge the pair of the lowest rank, again and again."""
         ids = self._bytes_of(chunk)
-        if len(ids) > LONG and twins_run():
+        if len(ids) > LONG and twins_run(len(ids)):
             edges = np.array([0, len(ids)])
             return merged_chunks(np.array(ids), edges, self.merges, self._news)[0].tolist()
         if len(ids) > SHORT:

@@ -8,6 +8,7 @@ costs the number of places at which it happens.
 import heapq
 import importlib.util
 import itertools
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from tokenlab.arrays import to_numpy
-from tokenlab.engine import accelerated, current_engine
+from tokenlab.engine import FIRST_USE, accelerated, current_engine
 
 __all__: list[str] = []
 
@@ -165,12 +166,15 @@ def queued(ids: list[int], rank: dict[Pair, tuple[int, int]]) -> list[int]:
 # Both as functions of arrays, which have twins.
 
 
-def twins_run() -> bool:
-    """Whether arrays are worth making: without a twin, dictionaries that are there are quicker."""
-    return current_engine() != "numpy" and importlib.util.find_spec("numba") is not None
+def twins_run(n: int) -> bool:
+    """Whether a twin would merge `n` ids: without one, dictionaries that are there are quicker."""
+    chosen = current_engine()
+    if chosen != "auto" or importlib.util.find_spec("numba") is None:
+        return chosen == "numba"
+    return n >= FIRST_USE * 100 or "tokenlab.kernels.tokenizers" in sys.modules
 
 
-@accelerated("tokenizers.learned_merges", work=lambda ids, *_: len(ids), pays_from=2e3)
+@accelerated("tokenizers.learned_merges", work=lambda ids, *_: len(ids), pays_from=100)
 def learned_merges(
     ids: Any,
     offsets: Any,
@@ -199,7 +203,7 @@ def learned_merges(
     return np.array(merges, dtype=np.int64).reshape(-1, 2)
 
 
-@accelerated("tokenizers.merged_chunks", work=lambda ids, *_: len(ids), pays_from=5e3)
+@accelerated("tokenizers.merged_chunks", work=lambda ids, *_: len(ids), pays_from=100)
 def merged_chunks(ids: Any, offsets: Any, pairs: Any, news: Any) -> tuple[Any, Any]:
     """Chunks with all merges done, and where each begins; merge r makes `news[r]` of `pairs[r]`."""
     rank: dict[Pair, tuple[int, int]] = {}
