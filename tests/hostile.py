@@ -185,7 +185,7 @@ def module_or_none(name):
 
 
 @contextlib.contextmanager
-def bounded_time(seconds=1.0):
+def bounded_time(seconds=10.0):
     """A call that does not end is interrupted."""
 
     def stop(*_):

@@ -95,6 +95,8 @@ def bias_subspace(x: Any, sets: Any, *, k: int = 1) -> Subspace:
     xp = get_xp(x)
     x = directions(x, "x")
     sets = row_sets(sets, "sets", len(x), xp)
+    if not sets:
+        raise InvalidInput(f"{public_caller()}: sets is empty; expected at least one.")
     centred, leading = [], xp.zeros(x.shape[1])
     for rows in sets:
         gaps = (x[rows] - x[rows].mean(axis=0)) / len(rows) ** 0.5  # each set weighs alike

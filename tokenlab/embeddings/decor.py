@@ -79,6 +79,7 @@ def components(x: Any, pads: Any = None) -> Components:
     return Components(u, s, vt, share, on_pads)
 
 
+@takes(parts=Components)
 def reconstruct(parts: Components, axes: Any) -> Any:
     """The embeddings from some of their axes.
 
@@ -97,8 +98,8 @@ def reconstruct(parts: Components, axes: Any) -> Any:
     >>> reconstruct(components([[0.0, 2.0], [1.0, 0.0]]), [0]).tolist()
     [[0.0, 2.0], [0.0, 0.0]]
     """
-    axes = rows_of(axes, "axes", len(parts.s), get_xp(parts.s))
-    return (parts.u[:, axes] * parts.s[axes]) @ parts.vt[axes]
+    axes = rows_of(axes, "axes", len(parts.s), get_xp(parts.s))  # (k,)
+    return (parts.u[:, axes] * parts.s[axes]) @ parts.vt[axes]  # (n, d), U S V of those axes
 
 
 @takes(x="n d", undesired="m d", alpha="share")

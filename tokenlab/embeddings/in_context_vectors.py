@@ -166,6 +166,11 @@ def shift(x: Any, v: Any, *, strength: Any = 0.1, variant: str = "paper") -> Any
     return shifted
 
 
+def one_or_each(x: Any, name: str) -> Any:
+    """A strength for all layers, or an array of one for each."""
+    return x if getattr(x, "ndim", 0) else checks.number(x, name)
+
+
 class Editor(NamedTuple):
     """`(layer, x) -> x`: the shift behind every layer, for `tap=` of a model's `forward`."""
 
@@ -185,7 +190,7 @@ class Editor(NamedTuple):
         return shift(x, self.vectors[layer - 1], strength=self.strength, variant=self.variant)
 
 
-@takes(vectors="layers d")
+@takes(vectors="layers d", strength=one_or_each)
 def editor(vectors: Any, *, strength: Any = 0.1, variant: str = "paper") -> Editor:
     """What `tap=` of a model's `forward` takes: the shift behind every layer.
 

@@ -264,7 +264,10 @@ def weight_differences(before: Any, after: Any) -> list[WeightDifference]:
     first, second = dict(leaves(before)), dict(leaves(after))  # by name
     if first.keys() != second.keys():
         odd = sorted(first.keys() ^ second.keys())[0]
-        raise InvalidInput(f"weight_differences: {odd} is in one of the two alone.")
+        raise InvalidInput(
+            f"weight_differences: {odd!r} is in one of before and after alone; expected parameters of "
+            "one form."
+        )
     found = []
     for name, x in first.items():
         y = second[name]

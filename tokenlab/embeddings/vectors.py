@@ -1,12 +1,11 @@
 """What papers on word vectors share: directions, orthonormal axes, rows by number."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from tokenlab import checks
-from tokenlab.arrays import get_xp, to_numpy
+from tokenlab.arrays import get_xp, on_host
 from tokenlab.errors import InvalidInput, public_caller
 from tokenlab.numerics import unit
 
@@ -46,7 +45,7 @@ def rows_of(rows: Any, name: str, n: int, xp: Any = np) -> Any:
             f"{public_caller()}: {name} is {type(rows).__name__}; expected row numbers."
         )
     # An empty list has no type of its own.
-    found = checks.integers(to_numpy(rows) if len(rows) else np.zeros(0, np.int64), name, np)
+    found = checks.integers(on_host(rows), name, np)
     # A negative number would count from the end.
     if found.ndim != 1 or (found.size and not 0 <= found.min() <= found.max() < n):
         raise InvalidInput(
@@ -58,7 +57,8 @@ def rows_of(rows: Any, name: str, n: int, xp: Any = np) -> Any:
 
 def row_sets(sets: Any, name: str, n: int, xp: Any = np, *, least: int = 2) -> list[Any]:
     """Sets of row numbers, none with too few or with one row twice."""
-    if isinstance(sets, str) or not isinstance(sets, Sequence | np.ndarray):
+    listed = isinstance(sets, list | tuple | np.ndarray) and getattr(sets, "ndim", 1) > 0
+    if not listed:
         raise InvalidInput(
             f"{public_caller()}: {name} is {type(sets).__name__}; expected a list of lists of row "
             "numbers."
