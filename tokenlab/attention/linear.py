@@ -260,6 +260,7 @@ def linformer_attention(q: Any, k: Any, v: Any, e: Any, *, f: Any = None) -> Any
         mixed_keys = e.astype(k.dtype, copy=False) @ k  # (..., k, d)
         mixed_values = f.astype(v.dtype, copy=False) @ v  # (..., k, d_v)
     mixed_keys = representable(mixed_keys, "the mixed keys", "Scale k or e down.")
+    mixed_keys = step(mixed_keys)  # (..., k, d) [E K] every key a mix of all
     q = q * q.dtype.type(q.shape[-1] ** -0.5)
     shares = step(softmax(q @ mixed_keys.swapaxes(-1, -2)))  # (..., n_q, k) [σ(Q(EK)ᵀ/√d)]
     output = step(shares @ mixed_values)  # (..., n_q, d_v) [Y (4)]

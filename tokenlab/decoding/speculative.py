@@ -280,8 +280,8 @@ def generate(
     while len(text) - start < n and (len(text) == start or text[-1] != eos):
         room = min(k, n - 1 - (len(text) - start))  # the model adds one of its own
         draft, log_q = drafter(tuple(text), room, rng) if room else ((), np.empty((0, lm.vocab)))
+        same_vocabulary(lm.vocab, to_numpy(log_q).shape[-1] if len(draft) else lm.vocab)
         draft, log_q = ids_of(draft, "drafter's tokens", lm.vocab)[:room], to_numpy(log_q)[:room]
-        same_vocabulary(lm.vocab, log_q.shape[-1] if len(draft) else lm.vocab)
         ended = np.flatnonzero(draft == eos) if eos is not None else draft[:0]
         if len(ended):  # nothing is asked behind the end
             draft, log_q = draft[: ended[0] + 1], log_q[: ended[0] + 1]
