@@ -256,7 +256,7 @@ budgets, table = (128, 64, 26), {}
 for name, rule in {**selectors, **mergers}.items():
     if name != "random":
         table[name] = [[fidelity(i, rule(i, k)) for i in range(4)] for k in budgets]
-draws = [[[photos.fidelity(i, uniform.reduce(states[i], k=k, rng=(s, i)).kept) for i in range(4)]
+draws = [[[photos.fidelity(i, uniform.reduce(states[i], k=k, rng=np.random.default_rng((s, i))).kept) for i in range(4)]
           for k in budgets] for s in range(10)]  # fmt: skip
 table["random"] = np.mean(draws, axis=0).tolist()
 worst_draw = np.min(draws, axis=(0, 2))
@@ -336,7 +336,7 @@ for name in ("random", *compared):
     found = []
     for i in range(4):
         sets = [compared[name](i, 64)] if name != "random" else [
-            uniform.reduce(states[i], k=64, rng=(s, i)) for s in range(10)]  # fmt: skip
+            uniform.reduce(states[i], k=64, rng=np.random.default_rng((s, i))) for s in range(10)]  # fmt: skip
         like, v = unit(states[i]), photos.read_values[i, 0, :, 1:].swapaxes(0, 1).reshape(256, -1)
         for kept in (r.kept for r in sets):
             bias = np.linalg.norm(v[kept].mean(axis=0) - v.mean(axis=0))
