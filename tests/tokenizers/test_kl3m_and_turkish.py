@@ -144,3 +144,14 @@ def test_bad_input_is_named():
     ):
         with pytest.raises(TokenlabError, match=word):
             call()
+
+
+def test_a_thousand_runs_of_spaces_are_told_apart():
+    """Each is the beginning of the next: groups within groups, deeper than Python allows."""
+    special = [f"<{i}>" for i in range(1800)]
+    made = train_recipe("to be", 256 + len(special), special=special, pad2=True)
+    assert (made.tokenizer.vocab, len(made.padding)) == (4096, 2040)
+    for n in (2, 39, 40, 41, 42, 43, 500, 1000):
+        for run in (" " * n, "\n" * n):
+            ids = made.tokenizer.encode(f"o{run}b").tolist()
+            assert [made.tokenizer.tokens[i] for i in ids] == [b"o", run.encode(), b"b"], n

@@ -63,9 +63,15 @@ def checked_tokens(tokens: Sequence[bytes]) -> list[bytes]:
     return found
 
 
+DEEPEST = 40  # groups within groups, of which Python allows few hundreds
+
+
 @functools.lru_cache(64)
-def any_of(names: tuple[str, ...]) -> str:
+def any_of(names: tuple[str, ...], depth: int = 0) -> str:
     """An expression that finds the longest of some names; what they share is looked at once."""
+    if depth == DEEPEST:  # such as a thousand runs of spaces, each the beginning of the next
+        longest_first = sorted(names, key=len, reverse=True)
+        return f"(?:{'|'.join(map(re.escape, longest_first))})"
     by_head: dict[str, list[str]] = {}  # first character -> what follows it
     for name in names:
         by_head.setdefault(name[:1], []).append(name[1:])
@@ -78,7 +84,7 @@ def any_of(names: tuple[str, ...]) -> str:
             len(least),
         )
         shared = least[:n]
-        behind = any_of(tuple(rest[len(shared) :] for rest in rests))
+        behind = any_of(tuple(rest[len(shared) :] for rest in rests), depth + 1)
         branches.append(re.escape(head + shared) + behind)
     if not branches:
         return ""
