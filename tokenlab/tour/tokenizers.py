@@ -50,8 +50,8 @@ def minute(out: Path) -> Minute:
         "what does one article of human rights cost in English and in Turkish?",
         f"""{old_en} and {old_tr} tokens in GPT-2's vocabulary, {old_tr / old_en:.1f} times as many;
         {new_en} and {new_tr} in that of GPT-4, {new_tr / new_en:.1f} times as many. Whoever pays
-        by the token, or has room for so many, pays for that.""",
-        "a token is a piece of text that a model reads as one; vocabularies are learned.",
+        by the token pays for that.""",
+        "a token is a piece of text that a model reads as one.",
         page,
     )
 
