@@ -118,7 +118,7 @@ def grid_of(fig: Figure, weights: np.ndarray, names: list[str], old: BPE) -> Non
     "tokenadapt",
     name="TokenAdapt",
     alt="Bars of weights of old tokens for one new token: dark bars for the pieces that spell it, "
-    "light hatched bars for three old tokens that are near in meaning",
+    "light hatched bars for the three old tokens whose vectors are nearest",
     caption="A new token from its pieces, seven tenths, and from its three nearest old tokens, "
     "three tenths. Longer pieces count for more.",
 )
@@ -131,7 +131,7 @@ def tokenadapt_figure(fig: Figure) -> None:
     names = []
     for row, part, style in (
         (each[0], 0.7, {"color": BLUE, "label": "pieces"}),
-        (each[1], 0.3, {"color": SAND, "hatch": "//", "label": "near in meaning"}),
+        (each[1], 0.3, {"color": SAND, "hatch": "//", "label": "nearest vectors"}),
     ):
         ids = row.nonzero()[0]
         ax.bar(range(x, x + len(ids)), part * row[ids], edgecolor=INK, **style)
