@@ -53,6 +53,8 @@ class TextConstraint:
     eos : int, optional
         The token that ends texts.
 
+    Notes
+    -----
     Both functions get a str. Where tokens are bytes, they are decoded first: bytes that cannot be
     UTF-8 are refused at once, and an unfinished character counts as a prefix if it can be finished
     so that the text can go on.
