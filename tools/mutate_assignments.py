@@ -12,6 +12,7 @@ are in EQUIVALENT, with the reason. The exit status is 1 if there is one that is
 import argparse
 import ast
 import copy
+import itertools
 import os
 import signal
 import sys
@@ -34,8 +35,7 @@ from tokenlab.assignments.marks import Test, tests_in
 
 SECONDS = 2.0  # for a test of a changed solution; a loop without end is seen
 SEEDS = 12  # of hidden tests, for the inputs on which a survivor is compared
-FEWEST = 30  # mutants of a task whose solution has more than MANY nodes
-MANY = 100
+FEWEST = 30  # mutants of a task; where single changes are fewer, two at once follow
 SWAPS = {
     "min": "max",
     "max": "min",
@@ -78,6 +78,9 @@ RESULTS = {
 
 # What is decided about types is tested in public: nobody loses hidden points by it alone.
 SHOWN = ("float32", "as floats")
+
+
+AROUND = ("result", "input changed")  # how changes of no place of the function begin
 
 
 class Mutant(NamedTuple):
@@ -265,6 +268,17 @@ def mutants(function: ast.FunctionDef) -> Iterator[Mutant]:
                 seen.add(text)
                 yield Mutant(f"{what}: {_line(node)} | {where[number]}", text)
     yield from _around(function)
+
+
+def double_mutants(killed: list[Mutant], seen: set[str]) -> Iterator[Mutant]:
+    """Two places changed at once, for solutions that are too short for many single changes."""
+    for first in killed:
+        (function,) = ast.parse(first.text).body
+        assert isinstance(function, ast.FunctionDef)
+        for second in mutants(function):
+            if not second.what.startswith(AROUND) and second.text not in seen:
+                seen.add(second.text)
+                yield Mutant(f"{first.what}, then {second.what}", second.text)
 
 
 def _line(node: ast.AST) -> str:
@@ -520,7 +534,6 @@ class Report(NamedTuple):
     assignment: str
     task: str
     n: int
-    large: bool
     survivors: list[tuple[str, str]]  # what was changed, and "equal" or "other results"
     kinds: dict[str, int]
 
@@ -543,7 +556,11 @@ def judge(folder: str, number: str) -> Report:
     function = Bare().visit(function)
     n, survivors, kinds = 0, [], Counter[str]()
     calls: list[recorder.Call] = []
-    for mutant in mutants(function):
+    killed: list[Mutant] = []  # of one place each
+    seen = {ast.unparse(function)}
+    # The second part is made when the first has run: of what was killed there.
+    doubles = (m for m in double_mutants(killed, seen) if n < FEWEST)
+    for mutant in itertools.chain(mutants(function), doubles):
         try:
             module = with_function(right, mutant.text)
         except SyntaxError:
@@ -553,16 +570,18 @@ def judge(folder: str, number: str) -> Report:
         with np.errstate(all="ignore"):
             found = killed_by(tests, module)
             if found and not (mutant.what.endswith(SHOWN) and not killed_by(public, module)):
+                if not mutant.what.startswith(AROUND) and n < FEWEST:
+                    killed.append(mutant)
+                    seen.add(mutant.text)
                 continue
             calls = calls or inputs(assignment, task, right)
             other = differs(calls, module, task.function)
-        if not other and mutant.what.startswith(("result", "input changed")):
-            n -= 1  # there is nothing to change: no integers, say
+        if not other and (", then " in mutant.what or mutant.what.startswith(AROUND)):
+            n -= 1  # there is nothing to change: no integers, say; or one undoes the other
             continue
         how = "hidden tests alone see" if found else "other results" if other else "equal"
         survivors.append((mutant.what, how))
-    size = sum(1 for _ in ast.walk(function))
-    return Report(assignment.name, number, n, size > MANY, survivors, dict(kinds))
+    return Report(assignment.name, number, n, survivors, dict(kinds))
 
 
 def reason_for(task: str, what: str) -> str:
@@ -585,7 +604,7 @@ def main() -> int:
             report = job.result()
             total += report.n
             left = [(w, how) for w, how in report.survivors if not reason_for(report.task, w)]
-            few = report.large and report.n < FEWEST
+            few = report.n < FEWEST
             print(
                 f"{report.assignment[:3]} {report.task}: {report.n:4} mutants, "
                 f"{len(report.survivors)} survive, {len(left)} unexplained"
