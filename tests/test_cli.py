@@ -306,9 +306,14 @@ def test_ctrl_c_in_a_compiled_loop_ends_in_the_same_way(capsys, monkeypatch):
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 def test_a_real_interrupt(tmp_path):
     start = [sys.executable, "-u", "-m", "tokenlab", "tour", "--all"]
-    with subprocess.Popen(
-        start, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as running:
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)  # some test runners ignore it, and so
+    try:  # would the program
+        running = subprocess.Popen(
+            start, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with running:
         running.stdout.readline()  # the tour has begun
         running.send_signal(signal.SIGINT)
         _, error = running.communicate(timeout=60)

@@ -543,10 +543,15 @@ def test_figure_of_a_long_vector_reaches_its_largest_value(plt):
     figure = steps.show()
     figure.canvas.draw()
     p, mask, gaps = figure.axes
-    assert max(bar.get_y() + bar.get_height() for bar in p.patches) == 0.9
+    tops = [patch.get_path().get_extents(patch.get_transform()) for patch in p.patches]
+    assert max(p.transData.inverted().transform(box)[:, 1].max() for box in tops) == pytest.approx(
+        0.9
+    )
     assert np.count_nonzero(mask.images[0].get_array()) == 1
     assert "196 bins of 21: min and max" in p.texts[0].get_text()
-    assert min(bar.get_height() for bar in gaps.patches) == -1
+    ends = [patch.get_path().get_extents(patch.get_transform()) for patch in gaps.patches]
+    lowest = min(gaps.transData.inverted().transform(box)[:, 1].min() for box in ends)
+    assert lowest == pytest.approx(-1)
 
 
 def test_figure_of_very_many_steps_shows_the_first(plt):

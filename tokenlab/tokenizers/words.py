@@ -131,8 +131,8 @@ def backbone_mask(t: int, p: int, *, within: str = "causal") -> np.ndarray:
 
     Examples
     --------
-    >>> backbone_mask(1, 2).astype(int).tolist(), backbone_mask(1, 2, within="full").all()
-    ([[1, 0], [1, 1]], np.True_)
+    >>> backbone_mask(1, 2).astype(int).tolist(), bool(backbone_mask(1, 2, within="full").all())
+    ([[1, 0], [1, 1]], True)
     """
     t = checks.count(t, "t")
     p = checks.count(p, "p")
