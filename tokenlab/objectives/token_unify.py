@@ -36,7 +36,7 @@ import numpy as np
 from tokenlab import checks
 from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp, stop
-from tokenlab.errors import InvalidInput, ShapeError
+from tokenlab.errors import InvalidInput
 from tokenlab.quantization.codebook import known_codes
 from tokenlab.steps import step
 
@@ -158,7 +158,7 @@ def pair_loss(log_probs: Any, tokens: Any, pairs: Any) -> Any:
     1.3863
     """
     n = len(tokens)
-    known_tokens(tokens, log_probs)
+    known_codes(tokens, log_probs.shape[-1])
     i, j = pairs[:, 0], pairs[:, 1]  # length of the prefix, and the token
     if int(i.min()) < 0 or int(j.max()) >= n or bool((j < i).any()):
         raise InvalidInput(
@@ -195,19 +195,12 @@ def masked_loss(log_probs: Any, tokens: Any, mask: Any) -> Any:
     >>> round(float(masked_loss(np.log([[0.5, 0.5], [0.9, 0.1]]), [0, 0], [False, True])), 4)
     0.1054
     """
-    known_tokens(tokens, log_probs)
+    known_codes(tokens, log_probs.shape[-1])
     if not bool(mask.any()):
         raise InvalidInput("masked_loss: mask is nowhere True; expected something to be masked.")
     # Of the right token at every place, (n,).
     right = get_xp(log_probs).take_along_axis(log_probs, tokens[:, None], axis=1)[:, 0]
     return -(right * mask).sum() / int(stop(mask).sum())  # Eq. (1)
-
-
-def known_tokens(tokens: Any, log_probs: Any) -> None:
-    """Raise for a token that is not in the vocabulary."""
-    if not len(tokens):
-        raise ShapeError("tokens is empty; expected at least one.")
-    known_codes(tokens, log_probs.shape[-1])
 
 
 def curriculum(progress: float) -> Weights:

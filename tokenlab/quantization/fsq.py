@@ -36,6 +36,7 @@ from tokenlab import checks
 from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp
 from tokenlab.errors import InvalidInput, public_caller
+from tokenlab.quantization.codebook import known_codes
 from tokenlab.steps import step
 
 __all__ = ["bound", "decode", "encode"]
@@ -145,11 +146,7 @@ def decode(codes: Any, levels: Any, *, variant: str = "paper") -> Any:
     xp = get_xp(codes)
     sizes = checked_levels(levels, variant)
     n_codes = math.prod(sizes)
-    if codes.size and (int(codes.min()) < 0 or int(codes.max()) >= n_codes):
-        raise InvalidInput(
-            f"decode: codes run from {int(codes.min())} to {int(codes.max())}; expected 0 to "
-            f"{n_codes - 1}, since levels {sizes} have {n_codes} grid points."
-        )
+    known_codes(codes, n_codes)
     digits = codes[..., None] // places(sizes, xp) % xp.asarray(sizes)  # (..., d)
     if variant == "symmetric":
         return 2 * digits / xp.asarray([L - 1.0 for L in sizes]) - 1

@@ -104,7 +104,7 @@ def assign(x: Any, levels: Any) -> Any:
     >>> assign([-5.0, 0.4, 0.5, 0.6], [0.0, 1.0]).tolist()
     [0, 0, 0, 1]
     """
-    if not bool((levels[1:] > levels[:-1]).all()):
+    if not rises(levels):
         raise InvalidInput(
             f"{public_caller()}: levels do not rise; expected each above the one before it. Sort "
             "them and take out what is there twice (numpy.unique does both)."

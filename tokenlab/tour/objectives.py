@@ -60,14 +60,7 @@ def drawn(steps: int) -> float:
         for label in range(10)
     ]
     pictures = stages().codebooks[0][np.concatenate(tokens)]  # (b, n, d)
-    return known(pictures, labels)
-
-
-def known(pictures: Any, labels: Any) -> float:
-    """`recognised`, for labels that belong to no digit of the collection."""
-    test = load_digits().labels
-    like = np.array([int(np.flatnonzero(test == label)[0]) for label in labels])
-    return recognised(pictures, y=like)
+    return recognised(pictures, labels)
 
 
 def real() -> float:
@@ -75,7 +68,9 @@ def real() -> float:
     test = split()[1]
     x = as_tokens(load_digits().images[test])
     codes = residual.encode(x.reshape(-1, 4), stages().codebooks[:1])
-    return recognised(residual.decode(codes, stages().codebooks[:1]).reshape(x.shape), y=test)
+    return recognised(
+        residual.decode(codes, stages().codebooks[:1]).reshape(x.shape), load_digits().labels[test]
+    )
 
 
 def _steps() -> None:
@@ -103,7 +98,7 @@ def _entities() -> None:
             next_x.sample(velocity_model(d, entities), entities, 4, steps=8, b=5, rng=d)
             for d in range(10)
         ]
-        share = known(np.concatenate(pictures), np.repeat(np.arange(10), 5))
+        share = recognised(np.concatenate(pictures), np.repeat(np.arange(10), 5))
         rows.append((name, str(len(entities)), str(8 * len(entities)), f"{share:.0%}"))
     table(("entity", "entities", "calls", "recognised"), rows)
 

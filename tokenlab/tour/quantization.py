@@ -112,7 +112,8 @@ def _photos() -> None:
 def _digits() -> None:
     heading("Digits as bytes")
     train, test = split()
-    images = load_digits().images
+    digits = load_digits()
+    images = digits.images
     x, y = as_tokens(images[train]), as_tokens(images[test])
     rows = []
     for n_codes in (4, 16, 64):
@@ -121,14 +122,14 @@ def _digits() -> None:
         near = residual.decode(codes, fitted.codebooks).reshape(y.shape)
         bits = seit.entropy_bits(codes, n_codes)
         stored = seit.storage_bytes(1, 16, n_codes)
-        known = recognised(near, y=test)
+        known = recognised(near, digits.labels[test])
         rows.append((str(n_codes), f"{stored:.0f}", f"{bits:.2f}", f"{known:.1%}"))
-    rows.append(("pixels", "40", "", f"{recognised(y, y=test):.1%}"))
+    rows.append(("pixels", "40", "", f"{recognised(y, digits.labels[test]):.1%}"))
     table(("codes", "bytes a digit", "bits used a code", "recognised"), rows)
     paragraph("recognised: the label of most of the 3 nearest digits of the training half.")
 
 
-def recognised(tokens: Any, *, y: Any) -> float:
+def recognised(tokens: Any, labels: Any) -> float:
     """The share of pictures whose 3 nearest training digits mostly have their label."""
     digits = load_digits()
     train, _ = split()
@@ -137,7 +138,7 @@ def recognised(tokens: Any, *, y: Any) -> float:
     gaps = (z * z).sum(axis=1)[:, None] - 2 * z @ x.T + (x * x).sum(axis=1)
     nearest = digits.labels[train][gaps.argsort(axis=1, kind="stable")[:, :3]]
     votes = np.eye(10)[nearest].sum(axis=1)
-    return float((votes.argmax(axis=1) == digits.labels[y]).mean())
+    return float((votes.argmax(axis=1) == labels).mean())
 
 
 def _levels() -> None:
