@@ -13,6 +13,7 @@ from tokenlab import checks
 from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp
 from tokenlab.errors import ShapeError, public_caller
+from tokenlab.quantization.token_shuffle import merge, split
 
 __all__ = ["TokenAdapt", "fit_adapt", "lift", "lower"]
 
@@ -123,9 +124,8 @@ def affine(weights: Any, x: Any) -> Any:
 def blocks_of(x: Any, s: int) -> Any:
     """Squares of s x s places as channels: (b, H, W, c) to (b, H / s, W / s, s s c)."""
     b, height, width, c = x.shape
-    x = x.reshape(b, height // s, s, width // s, s, c)
-    x = x.transpose(0, 1, 3, 2, 4, 5)  # (b, H / s, W / s, s, s, c)
-    return x.reshape(b, height // s, width // s, s * s * c)
+    rows = merge(x.reshape(b, height * width, c), (height, width), s)
+    return rows.reshape(b, height // s, width // s, s * s * c)
 
 
 def checked_grid(y: Any, s: int, name: str) -> Any:
@@ -153,9 +153,8 @@ def lift(model: TokenAdapt, z: Any) -> Any:
     """
     checked_width(z, model.lift, "z")
     (b, h, w, _), s = z.shape, model.s
-    cells = affine(model.lift, z).reshape(b, h, w, s, s, -1)  # (b, h, w, s, s, cell)
-    cells = cells.transpose(0, 1, 3, 2, 4, 5)  # (b, h, s, w, s, cell): rows of the picture
-    return cells.reshape(b, h * s, w * s, -1)
+    cells = affine(model.lift, z).reshape(b, h * w, -1)  # (b, h w, s s cell)
+    return split(cells, (h * s, w * s), s).reshape(b, h * s, w * s, -1)
 
 
 @takes(y="b rows columns cell", model=TokenAdapt)
