@@ -16,6 +16,7 @@ FUNCTIONS = [(n, o) for n, o in PUBLIC if inspect.isfunction(o) or hasattr(o, "r
 # Shared parts of a family, which realise no paper of their own.
 NOT_PAPERS = {
     "tokenlab.embeddings.bias_analogies",
+    "tokenlab.embeddings.linear_probe",
     "tokenlab.embeddings.soft_debiasing",
     "tokenlab.embeddings.vectors",
     "tokenlab.tokenizers.encoding",

@@ -123,3 +123,31 @@ def _(asarray):
 def _(asarray):
     old, new = {"w": [asarray(random(3, 2))]}, {"w": [asarray(random(3, 2, seed=1))]}
     return (old, new), {}
+
+
+@case("tokenlab.embeddings.information_flow.patch")
+def _(asarray):
+    return (asarray(random(6, 4)), [0, 3], asarray(random(4, seed=1))), {}
+
+
+@case("tokenlab.embeddings.information_flow.swap_span")
+@case("tokenlab.embeddings.information_flow.leakage")
+def _(asarray):
+    return (asarray(random(6, 4)), (1, 3), asarray(random(5, 4, seed=1)), (2, 4)), {}
+
+
+@case("tokenlab.embeddings.information_flow.merge_ranges")
+def _(asarray):
+    return (asarray(random(6, 4)), [(0, 2), (3, 6)]), {}
+
+
+@case("tokenlab.embeddings.information_flow.representative")
+def _(asarray):
+    judge = lambda h: float(h[0].sum())  # noqa: E731
+    return (asarray(random(6, 4)), (1, 3), asarray(random(4, seed=1)), judge), {}
+
+
+@case("tokenlab.embeddings.linear_probe.fit_probe")
+def _(asarray):
+    labels = np.arange(8) % 3 == 0
+    return (asarray(random(8, 3)), asarray(labels)), {"ridge": 0.1}
