@@ -138,3 +138,8 @@ def _():
 def _():
     for d, out in ((1, 1), (3, 5), (8, 4), (65, 130), (576, 7)):
         yield random(1, d), random(out, d, seed=1).T
+    for n, d, out in ((0, 3, 5), (2, 1, 8), (3, 7, 9), (4, 33, 16), (9, 576, 31), (16, 5, 3)):
+        yield random(n, d), random(out, d, seed=1).T
+    yield 1e19 * random(3, 8), random(17, 8, seed=1).T
+    yield random(3, 4), random(4, 5)  # by rows: BLAS
+    yield random(3, 4, dtype=np.float64), random(9, 4, dtype=np.float64).T

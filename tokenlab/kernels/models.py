@@ -137,6 +137,38 @@ def _row_products(x, rows, out):  # type: ignore[no-untyped-def]
         out[o] = a
 
 
+@njit
+def _few_products(x, rows, out):  # type: ignore[no-untyped-def]
+    """Rows of `x`, an even number, times rows of a matrix, a multiple of eight.
+
+    Sixteen sums stay in registers: what is loaded for them, two and eight numbers, is used eight
+    times and twice, and the matrix comes out of memory once, however many rows `x` has.
+    """
+    for o in range(0, len(rows), 8):
+        for i in range(0, len(x), 2):
+            s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = np.float32(0)
+            t0 = t1 = t2 = t3 = t4 = t5 = t6 = t7 = np.float32(0)
+            for j in range(x.shape[1]):
+                a, b = x[i, j], x[i + 1, j]
+                s0, t0 = s0 + a * rows[o, j], t0 + b * rows[o, j]
+                s1, t1 = s1 + a * rows[o + 1, j], t1 + b * rows[o + 1, j]
+                s2, t2 = s2 + a * rows[o + 2, j], t2 + b * rows[o + 2, j]
+                s3, t3 = s3 + a * rows[o + 3, j], t3 + b * rows[o + 3, j]
+                s4, t4 = s4 + a * rows[o + 4, j], t4 + b * rows[o + 4, j]
+                s5, t5 = s5 + a * rows[o + 5, j], t5 + b * rows[o + 5, j]
+                s6, t6 = s6 + a * rows[o + 6, j], t6 + b * rows[o + 6, j]
+                s7, t7 = s7 + a * rows[o + 7, j], t7 + b * rows[o + 7, j]
+            out[i, o], out[i, o + 1], out[i, o + 2], out[i, o + 3] = s0, s1, s2, s3
+            out[i, o + 4], out[i, o + 5], out[i, o + 6], out[i, o + 7] = s4, s5, s6, s7
+            out[i + 1, o], out[i + 1, o + 1], out[i + 1, o + 2], out[i + 1, o + 3] = t0, t1, t2, t3
+            out[i + 1, o + 4], out[i + 1, o + 5], out[i + 1, o + 6], out[i + 1, o + 7] = (
+                t4,
+                t5,
+                t6,
+                t7,
+            )
+
+
 def mlp(x: Any, up: Any, up_bias: Any, down: Any, down_bias: Any) -> Any:
     """Twin of `tokenlab.models.parts.mlp`."""
     if not small(x, up, up_bias, down, down_bias):
@@ -184,11 +216,16 @@ def attended(q: Any, k: Any, v: Any, bias: Any = None) -> Any:
 
 
 def row_products(x: Any, weight: Any) -> Any:
-    """Twin of `tokenlab.models.parts.row_products`."""
-    if not small(x, weight) or len(x) != 1 or not weight.flags.f_contiguous:
+    """Twin of `tokenlab.models.parts.row_products`: rows in pairs, columns in eights, then the rest."""
+    if not small(x, weight) or not weight.flags.f_contiguous:
         return x @ weight
-    out = np.empty((1, weight.shape[1]), np.float32)
-    _row_products(np.ascontiguousarray(x[0]), weight.T, out[0])
+    x, rows = np.ascontiguousarray(x), weight.T
+    out = np.empty((len(x), len(rows)), np.float32)
+    paired, whole = len(x) - len(x) % 2, len(rows) - len(rows) % 8
+    _few_products(x[:paired], rows[:whole], out)
+    for i in range(len(x)):
+        start = whole if i < paired else 0
+        _row_products(x[i], rows[start:], out[i, start:])
     return out
 
 
