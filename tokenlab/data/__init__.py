@@ -5,6 +5,7 @@ from tokenlab._lazy import lazy
 __getattr__, __dir__, __all__ = lazy(
     __name__,
     {
+        "glove": ["load_glove", "load_word_lists"],
         "handwritten_digits": ["Digits", "load_digits"],
         "language_model_head": ["LMHead", "load_lm_head"],
         "merge_tables": ["load_bpe"],

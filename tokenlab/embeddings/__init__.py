@@ -2,4 +2,9 @@
 
 from tokenlab._lazy import lazy
 
-__getattr__, __dir__, __all__ = lazy(__name__, {})
+__getattr__, __dir__, __all__ = lazy(
+    __name__,
+    {
+        "words": ["Neighbours", "Words", "load"],
+    },
+)

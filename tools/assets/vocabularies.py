@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
+from tokenlab.models.gguf_file import read_gguf
 from tokenlab.tokenizers.files import merges_of, read_ranks
 
 from .files import files_table, packages_table, write_section
-from .gguf import read_gguf
 from .packages import Package, pins, read_files
 from .smollm2 import BYTES, WHEEL
 
