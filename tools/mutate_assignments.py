@@ -131,6 +131,12 @@ EQUIVALENT: dict[tuple[str, str], str] = {
     ): "used for dropped tokens alone, where it takes 0 away",
     ("8.5", "without strict"): "both have one length",
     ("8.5", "yes for no: True | for gap"): "both have one length",
+    ("10.1", "one more: 9"): "any number of decimals that a computer can tell apart serves",
+    ("10.1", "one less: 9"): "any number of decimals that a computer can tell apart serves",
+    ("10.2", "wrong axis: ((rest[:, None] - codebook) ** 2).sum"): "-1 is the last axis, as 2 is",
+    ("10.2", "mean for sum"): "a share of the sum: the same code is nearest",
+    ("10.2", "sides exchanged: rest[:, None] - codebook"): "the square of a difference",
+    ("10.4", "arguments exchanged: blocks.swapaxes"): "two axes change places either way",
 }
 
 
