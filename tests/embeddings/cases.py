@@ -151,3 +151,38 @@ def _(asarray):
 def _(asarray):
     labels = np.arange(8) % 3 == 0
     return (asarray(random(8, 3)), asarray(labels)), {"ridge": 0.1}
+
+
+@case("tokenlab.embeddings.lexinvariant.log_prob")
+@case("tokenlab.embeddings.lexinvariant.invariant_log_prob")
+@case("tokenlab.embeddings.lexinvariant.decipher")
+def _(asarray):
+    from tokenlab.lm import ChainLM
+
+    lm = ChainLM([0.5, 0.3, 0.2], [[0.1, 0.8, 0.1], [0.2, 0.1, 0.7], [0.6, 0.3, 0.1]], 16)
+    return (lm, np.array([0, 1, 2, 0])), {}
+
+
+@case("tokenlab.embeddings.cipher_search.swap_search")
+def _(asarray):
+    return (asarray(random(4, 4)), asarray(np.array([0, 1, 2, 3, 1]))), {"iters": 20, "rng": 0}
+
+
+def _random_model(asarray):
+    from tokenlab.embeddings import random_tables
+    from tokenlab.tape import mapped
+
+    params = mapped(asarray, random_tables.init(d=4, layers=1, heads=2, rng=0))
+    tables = random_tables.random_embedding(2, 5, 4, rng=1)
+    return (params, asarray(np.array([[0, 1, 4, 2], [3, 3, 0, 1]])), asarray(tables)), {}
+
+
+@case("tokenlab.embeddings.random_tables.forward")
+@case("tokenlab.embeddings.random_tables.loss")
+def _(asarray):
+    return _random_model(asarray)
+
+
+@case("tokenlab.embeddings.random_tables.semi_random")
+def _(asarray):
+    return (asarray(random(5, 4)), 3), {"share": 0.5, "rng": 0}
