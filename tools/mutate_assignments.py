@@ -115,6 +115,8 @@ EQUIVALENT: dict[tuple[str, str], str] = {
     ("6.4", "missing `for name in params: tried"): "the line names a value, and changes nothing",
     ("6.4", "ones for zeros"): "every entry is written afterwards",
     ("6.4", "sides exchanged: stated[name]"): "the size of a difference",
+    ("7.4", "wrong axis"): "of three axes -1 is the last, too",
+    ("7.5", "missing `longer['k']`"): "the line names a value, and changes nothing",
     ("8.1", "another sign: 0.0"): "0 has no sign that counts",
     ("8.2", "arguments exchanged: np.maximum"): ROUND,
     ("8.2", "arguments exchanged: min"): ROUND,
