@@ -186,3 +186,13 @@ def _(asarray):
 @case("tokenlab.embeddings.random_tables.semi_random")
 def _(asarray):
     return (asarray(random(5, 4)), 3), {"share": 0.5, "rng": 0}
+
+
+@case("tokenlab.embeddings.visual_unicode.visual_embedding")
+def _(asarray):
+    return (asarray(np.arange(45).reshape(5, 3, 3) % 7 < 3), 1), {}
+
+
+@case("tokenlab.embeddings.visual_unicode.collisions")
+def _(asarray):
+    return (asarray(random(4, 3)[[0, 1, 0, 2]]),), {}
