@@ -88,10 +88,14 @@ def attended(q: Any, k: Any, v: Any, bias: Any = None) -> Any:
     is added to the scores: None, (n_keys,), or (n, n_keys) with -inf for what is not seen.
     """
     q = q.reshape(len(k), -1, *q.shape[1:])  # (h_kv, heads that share, n, d)
-    shares = probabilities(q, k[:, None], bias)
-    shares = step(
-        shares
-    )  # (h, n, n_keys) [P = softmax(q kᵀ / √d)] how much each token takes of each
+    shares = probabilities(q, k[:, None], bias)  # (h_kv, heads that share, n, n_keys)
+    step(
+        "shares",
+        shares.reshape(-1, *shares.shape[2:]),
+        "how much each token takes of each",
+        eq="P = softmax(q kᵀ / √d)",
+        axes=("h", "n", "n_keys"),
+    )
     y = shares @ v[:, None]  # (h_kv, heads that share, n, d)
     return joined(y.reshape(-1, *y.shape[2:]))  # (n, h d)
 
