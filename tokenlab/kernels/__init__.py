@@ -36,7 +36,8 @@ def njit_in_order(function: F) -> F:
 
 
 def _compiled(function: F, fastmath: Any) -> F:
-    options: dict[str, Any] = {"nogil": True, "fastmath": fastmath}
+    # Division as NumPy divides: a test for zero at every quotient would keep loops from vectors.
+    options: dict[str, Any] = {"nogil": True, "fastmath": fastmath, "error_model": "numpy"}
     try:
         compiled = numba.njit(cache=True, **options)(function)
     except (RuntimeError, OSError):  # "cannot cache function: no locator available"
