@@ -139,6 +139,19 @@ EQUIVALENT: dict[tuple[str, str], str] = {
     ("10.2", "mean for sum"): "a share of the sum: the same code is nearest",
     ("10.2", "sides exchanged: rest[:, None] - codebook"): "the square of a difference",
     ("10.4", "arguments exchanged: blocks.swapaxes"): "two axes change places either way",
+    ("9.1", "missing `np.array(sum"): "the line names a value, and changes nothing",
+    ("9.1", "without strict"): "both have one length",
+    ("9.1", "yes for no: True"): "both have one length",
+    ("9.3", "one more: 1 | merges = np.array"): "NumPy takes any negative number for what is left",
+    ("9.4", "without strict"): "both have one length",
+    ("9.4", "yes for no: True | found"): "both have one length",
+    ("9.5", "missing `ids = np.array"): "a list of the right values counts",
+    ("9.5", "without dtype"): "there is at least one id",
+    ("9.5", "another sign: 0.0"): "0 has no sign that counts",
+    ("9.5", "1 | last = np.full"): "every place on the way is written afterwards",
+    ("9.5", "sign: -1 | last = np.full"): "every place on the way is written afterwards",
+    ("9.5", "one less: 1 | for end in range(1"): "no token ends at the beginning",
+    ("9.6", "missing `np.array([len"): "the line names a value, and changes nothing",
 }
 
 

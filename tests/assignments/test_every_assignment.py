@@ -100,7 +100,7 @@ def test_a_task_has_points_tests_and_wrong_answers(assignment, task):
 @each_assignment
 def test_an_assignment_is_whole(assignment):
     assert re.fullmatch(r"\d+( to \d+)?", assignment.minutes)
-    assert 3 <= len(assignment.tasks) <= 5
+    assert 3 <= len(assignment.tasks) <= 6
     assert assignment.open_points > 0
     number = str(int(assignment.name[1:3]))
     assert [t.number for t in assignment.tasks] == [
