@@ -23,6 +23,7 @@ NOT_PAPERS = {
     "tokenlab.embeddings.vectors",
     "tokenlab.embeddings.word_files",
     "tokenlab.embeddings.words",
+    "tokenlab.tokenizers.chunks",
     "tokenlab.tokenizers.encoding",
     "tokenlab.tokenizers.files",
     "tokenlab.tokenizers.measures",

@@ -143,8 +143,6 @@ EQUIVALENT: dict[tuple[str, str], str] = {
     ("9.1", "without strict"): "both have one length",
     ("9.1", "yes for no: True"): "both have one length",
     ("9.3", "one more: 1 | merges = np.array"): "NumPy takes any negative number for what is left",
-    ("9.4", "without strict"): "both have one length",
-    ("9.4", "yes for no: True | found"): "both have one length",
     ("9.5", "missing `ids = np.array"): "a list of the right values counts",
     ("9.5", "without dtype"): "there is at least one id",
     ("9.5", "another sign: 0.0"): "0 has no sign that counts",

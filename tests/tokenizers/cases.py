@@ -76,3 +76,20 @@ def _():
         np.zeros((0, 2), np.int64),
         np.zeros(0, np.int64),
     )
+
+
+@parity("tokenizers_cut.distinct_chunks")
+def _():
+    from tokenlab.tokenizers.split import PATTERNS
+
+    letters = (
+        "aAbBsStTlLvVeErRmM'' \t\n\r//.,01²½ſƄǅʰƻ\u0300é\u00a0\u2029\x1e\U0001d400\U0001f600中"
+    )
+    for rule in PATTERNS:
+        for seed in range(60):
+            draws = np.random.default_rng(seed)
+            pool = letters if seed % 3 else "".join(draws.choice(list(letters), 4))
+            text = "".join(draws.choice(list(pool), draws.integers(0, 40)))
+            yield np.frombuffer(text.encode("utf-32-le"), np.uint32), rule
+    many = "".join(chr(97 + i // 500) + chr(97 + i % 500) + " " for i in range(6000))
+    yield np.frombuffer(many.encode("utf-32-le"), np.uint32), "gpt2"

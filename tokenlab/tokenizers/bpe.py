@@ -32,6 +32,7 @@ import numpy as np
 from tokenlab import checks
 from tokenlab.steps import is_recording, step
 from tokenlab.tokenizers import files, huggingface
+from tokenlab.tokenizers.chunks import distinct, spread
 from tokenlab.tokenizers.encoding import Encoder
 from tokenlab.tokenizers.merging import learned_merges, merged
 from tokenlab.tokenizers.normal_forms import normalized
@@ -169,17 +170,27 @@ class BPE(Encoder):
         tokens = plain.tokens + [name.encode() for name in names]
         return self._like(tokens, plain.merges, names)
 
+    def _words(self, text: Any) -> Counter[bytes]:
+        """The distinct chunks of a text or several, and how often each occurs."""
+        words: Counter[bytes] = Counter()
+        several = isinstance(text, Iterable) and not isinstance(text, str | bytes)
+        for part in text if several else [text]:
+            normal = normalized(checked_text(part), self.normalize)
+            found, owner = distinct(normal, self.split, self._split)
+            times = np.bincount(owner, minlength=len(found)).tolist()
+            for chunk, count in zip(found, times, strict=True):
+                words[as_bytes(chunk)] += count
+        return words
+
     def _grown(self, text: Any, n_merges: int, min_count: int, longest: int | None) -> "BPE":
         min_count = checks.count(min_count, "min_count")
         if longest is not None:
             longest = checks.count(longest, "max_token_bytes")
-        words: Counter[bytes] = Counter()  # distinct chunks and how often each occurs
-        several = isinstance(text, Iterable) and not isinstance(text, str | bytes)
-        for part in text if several else [text]:
-            normal = normalized(checked_text(part), self.normalize)
-            words.update(as_bytes(chunk) for chunk in self._split(normal))
+        words = self._words(text)
         # what was learned before is merged already
-        chunks = [list(self._encode_chunk(word)) for word in words]
+        parts = self._together(list(words), False)
+        ids = spread(*parts, np.arange(len(words)))  # (n,) chunk after chunk
+        offsets = np.cumsum([0, *parts.sizes], dtype=np.int64)  # (n_chunks + 1,)
         tokens = list(self.tokens)
 
         def name(pair: Pair, new: int) -> None:
@@ -191,15 +202,13 @@ class BPE(Encoder):
             made = tokens[pair[0]] + tokens[pair[1]]
             return made not in known and (longest is None or len(made) <= longest)
 
-        # who watches sees each count, as it stands above
+        # who watches sees each count, as `learn` states it
         first = len(tokens)
         more: Any
-        if sum(map(len, chunks)) <= CLASSROOM or is_recording():
-            # Who watches sees each count, as it stands above.
+        if len(ids) <= CLASSROOM or is_recording():
+            chunks = [ids[a:b].tolist() for a, b in itertools.pairwise(offsets.tolist())]
             more = learn(chunks, list(words.values()), n_merges, first, min_count, allowed, name)
         else:
-            ids = np.array([i for chunk in chunks for i in chunk], dtype=np.int64)
-            offsets = np.cumsum([0, *map(len, chunks)], dtype=np.int64)  # (n_chunks + 1,)
             counts = np.array(list(words.values()), dtype=np.int64)
             limit = LIMIT if longest is None else longest
             more = learned_merges(ids, offsets, counts, n_merges, tokens, min_count, limit)

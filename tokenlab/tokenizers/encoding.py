@@ -9,6 +9,7 @@ import numpy as np
 
 from tokenlab import checks
 from tokenlab.errors import InvalidInput, public_caller
+from tokenlab.tokenizers.chunks import Pieces, distinct, spread
 from tokenlab.tokenizers.merging import merged, merged_chunks, queued, twins_run
 from tokenlab.tokenizers.normal_forms import checked_forms, normalized, origins
 from tokenlab.tokenizers.split import splitter
@@ -18,14 +19,15 @@ from tokenlab.tokenizers.text import (
     checked_names,
     checked_text,
     checked_tokens,
+    owner_of_bytes,
 )
 
 __all__ = ["Batch", "Encoder", "Spans"]
 
 Pair = tuple[int, int]
 SHORT = 48  # chunks of more bytes are encoded with a queue
-LONG = 20_000  # and those, like many new chunks at once, by a twin where there is one
-MANY = 500
+LONG = 20_000  # and those by a twin where there is one
+MANY = 20_000  # characters of a text whose distinct chunks are encoded together
 LAST = (1 << 62, -1)  # behind every rank
 
 
@@ -120,13 +122,17 @@ class Encoder:
         InvalidInput
             A lone surrogate, a special token that is refused, a byte that no token has.
         """
-        return np.array(self._ids(text, special), dtype=np.int64)
+        parts = [
+            np.array([token]) if token >= 0 else self._part(part)
+            for part, token in self._parts(checked_text(text), special)
+        ]
+        return np.concatenate([np.zeros(0, dtype=np.int64), *parts])
 
     def encode_batch(self, texts: Iterable[str | bytes], *, special: Any = "refuse") -> Batch:
         """The ids of several texts, with the place at which each begins."""
-        found = [self._ids(text, special) for text in texts]
+        found = [self.encode(text, special=special) for text in texts]
         offsets = np.cumsum([0, *map(len, found)])  # (n_texts + 1,)
-        ids = np.array([i for part in found for i in part], dtype=np.int64)
+        ids = np.concatenate([np.zeros(0, dtype=np.int64), *found])
         return Batch(ids, offsets.astype(np.int64))
 
     def encode_with_offsets(self, text: str | bytes, *, special: Any = "refuse") -> Spans:
@@ -172,11 +178,8 @@ class Encoder:
             if token >= 0:
                 ids.append(token)
                 continue
-            chunks = [as_bytes(chunk) for chunk in self._split(normalized(part, self.normalize))]
-            if encode == self._chunk:
-                self._remember(chunks)
-            for chunk in chunks:
-                ids += encode(chunk)
+            for chunk in self._split(normalized(part, self.normalize)):
+                ids += encode(as_bytes(chunk))
         return ids
 
     def _parts(self, text: str, special: Any) -> Iterable[tuple[str, int]]:
@@ -216,21 +219,37 @@ class Encoder:
                 self._known[chunk] = found
         return found
 
-    def _remember(self, chunks: list[bytes]) -> None:
-        """Encode all that is new at once, where it is much."""
-        if len(chunks) < MANY or self.letters or not twins_run(sum(map(len, set(chunks)))):
-            return
-        new = [chunk for chunk in set(chunks).difference(self._known) if len(chunk) < 256]
-        if self.whole_chunks:
-            new = [chunk for chunk in new if chunk not in self.id_of]
-        codes = np.array(self.byte_id)[np.frombuffer(b"".join(new), np.uint8)]  # (n_bytes,)
-        if len(new) < MANY or (codes < 0).any() or len(self._known) + len(new) > 1 << 18:
-            return  # a byte that no token has is told by the chunk that holds it
-        offsets = np.cumsum([0, *map(len, new)], dtype=np.int64)
+    def _part(self, part: str) -> np.ndarray:
+        """The ids of a text without named tokens: its distinct chunks are encoded once."""
+        text = normalized(part, self.normalize)
+        if len(text) < MANY:
+            ids = [i for chunk in self._split(text) for i in self._chunk(as_bytes(chunk))]
+            return np.array(ids, dtype=np.int64)
+        chunks, owner = distinct(text, self.split, self._split)
+        return spread(*self._together(list(map(as_bytes, chunks)), self.whole_chunks), owner)
+
+    def _together(self, chunks: list[bytes], whole_chunks: bool) -> Pieces:
+        """The ids of distinct chunks, where those of each begin, and how many they are."""
+        if self.letters or not twins_run(sum(map(len, chunks))):
+            encode = self._chunk if whole_chunks == self.whole_chunks else self._encode_chunk
+            found = [encode(chunk) for chunk in chunks]
+            sizes = np.array([*map(len, found)], dtype=np.int64)  # (n_chunks,)
+            ids = np.array([i for part in found for i in part], dtype=np.int64)
+            return Pieces(ids, np.cumsum(sizes) - sizes, sizes)
+        none = len(self.tokens)  # no id
+        whole = self.id_of if whole_chunks else {}
+        wholes = np.array([whole.get(chunk, none) for chunk in chunks], dtype=np.int64)
+        rest = wholes == none  # (n_chunks,) chunks that merges cut
+        parts = [chunk for chunk, cut in zip(chunks, rest.tolist(), strict=True) if cut]
+        codes = np.array(self.byte_id)[np.frombuffer(b"".join(parts), np.uint8)]  # (n_bytes,)
+        if (codes < 0).any():
+            for part in parts:
+                self._bytes_of(part)  # tells of a byte that no token has
+        offsets = np.cumsum([0, *map(len, parts)], dtype=np.int64)
         ids, ends = merged_chunks(codes, offsets, self.merges, self._news)
-        found = ids.tolist()
-        for chunk, (a, b) in zip(new, itertools.pairwise(ends.tolist()), strict=True):
-            self._known[chunk] = tuple(found[a:b])
+        starts, sizes = np.arange(len(chunks)), np.ones(len(chunks), dtype=np.int64)
+        starts[rest], sizes[rest] = len(chunks) + ends[:-1], np.diff(ends)  # behind the whole ones
+        return Pieces(np.concatenate([wholes, ids]), starts, sizes)
 
     def _bytes_of(self, chunk: bytes) -> list[int]:
         """The ids of single bytes, or of characters where merges begin with these."""
@@ -326,15 +345,3 @@ def whole_span(token: int, length: int, n: int = 1) -> Spans:
     """A token that spans some characters."""
     fields = (np.full(n, value, dtype=np.int64) for value in (token, 0, length))
     return Spans(*fields)
-
-
-def owner_of_bytes(text: str, chunks: Iterable[str]) -> list[int]:
-    """The character of each byte; -1 - i for a space that was put before character i."""
-    owners, place = [], 0
-    for chunk in chunks:
-        inserted = not text.startswith(chunk, place)
-        owners += [-1 - place] * inserted
-        for letter in chunk[inserted:]:
-            owners += [place] * len(as_bytes(letter))
-            place += 1
-    return owners

@@ -11,6 +11,7 @@ that a later Unicode added count as none.
 """
 
 import functools
+import itertools
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
@@ -106,16 +107,20 @@ def splitter(split: Any) -> Splitter:
             f"{public_caller()}: split is {split!r}; expected one of {', '.join(NAMES)}, a pattern, "
             "or a function."
         )
-    return functools.partial(chunks_of, compiled(PATTERNS.get(split, split)))
+    pattern = compiled(PATTERNS.get(split, split))
+    return functools.partial(chunks_of, pattern, whole=split in PATTERNS)
 
 
-def chunks_of(pattern: re.Pattern[str], text: str) -> list[str]:
-    """All matches, and what lies between them."""
-    plain = text if text.isascii() else below_astral(text)  # places in it are places in the text
-    if plain is text and not pattern.groups:
-        found = pattern.findall(text)
-        if sum(map(len, found)) == len(text):  # nothing lies between
-            return found if "" not in found else [chunk for chunk in found if chunk]
+def chunks_of(pattern: re.Pattern[str], text: str, whole: bool = False) -> list[str]:
+    """All matches, and what lies between them, which is nothing where the pattern takes all."""
+    plain = below_astral(text)  # places in it are places in the text
+    if not pattern.groups:
+        found = pattern.findall(plain)
+        if whole or sum(map(len, found)) == len(text):  # nothing lies between
+            if plain is not text:
+                ends = [0, *itertools.accumulate(map(len, found))]
+                return [text[a:b] for a, b in itertools.pairwise(ends) if a < b]
+            return found if whole or "" not in found else [chunk for chunk in found if chunk]
     chunks, end = [], 0
     for match in pattern.finditer(plain):
         start, stop = match.span()  # what lies before a match is a chunk, too
@@ -126,7 +131,14 @@ def chunks_of(pattern: re.Pattern[str], text: str) -> list[str]:
 
 def below_astral(text: str) -> str:
     """The text with a stand-in of the same category for each character beyond U+FFFF."""
+    if text.isascii() or not has_astral(text):
+        return text
     return re.sub("[\U00010000-\U0010ffff]", stand_in, text)
+
+
+def has_astral(text: str) -> bool:
+    """Whether a character takes two units of UTF-16; to encode is quicker than to search."""
+    return len(text.encode("utf-16-le", "surrogatepass")) > 2 * len(text)
 
 
 def stand_in(match: re.Match[str]) -> str:
@@ -176,6 +188,36 @@ def ranges(category: str) -> str:
 def categories() -> list[str]:
     """The category of each character below U+10000."""
     return [unicodedata.category(chr(code)) for code in range(0x10000)]
+
+
+# What the twin asks of each character, as bits.
+
+KINDS = {
+    "L": 1,
+    "N": 2,
+    "Lu": 8,
+    "Lt": 8,
+    "Lm": 8 + 16,  # neither upper nor lower: both
+    "Lo": 8 + 16,
+    "M": 8 + 16,
+    "Ll": 16,
+}
+
+
+@functools.cache
+def kinds_table(size: int) -> np.ndarray:
+    """Of each code point below `size`: letter 1, number 2, white space 4, upper 8, lower 16."""
+    bits = {name: KINDS.get(name[0], 0) | KINDS.get(name, 0) for name in STANDS_FOR | {"Zs": ""}}
+    table = [bits.get(unicodedata.category(chr(code)), 0) for code in range(size)]
+    kinds = np.array(table, dtype=np.uint8)  # (size,)
+    kinds[[ord(space) for space in re.findall(f"[{SPACES}]", "".join(map(chr, range(0x3001))))]] = 4
+    return kinds
+
+
+def kinds_of(codes: np.ndarray) -> np.ndarray:
+    """The kinds of characters, as bits."""
+    astral = len(codes) and int(codes.max()) > 0xFFFF
+    return kinds_table(0x110000 if astral else 0x10000)[codes]  # (n_chars,)
 
 
 # Chunks of chance: tokens that hold several words.

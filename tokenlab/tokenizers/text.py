@@ -2,7 +2,7 @@
 
 import functools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tokenlab.errors import DTypeError, InvalidInput, public_caller
@@ -61,6 +61,18 @@ def checked_tokens(tokens: Sequence[bytes]) -> list[bytes]:
                 f"{public_caller()}: tokens[{i}] is {token!r}; expected bytes, at least one."
             )
     return found
+
+
+def owner_of_bytes(text: str, chunks: Iterable[str]) -> list[int]:
+    """The character of each byte; -1 - i for a space that was put before character i."""
+    owners, place = [], 0
+    for chunk in chunks:
+        inserted = not text.startswith(chunk, place)
+        owners += [-1 - place] * inserted
+        for letter in chunk[inserted:]:
+            owners += [place] * len(as_bytes(letter))
+            place += 1
+    return owners
 
 
 DEEPEST = 40  # groups within groups, of which Python allows few hundreds

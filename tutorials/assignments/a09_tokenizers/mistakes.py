@@ -150,7 +150,9 @@ def highest(right, chunks, counts, n_merges, first):
     return trained(right, chunks, counts, n_merges, first, lambda p: max((n, q) for q, n in p.items())[1])  # fmt: skip
 
 
-@mistake("9.3", "rarest pair", "you merge the rarest pair. The most frequent one spares most tokens.")
+@mistake(
+    "9.3", "rarest pair", "you merge the rarest pair. The most frequent one spares most tokens."
+)
 def rarest(right, chunks, counts, n_merges, first):
     return trained(right, chunks, counts, n_merges, first, lambda p: min((n, q) for q, n in p.items())[1])  # fmt: skip
 
@@ -158,7 +160,7 @@ def rarest(right, chunks, counts, n_merges, first):
 @mistake("9.3", "counted only once", "the pairs are counted once, at the beginning. After each merge "
          "there are other neighbours: count anew.")  # fmt: skip
 def counted_once(right, chunks, counts, n_merges, first):
-    best = lambda p: min(p, key=lambda q: (-p[q], q))  # noqa: E731
+    best = lambda p: min(p, key=lambda q: (-p[q], q))
     return trained(right, chunks, counts, n_merges, first, best, recount=False)
 
 
@@ -240,7 +242,9 @@ def token_by_token(right, word, merges, n_shown):
     return ids, "".join(table[i].decode(errors="replace") for i in ids[:n_shown].tolist())
 
 
-@mistake("9.4", "everything shown", "`shown` is the whole word. Only the first `n_shown` ids have room.")
+@mistake(
+    "9.4", "everything shown", "`shown` is the whole word. Only the first `n_shown` ids have room."
+)
 def everything(right, word, merges, n_shown):
     return right.encode(word, merges, n_shown)[0], word
 
@@ -297,7 +301,9 @@ def negative(right, data, tokens, log_probs):
     return ids, -bits
 
 
-@mistake("9.5", "bits of the whole text", "these are the bits of the whole text. Divide by its bytes.")
+@mistake(
+    "9.5", "bits of the whole text", "these are the bits of the whole text. Divide by its bytes."
+)
 def whole_text(right, data, tokens, log_probs):
     ids, bits = right.viterbi(data, tokens, log_probs)
     return ids, bits * len(data)
@@ -381,7 +387,7 @@ def by_number(right, new, old, embeddings, encode_old):
 @mistake("9.6", "distinct pieces", "a piece that occurs twice counts once. It stands twice in the "
          "token: it counts twice in the mean.")  # fmt: skip
 def distinct(right, new, old, embeddings, encode_old):
-    once = lambda token: list(dict.fromkeys(encode_old(token)))  # noqa: E731
+    once = lambda token: list(dict.fromkeys(encode_old(token)))
     return right.fvt(new, old, embeddings, once)
 
 

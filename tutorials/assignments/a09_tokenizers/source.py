@@ -20,6 +20,8 @@
 # return it unchanged: keep them, and the hints can say *where* an answer goes wrong.
 
 # %%
+from itertools import pairwise
+
 import numpy as np
 
 from tokenlab import step
@@ -52,7 +54,7 @@ def pair_counts(chunks, counts):
     ### BEGIN SOLUTION
     pairs = {}
     for chunk, count in zip(chunks, counts, strict=True):
-        for left, right in zip(chunk[:-1], chunk[1:], strict=True):
+        for left, right in pairwise(chunk):
             pairs[left, right] = pairs.get((left, right), 0) + count
     ### END SOLUTION
     step("sum", np.array(sum(pairs.values())), "pairs in the whole text")
@@ -165,7 +167,7 @@ def encode(word, merges, n_shown):
     ids = list(word.encode())
     rank = {pair: i for i, pair in reversed(list(enumerate(map(tuple, merges.tolist()))))}
     while True:
-        found = [rank[pair] for pair in zip(ids[:-1], ids[1:], strict=True) if pair in rank]
+        found = [rank[pair] for pair in pairwise(ids) if pair in rank]
         if not found:
             break
         ids = merge(ids, merges[min(found)].tolist(), 256 + min(found))
