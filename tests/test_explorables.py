@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tokenlab import models
 from tokenlab.data import load_faq, load_vit_photos
 from tokenlab.retrieval import maxsim, xtr_search
 from tokenlab.tour.attention_methods import photo_tokens
@@ -119,3 +120,40 @@ def test_a_table_page_is_escaped(explorables):
     assert "<title>a &lt; b</title>" in page
     assert '<th scope="col">&lt;x&gt;</th>' in page
     assert '<tr><th scope="row">row</th><td>1</td></tr>' in page
+
+
+def test_what_is_stored_of_the_layers_holds_together(explorables):
+    data, table = explorables.layers()
+    assert table.count("<tr>") == 1 + sum(len(one["tokens"]) for one in data["sentences"])
+    for i, one in enumerate(data["sentences"]):
+        n = len(one["tokens"])
+        assert one["text"] == data["texts"][i]
+        assert len(one["neighbours"]) == data["layers"] + 1
+        for heads in one["attention"]:
+            assert len(heads) == data["heads"] + 1
+            percents = np.array([list(bytes.fromhex(head)) for head in heads]).reshape(-1, n, n)
+            assert abs(percents.sum(axis=2) - 100).max() <= n / 2  # rounded, each by half at most
+            assert abs(percents[1:].mean(axis=0) - percents[0]).max() <= 1
+        for layer in one["neighbours"]:
+            for found in layer:
+                cosines = [cosine for _, cosine in found]
+                assert cosines == sorted(cosines, reverse=True)
+                assert cosines[0] <= 1
+
+
+def test_what_is_stored_of_the_layers_is_what_the_model_computes(explorables):
+    if models.find("minilm") is None:
+        pytest.skip(f"needs {models.SOURCES['minilm'].install}")
+    spec = importlib.util.spec_from_file_location("layers", SOURCE.with_name("layers.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    stored, again = explorables.layers()[0], module.compute(models.load("minilm"))
+    assert stored["pool"] == again["pool"]
+    for old, new in zip(stored["sentences"], again["sentences"], strict=True):
+        a, b = (
+            np.array([[list(bytes.fromhex(head)) for head in heads] for heads in x["attention"]])
+            for x in (old, new)
+        )
+        assert abs(a - b).max() <= 1  # a share on the border between two per cents
+        a, b = (np.array(x["neighbours"])[..., 1] for x in (old, new))
+        np.testing.assert_allclose(a, b, atol=2e-3)

@@ -10,7 +10,7 @@ from browsers import DESKTOP, PHONE
 
 pytestmark = pytest.mark.site
 
-EXPLORABLES = ("xtr", "pruning", "soft")
+EXPLORABLES = ("xtr", "pruning", "soft", "layers")
 
 
 def test_the_search_finds_a_word(page, base):
@@ -92,6 +92,10 @@ def expected(name: str, data: dict, first: int, at: int) -> list[str]:
     if name == "pruning":
         entry = data["rules"]["HiPrune"][first][at]
         return [f"{data['kept'][at]} of 256", f"HiPrune {entry['fidelity']:.3f}"]
+    if name == "layers":
+        best, cosine = data["sentences"][first]["neighbours"][at + 1][2][0]
+        word, sentence = data["pool"][best]
+        return [f"Layer {at + 1}", f"{word} of sentence {sentence + 1}, cosine {cosine:.3f}"]
     run = data["runs"][data["inputs"][first]][0][data["kinds"][0]]
     return [f"{data['m'][at]} landmarks", f"{100 * run['error'][at]:.1f} %"]
 

@@ -39,6 +39,7 @@ BEST, COLUMNS, LONGEST = 10, 6, 16  # documents compared, and drawn; tokens of a
 KEPT = (13, 26, 51, 64, 96, 128, 192, 256)  # of 256 patches: 5 % to all
 SIDES = (16, 32)  # tokens a side: as the model saw the photo, and interpolated
 CELLS = (1, 2, 3, 4, 6, 8, 16)  # landmarks a side
+LAYERS = Path(__file__).with_name("layers.json")  # of layers.py, which needs weights
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -61,7 +62,8 @@ def write(folder: Path) -> list[Path]:
     """Write what the pages show, and return the files."""
     folder.mkdir(parents=True, exist_ok=True)
     files = []
-    for name, (data, table) in {"xtr": xtr(), "pruning": pruning(), "soft": soft()}.items():
+    pages = {"xtr": xtr(), "pruning": pruning(), "soft": soft(), "layers": layers()}
+    for name, (data, table) in pages.items():
         text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
         for ending, content in (("js", f"window.exploreData = {text};\n"), ("html", table)):
             files.append(folder / f"{name}.{ending}")
@@ -357,6 +359,24 @@ def _map(errors: np.ndarray, side: int) -> str:
 def _soft_operations(n: int, m: int, d: int, diagonal: bool) -> int:
     """What the docstring of `tokenlab.attention.soft` counts, for `d_v = d`."""
     return round(2 * n * m * 3 * d + 2 * m * m * d + 2 * m**3 / 3 + diagonal * n * m * m)
+
+
+# A sentence in MiniLM: stored, since the weights do not come with the package.
+
+
+def layers() -> tuple[dict[str, Any], str]:
+    """Attention and nearest tokens of some sentences, and the nearest ones as a table."""
+    data = json.loads(LAYERS.read_text(encoding="utf-8"))
+    rows = []
+    for one in data["sentences"]:
+        for j, token in enumerate(one["tokens"]):
+            near = [layer[j][0] for layer in one["neighbours"][1:]]
+            cells = [f"{data['pool'][at][0]} ({data['pool'][at][1] + 1}) {c:.2f}" for at, c in near]
+            rows.append([token, *cells])
+    text = """The nearest token of each token behind each layer, the number of its sentence, and the
+        cosine; the sentences one below the other."""
+    header = ["token", *(f"layer {i + 1}" for i in range(data["layers"]))]
+    return data, table_page("The nearest tokens, layer by layer", text, header, rows)
 
 
 def _short(x: Any, digits: int = 3) -> float:
