@@ -16,6 +16,7 @@ FUNCTIONS = [(n, o) for n, o in PUBLIC if inspect.isfunction(o) or hasattr(o, "r
 # Shared parts of a family, which realise no paper of their own.
 NOT_PAPERS = {
     "tokenlab.embeddings.bias_analogies",
+    "tokenlab.embeddings.bit_codes",
     "tokenlab.embeddings.cipher_search",
     "tokenlab.embeddings.linear_probe",
     "tokenlab.embeddings.random_tables",

@@ -113,6 +113,18 @@ def as_bytes(data: Any, name: str) -> Any:
     return data
 
 
+def same_bytes(x: Any, x_name: str, y: Any, y_name: str) -> tuple[Any, Any]:
+    """Two arrays of rows of as many bytes each."""
+    shared_library([x, y], [x_name, y_name])
+    x, y = as_bytes(x, x_name), as_bytes(y, y_name)
+    if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1]:
+        raise ShapeError(
+            f"{public_caller()}: {x_name} is {x.shape} and {y_name} is {y.shape}; expected "
+            "(n, n_bytes) and (m, n_bytes)."
+        )
+    return x, y
+
+
 def hamming(x: Any, y: Any) -> Any:
     """In how many bits each row of `x` differs from each row of `y`.
 
@@ -132,12 +144,7 @@ def hamming(x: Any, y: Any) -> Any:
     >>> hamming(pack([[1, 0, 1]], 1), pack([[1, 1, 0], [1, 0, 1]], 1)).tolist()
     [[2, 0]]
     """
-    x, y = as_bytes(x, "x"), as_bytes(y, "y")
-    if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1]:
-        raise ShapeError(
-            f"{public_caller()}: x is {x.shape} and y is {y.shape}; expected (n, n_bytes) and "
-            "(m, n_bytes)."
-        )
+    x, y = same_bytes(x, "x", y, "y")
     xp = get_xp(x, y)
     ones = xp.asarray([bin(byte).count("1") for byte in range(256)])  # (256,)
     total = xp.zeros((len(x), len(y)), xp.int64)

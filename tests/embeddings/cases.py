@@ -196,3 +196,66 @@ def _(asarray):
 @case("tokenlab.embeddings.visual_unicode.collisions")
 def _(asarray):
     return (asarray(random(4, 3)[[0, 1, 0, 2]]),), {}
+
+
+def _bits(*shape, seed=0):
+    return random(*shape, seed=seed) > 0
+
+
+@case("tokenlab.embeddings.bit_codes.binarize")
+def _(asarray):
+    return (asarray(random(3, 5)),), {}
+
+
+@case("tokenlab.embeddings.bit_codes.pack")
+def _(asarray):
+    return (asarray(_bits(3, 11)),), {}
+
+
+@case("tokenlab.embeddings.bit_codes.unpack")
+def _(asarray):
+    return (asarray(np.packbits(_bits(3, 11), axis=1)), 11), {}
+
+
+def _packed(asarray):
+    return tuple(asarray(np.packbits(_bits(n, 11, seed=n), axis=1)) for n in (3, 6))
+
+
+@case("tokenlab.embeddings.bit_codes.hamming")
+def _(asarray):
+    return _packed(asarray), {}
+
+
+@case("tokenlab.embeddings.bit_codes.hamming_topk")
+def _(asarray):
+    return (*_packed(asarray), 4), {}
+
+
+@case("tokenlab.embeddings.bit_codes.retrieve")
+def _(asarray):
+    real = {"real_query": asarray(random(3, 4)), "real": asarray(random(9, 4, seed=1))}
+    return (asarray(_bits(3, 8)), asarray(_bits(9, 8, seed=1)), 2), real | {"n_candidates": 5}
+
+
+COUNTS = (np.arange(20).reshape(4, 5) * 7 % 4).astype(np.float32)
+
+
+def _codes_of(asarray, documents=4):
+    made = {"w": random(3, 5, seed=1), "b": random(5, seed=2), "z": random(documents, 3)}
+    return {name: asarray(x) for name, x in made.items()}
+
+
+@case("tokenlab.embeddings.paragraph_codes.loss")
+@case("tokenlab.embeddings.paragraph_codes.loss_and_grad")
+def _(asarray):
+    return (_codes_of(asarray), asarray(COUNTS)), {}
+
+
+@case("tokenlab.embeddings.paragraph_codes.train")
+def _(asarray):
+    return (asarray(COUNTS), 3), {"steps": 5, "rng": 0}
+
+
+@case("tokenlab.embeddings.paragraph_codes.infer")
+def _(asarray):
+    return (_codes_of(asarray), asarray(COUNTS[:2])), {"steps": 5, "rng": 0}
