@@ -48,6 +48,7 @@ from tokenlab.attention import inputs
 from tokenlab.attention.landmarks import segment_landmarks
 from tokenlab.attention.softmax import softmax_attention
 from tokenlab.errors import ShapeError, public_caller
+from tokenlab.models.attending import turned
 from tokenlab.models.layers import softmax
 from tokenlab.ranges import representable
 from tokenlab.steps import step
@@ -94,9 +95,10 @@ def nystrom_attention(q: Any, k: Any, v: Any, m: int | tuple[Any, Any], *, iters
         q_marks, k_marks = segment_landmarks(q, m), segment_landmarks(k, m)  # (..., m, d)
     scale = q.dtype.type(q.shape[-1] ** -0.25)
     q, k, q_marks, k_marks = (x * scale for x in (q, k, q_marks, k_marks))
-    left = step(softmax(q @ k_marks.swapaxes(-1, -2)))  # (..., n, m) [σ(QK̃ᵀ)] tokens with mean keys
-    middle = step(softmax(q_marks @ k_marks.swapaxes(-1, -2)))  # (..., m, m) [σ(Q̃K̃ᵀ)] means only
-    right = step(softmax(q_marks @ k.swapaxes(-1, -2)))  # (..., m, n) [σ(Q̃Kᵀ)] mean queries
+    columns = softmax(k_marks @ turned(q), axis=-2)  # (..., m, n): down columns, maxima are quick
+    left = step(turned(columns))  # (..., n, m) [σ(QK̃ᵀ)] tokens with mean keys
+    middle = step(softmax(q_marks @ turned(k_marks)))  # (..., m, m) [σ(Q̃K̃ᵀ)] means only
+    right = step(softmax(q_marks @ turned(k)))  # (..., m, n) [σ(Q̃Kᵀ)] mean queries
     output = step(left @ (cubic_pinv(middle, iters=iters) @ (right @ v)))  # (..., n, d_v) [Y (1)]
     return output
 
@@ -262,7 +264,8 @@ def linformer_attention(q: Any, k: Any, v: Any, e: Any, *, f: Any = None) -> Any
     mixed_keys = representable(mixed_keys, "the mixed keys", "Scale k or e down.")
     mixed_keys = step(mixed_keys)  # (..., k, d) [E K] every key a mix of all
     q = q * q.dtype.type(q.shape[-1] ** -0.5)
-    shares = step(softmax(q @ mixed_keys.swapaxes(-1, -2)))  # (..., n_q, k) [σ(Q(EK)ᵀ/√d)]
+    columns = softmax(mixed_keys @ turned(q), axis=-2)  # (..., k, n_q)
+    shares = step(turned(columns))  # (..., n_q, k) [σ(Q(EK)ᵀ/√d)] what a query takes of each mix
     output = step(shares @ mixed_values)  # (..., n_q, d_v) [Y (4)]
     return output
 

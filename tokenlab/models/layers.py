@@ -128,7 +128,8 @@ def softmax(x: Any, axis: int = -1) -> Any:
     axis = checks.axis(axis, "axis", x.ndim)
     if x.size == 0:
         return given
-    y = library(x).exp(x - x.max(axis=axis, keepdims=True))
+    y = x - x.max(axis=axis, keepdims=True)
+    library(x).exp(y, out=y)
     y /= y.sum(axis=axis, keepdims=True)
     return taped(y, (given, lambda g: y * (g - (g * y).sum(axis=axis, keepdims=True))))
 
