@@ -246,12 +246,10 @@ def draw(weights: Any, u: Any) -> Any:
             f"{public_caller()}: the weights of a row add up to 0 or to no finite number, so that "
             "nothing can be drawn from it. Logits that overflow do this: pass float64."
         )
-    row = xp.arange(len(sums))[:, None]  # (n, 1)
-    # Row i rises from i to i + 1, so that all rows are one list; in place, for it may be long.
-    sums /= sums[:, -1:].copy()
-    sums += row
-    found = xp.searchsorted(sums.ravel(), below_next(row + u, row).ravel(), side="right")
-    return found.reshape(u.shape) - row * sums.shape[1]
+    total = sums[:, -1:]
+    target = xp.minimum(u * total, xp.nextafter(total, 0.0))  # (n, m), below it where that rounds
+    found = [xp.searchsorted(*row, side="right") for row in zip(sums, target, strict=True)]
+    return xp.stack(found) if found else xp.zeros(u.shape, dtype=xp.int64)
 
 
 def below_next(x: Any, group: Any) -> Any:

@@ -275,10 +275,13 @@ def rounded_down(exact: float) -> int:
 def weighted_rows(x: Any, rows: Any, columns: Any, weights: Any, m: int) -> Any:
     """`W @ x` for the entries of a sparse `W`."""
     xp = get_xp(x, rows)
-    y = xp.zeros((m, x.shape[1]), dtype=x.dtype)
     # Most rows have one entry, which need not be added to anything: add.at takes long.
     filled, first = xp.unique(rows, return_index=True)
-    y[filled] = weights[first, None] * x[columns[first]]  # (n_filled, d)
+    y = x[columns[first]]  # (n_filled, d)
+    y *= weights[first, None]
+    if len(filled) < m:
+        alone, y = y, xp.zeros((m, x.shape[1]), dtype=x.dtype)
+        y[filled] = alone
     more = xp.ones(len(rows), dtype=bool)
     more[first] = False
     xp.add.at(y, rows[more], weights[more, None] * x[columns[more]])
