@@ -20,6 +20,8 @@ NOT_PAPERS = {
     "tokenlab.embeddings.cipher_search",
     "tokenlab.embeddings.linear_probe",
     "tokenlab.embeddings.random_tables",
+    "tokenlab.embeddings.relaxed",
+    "tokenlab.embeddings.sense_counts",
     "tokenlab.embeddings.soft_debiasing",
     "tokenlab.embeddings.vectors",
     "tokenlab.embeddings.word_files",

@@ -259,3 +259,68 @@ def _(asarray):
 @case("tokenlab.embeddings.paragraph_codes.infer")
 def _(asarray):
     return (_codes_of(asarray), asarray(COUNTS[:2])), {"steps": 5, "rng": 0}
+
+
+PLACES = np.array([0, 3, 5])
+AROUND = np.array([[1, -1], [4, 2], [-1, -1]])
+
+
+def _senses_of(asarray):
+    made = {"senses": random(6, 2, 3), "gate": random(6, 3, 2), "gate_bias": random(6, 2)}
+    made |= {"outputs": random(6, 3, seed=1), "bias": random(6, seed=2)}
+    return {name: asarray(x) for name, x in made.items()}
+
+
+@case("tokenlab.embeddings.sense_counts.examples")
+def _(asarray):
+    return (asarray(np.array([4, 5, 6, 7])), asarray(np.array([0, 3, 4])), 2), {}
+
+
+@case("tokenlab.embeddings.sense_counts.priors")
+def _(asarray):
+    return (asarray(np.abs(random(3, 2))), asarray(PLACES), 6), {}
+
+
+@case("tokenlab.embeddings.sense_counts.prune")
+def _(asarray):
+    return (asarray(np.array([[0.97, 0.03], [0.5, 0.5]], np.float32)),), {}
+
+
+@case("tokenlab.embeddings.relaxed.relaxed_one_hot")
+def _(asarray):
+    uniforms = np.random.default_rng(1).uniform(0.1, 0.9, (3, 2)).astype(np.float32)
+    return (asarray(random(3, 2)), 0.5), {"uniforms": asarray(uniforms)}
+
+
+@case("tokenlab.embeddings.relaxed.entropy")
+def _(asarray):
+    return (asarray(np.array([[0.5, 0.5], [0.9, 0.1]], np.float32)),), {}
+
+
+@case("tokenlab.embeddings.relaxed.sense_log_probs")
+def _(asarray):
+    return (asarray(random(4, 3)), asarray(random(4, 3, 2)), asarray(random(4, 2))), {}
+
+
+@case("tokenlab.embeddings.relaxed.mix")
+def _(asarray):
+    return (asarray(random(4, 2)), asarray(random(4, 2, 3))), {}
+
+
+@case("tokenlab.embeddings.senses.loss")
+@case("tokenlab.embeddings.senses.loss_and_grad")
+def _(asarray):
+    labels = asarray(np.array([1, 2, 0]))
+    return (_senses_of(asarray), asarray(PLACES), asarray(AROUND), labels), {}
+
+
+@case("tokenlab.embeddings.senses.disambiguate")
+def _(asarray):
+    return (_senses_of(asarray), asarray(PLACES), asarray(AROUND)), {}
+
+
+@case("tokenlab.embeddings.senses.train")
+def _(asarray):
+    ids = np.array([0, 1, 2, 0, 1, 2])
+    options = {"d": 3, "window": 1, "epochs": 1, "pretraining": 1, "rng": 0}
+    return (asarray(ids), asarray(np.array([0, 3, 6])), 3), options
