@@ -61,6 +61,7 @@ class Section:
     methods: dict[str, Callable[[], Any]]
     baseline: str  # the method that ratios refer to; the first one where it is absent
     claims: list[Claim] = field(default_factory=list)
+    clock: str = "wall"  # or "cpu": medians are then processor time, of all threads
 
 
 @dataclass
@@ -121,13 +122,15 @@ def _run(options: argparse.Namespace, sections: Callable[..., Iterable[Any]]) ->
             print("\n".join(f"  {name:<42}{value:>22}" for name, value in section.rows.items()))
             results.append(asdict(section))
         elif options.only in section.title:
-            timings = interleaved(section.methods, options.rounds)
+            timings = interleaved(section.methods, options.rounds, section.clock)
             print(table(section, timings), flush=True)
             results.append(_as_json(section, timings))
     return {"machine": about, "sections": results}
 
 
-def interleaved(methods: dict[str, Callable[[], Any]], rounds: int) -> list[Timing]:
+def interleaved(
+    methods: dict[str, Callable[[], Any]], rounds: int, clock: str = "wall"
+) -> list[Timing]:
     """Time the methods in turn, `rounds` times each, after two calls that do not count.
 
     Each round has an order of its own: what ran before leaves caches and idle threads behind.
@@ -145,7 +148,8 @@ def interleaved(methods: dict[str, Callable[[], Any]], rounds: int) -> list[Timi
                 method()
             wall[name].append((time.perf_counter() - started) / calls[name])
             cpu[name].append((time.process_time() - started_cpu) / calls[name])
-    return [_timing(name, wall[name], cpu[name]) for name in methods]
+    counted = cpu if clock == "cpu" else wall
+    return [_timing(name, counted[name], cpu[name]) for name in methods]
 
 
 def _calls_per_measurement(method: Callable[[], Any]) -> int:
