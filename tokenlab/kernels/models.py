@@ -148,13 +148,14 @@ def _row_products(x, rows, out):  # type: ignore[no-untyped-def]
 
 @njit
 def _few_products(x, rows, out):  # type: ignore[no-untyped-def]
-    """Rows of `x`, an even number, times rows of a matrix, a multiple of eight.
+    """Two or more rows of `x` times rows of a matrix, a multiple of eight.
 
     Sixteen sums stay in registers: what is loaded for them, two and eight numbers, is used eight
     times and twice, and the matrix comes out of memory once, however many rows `x` has.
     """
     for o in range(0, len(rows), 8):
-        for i in range(0, len(x), 2):
+        for pair in range((len(x) + 1) // 2):
+            i = min(2 * pair, len(x) - 2)  # an odd last row goes again with the one before it
             s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = np.float32(0)
             t0 = t1 = t2 = t3 = t4 = t5 = t6 = t7 = np.float32(0)
             for j in range(x.shape[1]):
@@ -182,9 +183,9 @@ def mlp(x: Any, up: Any, up_bias: Any, down: Any, down_bias: Any) -> Any:
     """Twin of `tokenlab.models.parts.mlp`."""
     if not small(x, up, up_bias, down, down_bias):
         return parts.mlp.reference(x, up, up_bias, down, down_bias)  # type: ignore[attr-defined]
-    hidden = x @ up
+    hidden = parts.times(x, up)
     _bias_gelu(hidden, up_bias)
-    y = hidden @ down
+    y = parts.times(hidden, down)
     y += down_bias
     return y
 
@@ -225,16 +226,16 @@ def attended(q: Any, k: Any, v: Any, bias: Any = None) -> Any:
 
 
 def row_products(x: Any, weight: Any) -> Any:
-    """Twin of `tokenlab.models.parts.row_products`: rows in pairs, columns in eights, then the rest."""
+    """Twin of `tokenlab.models.parts.row_products`: eight columns at a time, then the rest."""
     if not small(x, weight) or not weight.flags.f_contiguous:
         return x @ weight
     x, rows = np.ascontiguousarray(x), weight.T
     out = np.empty((len(x), len(rows)), np.float32)
-    paired, whole = len(x) - len(x) % 2, len(rows) - len(rows) % 8
-    _few_products(x[:paired], rows[:whole], out)
+    tiled = len(rows) - len(rows) % 8 if len(x) > 1 else 0
+    if tiled:
+        _few_products(x, rows[:tiled], out)
     for i in range(len(x)):
-        start = whole if i < paired else 0
-        _row_products(x[i], rows[start:], out[i, start:])
+        _row_products(x[i], rows[tiled:], out[i, tiled:])
     return out
 
 
