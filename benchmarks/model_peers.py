@@ -143,27 +143,26 @@ def vit_of_torch(torch: Any, transformers: Any, params: Any, photo: Any) -> Run:
     embed, state = params["embed"], {}
     state["embeddings.cls_token"] = embed["cls"][None]
     state["embeddings.position_embeddings"] = embed["places"][None]
-    state["embeddings.patch_embeddings.projection.weight"] = embed["patch"].T.reshape(384, 3, 14, 14)
-    state["embeddings.patch_embeddings.projection.bias"] = embed["bias"]
-    names = {
-        "norm1": "norm1", "norm2": "norm2", "up": "mlp.fc1", "down": "mlp.fc2",
-        "out": "attention.output.dense", "q": "attention.attention.query",
-        "k": "attention.attention.key", "v": "attention.attention.value",
-    }  # fmt: skip
-    scopes = {f"encoder.layer.{i}.": p for i, p in enumerate(params["layers"])}
-    for scope, p in scopes.items():
-        for mine, theirs in names.items():
-            weight = p[mine].get("gain", p[mine].get("weight"))
-            state[f"{scope}{theirs}.weight"] = weight.reshape(len(weight), -1).T.reshape(
-                (-1, len(weight)) if weight.ndim > 1 else -1
-            )
-            state[f"{scope}{theirs}.bias"] = p[mine]["bias"].reshape(-1)
-    state["layernorm.weight"], state["layernorm.bias"] = (
-        params["norm"]["gain"],
-        params["norm"]["bias"],
+    state["embeddings.patch_embeddings.projection.weight"] = embed["patch"].T.reshape(
+        384, 3, 14, 14
     )
+    state["embeddings.patch_embeddings.projection.bias"] = embed["bias"]
+    state["layernorm.weight"] = params["norm"]["gain"]
+    state["layernorm.bias"] = params["norm"]["bias"]
+    names = {"norm1": "norm1", "norm2": "norm2", "up": "mlp.fc1", "down": "mlp.fc2"}
+    names |= {mine: f"attention.{mine[0]}_proj" for mine in ("q", "k", "v", "out")}
+    for i, p in enumerate(params["layers"]):
+        for mine, theirs in names.items():
+            name = f"encoder.layer.{i}.{theirs}"
+            state[f"{name}.bias"] = p[mine]["bias"].reshape(-1)
+            if "gain" in p[mine]:
+                state[f"{name}.weight"] = p[mine]["gain"]
+            else:
+                weight = p[mine]["weight"]
+                state[f"{name}.weight"] = weight.reshape(len(weight), -1).T
     tensors = {name: torch.tensor(np.array(x)) for name, x in state.items()}
-    net.load_state_dict(tensors, strict=False)
+    wrong = net.load_state_dict(tensors, strict=False).unexpected_keys
+    assert not wrong, wrong
     pixels = torch.tensor(pixels_of(photo))
 
     def run() -> Any:

@@ -190,7 +190,7 @@ def one_token(title: str, model: Any, ids: Any, peers: Any, other: Any) -> Secti
         def run() -> Any:
             with torch.no_grad():
                 y = other(tokens[:, 128:129], past_key_values=past).logits[0].numpy()
-            past.crop(128)
+            past.crop(-1)
             return y
 
         with torch.no_grad():
