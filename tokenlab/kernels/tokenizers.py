@@ -15,6 +15,7 @@ from numba.typed import Dict
 from tokenlab.kernels import njit_in_order
 
 SHORT = 64  # ids of a chunk that is merged without a queue
+LARGE = 1 << 29  # ids
 BASE = 0x9E3779B97F4A7C15  # of the hash, odd
 
 
@@ -35,9 +36,9 @@ def learned_merges(
         lengths[i] = len(token)
     merges = np.zeros((n_merges, 2), dtype=np.int64)
     m = _learn(
-        ids.astype(np.int64),
+        ids.astype(np.int32 if len(ids) < LARGE else np.int64),  # places, of which there are 3 n
         offsets,
-        counts,
+        counts.astype(np.int32) if counts.sum() < LARGE else counts,
         merges,
         len(tokens),
         min_count,
@@ -55,16 +56,20 @@ def _learn(  # type: ignore[no-untyped-def]
 ):
     n = len(given)
     ids = given.copy()
-    before = np.empty(n, dtype=np.int64)
-    after = np.empty(n, dtype=np.int64)
-    weight = np.empty(n, dtype=np.int64)
-    number = Dict.empty(numba.int64, numba.int64)  # pair -> its row in the arrays below
-    total = np.zeros(n + 16, dtype=np.int64)
-    chain = np.full(n + 16, -1, dtype=np.int64)  # the newest entry of each pair
-    keys = np.zeros(n + 16, dtype=np.int64)
-    stamp = np.full(n + 16, -1, dtype=np.int64)
-    place_of = np.empty(3 * n + 16, dtype=np.int64)  # entries: a place, and the one before it
-    older = np.empty(3 * n + 16, dtype=np.int64)
+    before = np.empty(n, dtype=given.dtype)
+    after = np.empty(n, dtype=given.dtype)
+    weight = np.empty(n, dtype=counts.dtype)
+    # Rows of pairs, and entries: a place, and the one before it of the same pair. A merge at a
+    # place makes at most two pairs, and takes one token away.
+    room = 3 * n + 16
+    total = np.empty(room, dtype=np.int64)
+    keys = np.empty(room, dtype=np.int64)
+    chain = np.empty(room, dtype=given.dtype)  # the newest entry of each pair
+    stamp = np.empty(room, dtype=np.int32)
+    place_of = np.empty(room, dtype=given.dtype)
+    older = np.empty(room, dtype=given.dtype)
+    slots = np.full(1 << 12, -1, dtype=np.int64)  # pair -> its row, a table with open places
+    row_of = np.empty(1 << 12, dtype=np.int32)
     rows = 0
     entries = 0
     for c in range(len(offsets) - 1):
@@ -74,14 +79,20 @@ def _learn(  # type: ignore[no-untyped-def]
             weight[i] = counts[c]
     for i in range(n):
         if after[i] >= 0:
-            key = (ids[i] << 32) | ids[i + 1]
-            if key in number:
-                row = number[key]
-            else:
-                row = rows
-                number[key] = row
-                keys[row] = key
+            key = _pair(ids[i], ids[i + 1])
+            spot = _slot(key, slots)
+            if slots[spot] < 0:
+                slots[spot] = key
+                row_of[spot] = rows
+                keys[rows] = key
+                total[rows] = 0
+                chain[rows] = -1
+                stamp[rows] = -1
                 rows += 1
+                if 2 * rows > len(slots):
+                    slots, row_of = _wider(slots, row_of)
+                    spot = _slot(key, slots)
+            row = row_of[spot]
             total[row] += weight[i]
             place_of[entries] = i
             older[entries] = chain[row]
@@ -92,14 +103,18 @@ def _learn(  # type: ignore[no-untyped-def]
         known[hashes[i]] = i
     queue = [(-total[row], keys[row]) for row in range(rows)]
     heapq.heapify(queue)
+    fresh = np.empty(1024, dtype=np.int32)  # pairs that a merge made or met again
     m = 0
     while len(queue) > 0 and m < len(merges):
-        negative, key = heapq.heappop(queue)
-        row = number[key]
+        negative, key = queue[0]
+        row = row_of[_slot(key, slots)]
         if total[row] != -negative:  # it has changed since
             if total[row] > 0:
-                heapq.heappush(queue, (-total[row], key))
+                heapq.heapreplace(queue, (-total[row], key))
+            else:
+                heapq.heappop(queue)
             continue
+        heapq.heappop(queue)
         if total[row] < min_count or total[row] == 0:
             break
         a = key >> 32
@@ -114,20 +129,8 @@ def _learn(  # type: ignore[no-untyped-def]
         merges[m, 0] = a
         merges[m, 1] = b
         m += 1
-        size = 0
-        entry = chain[row]
-        while entry >= 0:
-            size += 1
-            entry = older[entry]
-        places = np.empty(size, dtype=np.int64)
-        entry = chain[row]
-        for j in range(size):
-            places[j] = place_of[entry]
-            entry = older[entry]
-        places.sort()  # from left to right
-        fresh = [row]
-        fresh.pop()
-        for place in places:
+        n_fresh = 0
+        for place in _places(chain[row], place_of, older, a == b):
             following = after[place]
             if ids[place] != a or following < 0 or ids[following] != b:
                 continue
@@ -135,9 +138,9 @@ def _learn(  # type: ignore[no-untyped-def]
             left = before[place]
             right = after[following]
             if left >= 0:
-                total[number[(ids[left] << 32) | a]] -= w
+                total[row_of[_slot(_pair(ids[left], a), slots)]] -= w
             if right >= 0:
-                total[number[(b << 32) | ids[right]]] -= w
+                total[row_of[_slot(_pair(b, ids[right]), slots)]] -= w
             ids[place] = new
             ids[following] = -1
             after[place] = right
@@ -148,19 +151,20 @@ def _learn(  # type: ignore[no-untyped-def]
                 end = place if side == 0 else right
                 if start < 0 or end < 0:
                     continue
-                pair = (ids[start] << 32) | ids[end]
-                if pair in number:
-                    at = number[pair]
-                else:
-                    at = rows
+                pair = _pair(ids[start], ids[end])
+                spot = _slot(pair, slots)
+                if slots[spot] < 0:
+                    slots[spot] = pair
+                    row_of[spot] = rows
+                    keys[rows] = pair
+                    total[rows] = 0
+                    chain[rows] = -1
+                    stamp[rows] = -1
                     rows += 1
-                    if at == len(total):
-                        total = np.concatenate((total, np.zeros(at, dtype=np.int64)))
-                        keys = np.concatenate((keys, np.zeros(at, dtype=np.int64)))
-                        chain = np.concatenate((chain, np.full(at, -1, dtype=np.int64)))
-                        stamp = np.concatenate((stamp, np.full(at, -1, dtype=np.int64)))
-                    number[pair] = at
-                    keys[at] = pair
+                    if 2 * rows > len(slots):
+                        slots, row_of = _wider(slots, row_of)
+                        spot = _slot(pair, slots)
+                at = row_of[spot]
                 total[at] += w
                 place_of[entries] = start
                 older[entries] = chain[at]
@@ -168,11 +172,60 @@ def _learn(  # type: ignore[no-untyped-def]
                 entries += 1
                 if stamp[at] != m:
                     stamp[at] = m
-                    fresh.append(at)
+                    if n_fresh == len(fresh):
+                        fresh = np.concatenate((fresh, fresh))
+                    fresh[n_fresh] = at
+                    n_fresh += 1
         total[row] = 0
-        for at in fresh:
-            heapq.heappush(queue, (-total[at], keys[at]))
+        for j in range(n_fresh):
+            if total[fresh[j]] >= min_count:  # rarer ones are never merged
+                heapq.heappush(queue, (-total[fresh[j]], keys[fresh[j]]))
     return m
+
+
+@njit_in_order
+def _pair(a, b):  # type: ignore[no-untyped-def]
+    return (np.int64(a) << 32) | np.int64(b)
+
+
+@njit_in_order
+def _slot(key, slots):  # type: ignore[no-untyped-def]
+    """Where the table has a pair, or would have it."""
+    mask = len(slots) - 1
+    spot = _spot(key, mask)
+    while slots[spot] >= 0 and slots[spot] != key:
+        spot = (spot + 1) & mask
+    return spot
+
+
+@njit_in_order
+def _wider(slots, row_of):  # type: ignore[no-untyped-def]
+    """A table with room for twice as many."""
+    wider = np.full(2 * len(slots), -1, dtype=slots.dtype)
+    moved = np.empty(2 * len(slots), dtype=row_of.dtype)
+    for old in range(len(slots)):
+        if slots[old] >= 0:
+            spot = _slot(slots[old], wider)
+            wider[spot] = slots[old]
+            moved[spot] = row_of[old]
+    return wider, moved
+
+
+@njit_in_order
+def _places(entry, place_of, older, in_order):  # type: ignore[no-untyped-def]
+    """The places of a pair; from left to right where they may overlap, as those of (a, a) do."""
+    size = 0
+    at = entry
+    while at >= 0:
+        size += 1
+        at = older[at]
+    places = np.empty(size, dtype=np.int64)
+    for j in range(size):
+        places[j] = place_of[entry]
+        entry = older[entry]
+    if in_order:
+        places.sort()
+    return places
 
 
 def merged_chunks(ids: Any, offsets: Any, pairs: Any, news: Any) -> Any:

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from tokenlab.kernels import njit_in_order
-from tokenlab.tokenizers.split import kinds_of
+from tokenlab.tokenizers.split import kinds_table
 
-LETTER, DIGIT, SPACE, UPPER, LOWER = 1, 2, 4, 8, 16  # bits, as in `split.kinds_of`
+LETTER, DIGIT, SPACE, UPPER, LOWER = 1, 2, 4, 8, 16  # bits, as in `split.kinds_table`
 RULES = ("whitespace", "gpt2", "smollm2", "cl100k", "o200k")  # a rule's number is its place
 PRIME = np.uint64(0x9E3779B97F4A7C15)
 EMPTY = -1
@@ -20,36 +20,80 @@ EMPTY = -1
 
 def distinct_chunks(codes: Any, rule: str) -> Any:
     """Twin of `tokenlab.tokenizers.chunks.distinct_chunks`."""
-    kinds = kinds_of(codes)  # (n_chars,) uint8
-    return _distinct(codes, kinds, RULES.index(rule))
+    table = kinds_table(len(codes) > 0 and int(codes.max()) > 0xFFFF)
+    ends = np.empty(len(codes), dtype=np.int32 if len(codes) < 1 << 31 else np.int64)
+    n_chunks = _cut(codes, table[codes], RULES.index(rule), ends)
+    return _numbered(codes, ends[:n_chunks])
 
 
 @njit_in_order
-def _distinct(codes, kinds, rule):  # type: ignore[no-untyped-def]
-    """Cut, and look each chunk up among those that came before."""
-    n = len(codes)
-    starts = np.empty(1024, dtype=np.int64)  # of distinct chunks
-    ends = np.empty(1024, dtype=np.int64)
-    hashes = np.empty(1024, dtype=np.uint64)
-    table = np.full(4096, EMPTY, dtype=np.int64)  # number of a chunk, at the spot of its hash
-    owner = np.empty(n, dtype=np.int32)  # no more chunks than characters
-    n_chunks, found, start = 0, 0, 0
-    while start < n:
-        end = _end(codes, kinds, start, rule)
-        value = _hash(codes, start, end)
-        spot = _spot_of(codes, start, end, value, starts, ends, hashes, table)
-        if table[spot] < 0:  # a new one
-            if found == len(starts):
-                starts, ends, hashes = _longer(starts), _longer(ends), _longer(hashes)
-                table = _rehashed(hashes, 4 * len(hashes))
-                spot = _spot_of(codes, start, end, value, starts, ends, hashes, table)
-            table[spot] = found
-            starts[found], ends[found], hashes[found] = start, end, value
+def _cut(codes, kinds, rule, ends):  # type: ignore[no-untyped-def]
+    """Write where each chunk ends; how many there are. A loop a rule: none asks which it is."""
+    n, found, end = len(codes), 0, 0
+    if rule == 0:
+        while end < n:
+            end = _end_of_word(kinds, end)
+            ends[found] = end
             found += 1
-        owner[n_chunks] = table[spot]
-        n_chunks += 1
+    elif rule == 1:
+        while end < n:
+            end = _end_gpt2(codes, kinds, end)
+            ends[found] = end
+            found += 1
+    elif rule == 2:
+        while end < n:
+            end = _end_smollm2(codes, kinds, end)
+            ends[found] = end
+            found += 1
+    elif rule == 3:
+        while end < n:
+            end = _end_cl100k(codes, kinds, end)
+            ends[found] = end
+            found += 1
+    else:
+        while end < n:
+            end = _end_o200k(codes, kinds, end)
+            ends[found] = end
+            found += 1
+    return found
+
+
+@njit_in_order
+def _numbered(codes, ends):  # type: ignore[no-untyped-def]
+    """The first place of each distinct chunk, and the number of every chunk.
+
+    Those that are known lie side by side in `letters`, where they are compared without going back
+    to a distant place of the text.
+    """
+    starts = np.empty(1024, dtype=np.int64)  # of distinct chunks, in the text
+    places = np.zeros(1024, dtype=np.int64)  # and in `letters`, up to the next one's
+    letters = np.empty(8192, dtype=np.uint32)
+    hashes = np.zeros(2048, dtype=np.uint64)  # a table with open places
+    numbers = np.full(2048, EMPTY, dtype=np.int32)
+    owner = np.empty(len(ends), dtype=np.int32)
+    found, start = 0, 0
+    for c in range(len(ends)):
+        end = np.int64(ends[c])
+        value = _hash(codes, start, end)
+        spot = _spot_of(codes, start, end, value, places, letters, hashes, numbers)
+        if numbers[spot] < 0:  # a new one
+            starts[found] = start
+            last = places[found] + end - start
+            while last > len(letters):
+                letters = _longer(letters)
+            letters[places[found] : last] = codes[start:end]
+            hashes[spot], numbers[spot] = value, found
+            found += 1
+            if found + 1 == len(starts):  # room for the end of the last one, too
+                starts, places = _longer(starts), _longer(places)
+                hashes, numbers = _rehashed(hashes, numbers)
+            places[found] = last
+            owner[c] = found - 1
+        else:
+            owner[c] = numbers[spot]
         start = end
-    return starts[:found].copy(), ends[:found].copy(), owner[:n_chunks].copy()
+    sizes = places[1 : found + 1] - places[:found]
+    return starts[:found].copy(), starts[:found] + sizes, owner
 
 
 @njit_in_order
@@ -62,17 +106,18 @@ def _hash(codes, start, end):  # type: ignore[no-untyped-def]
 
 
 @njit_in_order
-def _spot_of(codes, start, end, value, starts, ends, hashes, table):  # type: ignore[no-untyped-def]
+def _spot_of(codes, start, end, value, places, letters, hashes, numbers):  # type: ignore[no-untyped-def]
     """Where the table has this chunk, or would have it."""
-    mask = len(table) - 1
+    mask = len(hashes) - 1
     spot = np.int64(value & np.uint64(mask))
-    while table[spot] >= 0:
-        at = table[spot]
-        if hashes[at] == value and ends[at] - starts[at] == end - start:
+    while numbers[spot] >= 0:
+        if hashes[spot] == value:
+            place = places[numbers[spot]]
+            size = places[numbers[spot] + 1] - place
             i = 0
-            while i < end - start and codes[starts[at] + i] == codes[start + i]:
+            while i < end - start and i < size and letters[place + i] == codes[start + i]:
                 i += 1
-            if i == end - start:
+            if i == end - start and i == size:
                 break
         spot = (spot + 1) & mask
     return spot
@@ -81,37 +126,28 @@ def _spot_of(codes, start, end, value, starts, ends, hashes, table):  # type: ig
 @njit_in_order
 def _longer(array):  # type: ignore[no-untyped-def]
     """The same with room for as much again."""
-    longer = np.empty(2 * len(array), dtype=array.dtype)
+    longer = np.zeros(2 * len(array), dtype=array.dtype)
     longer[: len(array)] = array
     return longer
 
 
 @njit_in_order
-def _rehashed(hashes, size):  # type: ignore[no-untyped-def]
-    """A larger table of the first half of `hashes`, the chunks that are known."""
-    table = np.full(size, EMPTY, dtype=np.int64)
-    for at in range(len(hashes) // 2):
-        spot = np.int64(hashes[at] & np.uint64(size - 1))
-        while table[spot] >= 0:
-            spot = (spot + 1) & (size - 1)
-        table[spot] = at
-    return table
+def _rehashed(hashes, numbers):  # type: ignore[no-untyped-def]
+    """A table of twice the size."""
+    mask = 2 * len(hashes) - 1
+    wider = np.zeros(mask + 1, dtype=hashes.dtype)
+    moved = np.full(mask + 1, EMPTY, dtype=numbers.dtype)
+    for old in range(len(hashes)):
+        if numbers[old] < 0:
+            continue
+        spot = np.int64(hashes[old] & np.uint64(mask))
+        while moved[spot] >= 0:
+            spot = (spot + 1) & mask
+        wider[spot], moved[spot] = hashes[old], numbers[old]
+    return wider, moved
 
 
 # Where a chunk ends that begins at i. Each line is a branch of the pattern, in its order.
-
-
-@njit_in_order
-def _end(codes, kinds, i, rule):  # type: ignore[no-untyped-def]
-    if rule == 0:
-        return _end_of_word(kinds, i)
-    if rule == 1:
-        return _end_gpt2(codes, kinds, i)
-    if rule == 2:
-        return _end_smollm2(codes, kinds, i)
-    if rule == 3:
-        return _end_cl100k(codes, kinds, i)
-    return _end_o200k(codes, kinds, i)
 
 
 @njit_in_order

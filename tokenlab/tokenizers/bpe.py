@@ -128,6 +128,8 @@ class BPE(Encoder):
         checks.choice(alphabet, "alphabet", ("bytes", "gpt2"))
         start = cls([bytes([byte]) for byte in byte_order(alphabet)], split=split)
         grown = start._grown(text, vocab_size - 256, min_count, max_token_bytes)
+        if not special:
+            return grown
         # ids behind all others
         wanted = dict.fromkeys(checked_names(special))  # once each, in order
         names = {name: grown.vocab + i for i, name in enumerate(wanted)}
@@ -190,7 +192,7 @@ class BPE(Encoder):
         # what was learned before is merged already
         parts = self._together(list(words), False)
         ids = spread(*parts, np.arange(len(words)))  # (n,) chunk after chunk
-        offsets = np.cumsum([0, *parts.sizes], dtype=np.int64)  # (n_chunks + 1,)
+        offsets = np.concatenate([[0], np.cumsum(parts.sizes)]).astype(np.int64)  # (n_chunks + 1,)
         tokens = list(self.tokens)
 
         def name(pair: Pair, new: int) -> None:

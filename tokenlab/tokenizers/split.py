@@ -205,19 +205,14 @@ KINDS = {
 
 
 @functools.cache
-def kinds_table(size: int) -> np.ndarray:
-    """Of each code point below `size`: letter 1, number 2, white space 4, upper 8, lower 16."""
-    bits = {name: KINDS.get(name[0], 0) | KINDS.get(name, 0) for name in STANDS_FOR | {"Zs": ""}}
-    table = [bits.get(unicodedata.category(chr(code)), 0) for code in range(size)]
-    kinds = np.array(table, dtype=np.uint8)  # (size,)
-    kinds[[ord(space) for space in re.findall(f"[{SPACES}]", "".join(map(chr, range(0x3001))))]] = 4
+def kinds_table(astral: bool) -> np.ndarray:
+    """Of each code point: letter 1, number 2, white space 4, upper 8, lower 16; `(n_codes,)`."""
+    codes = range(0x110000 if astral else 0x10000)
+    bits = {name: KINDS.get(name[0], 0) | KINDS.get(name, 0) for name in STANDS_FOR}
+    kinds = np.array([bits.get(unicodedata.category(chr(code)), 0) for code in codes], np.uint8)
+    low = "".join(map(chr, range(0x3001)))  # the last white space is U+3000
+    kinds[[ord(space) for space in re.findall(f"[{SPACES}]", low)]] = 4
     return kinds
-
-
-def kinds_of(codes: np.ndarray) -> np.ndarray:
-    """The kinds of characters, as bits."""
-    astral = len(codes) and int(codes.max()) > 0xFFFF
-    return kinds_table(0x110000 if astral else 0x10000)[codes]  # (n_chars,)
 
 
 # Chunks of chance: tokens that hold several words.
