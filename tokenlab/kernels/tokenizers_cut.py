@@ -73,7 +73,7 @@ def _numbered(codes, ends):  # type: ignore[no-untyped-def]
     owner = np.empty(len(ends), dtype=np.int32)
     found, start = 0, 0
     for c in range(len(ends)):
-        end = np.int64(ends[c])
+        end = int(ends[c])
         value = _hash(codes, start, end)
         spot = _spot_of(codes, start, end, value, places, letters, hashes, numbers)
         if numbers[spot] < 0:  # a new one

@@ -107,6 +107,7 @@ def splitter(split: Any) -> Splitter:
             f"{public_caller()}: split is {split!r}; expected one of {', '.join(NAMES)}, a pattern, "
             "or a function."
         )
+    # a pattern with a name takes every character; another one may leave some between matches
     pattern = compiled(PATTERNS.get(split, split))
     return functools.partial(chunks_of, pattern, whole=split in PATTERNS)
 
@@ -117,6 +118,7 @@ def chunks_of(pattern: re.Pattern[str], text: str, whole: bool = False) -> list[
     if not pattern.groups:
         found = pattern.findall(plain)
         if whole or sum(map(len, found)) == len(text):  # nothing lies between
+            # chunks of a text with stand-ins have the right lengths, not the right letters
             if plain is not text:
                 ends = [0, *itertools.accumulate(map(len, found))]
                 return [text[a:b] for a, b in itertools.pairwise(ends) if a < b]
@@ -131,7 +133,7 @@ def chunks_of(pattern: re.Pattern[str], text: str, whole: bool = False) -> list[
 
 def below_astral(text: str) -> str:
     """The text with a stand-in of the same category for each character beyond U+FFFF."""
-    if text.isascii() or not has_astral(text):
+    if text.isascii() or not has_astral(text):  # nearly every text
         return text
     return re.sub("[\U00010000-\U0010ffff]", stand_in, text)
 
@@ -211,6 +213,7 @@ def kinds_table(astral: bool) -> np.ndarray:
     bits = {name: KINDS.get(name[0], 0) | KINDS.get(name, 0) for name in STANDS_FOR}
     kinds = np.array([bits.get(unicodedata.category(chr(code)), 0) for code in codes], np.uint8)
     low = "".join(map(chr, range(0x3001)))  # the last white space is U+3000
+    # these 25 have categories of separators and of control characters
     kinds[[ord(space) for space in re.findall(f"[{SPACES}]", low)]] = 4
     return kinds
 
