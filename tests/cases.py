@@ -112,6 +112,17 @@ def _(asarray):
     return (asarray(BYTES), asarray(BYTES[::-1].copy())), {}
 
 
+@parity("bits.hamming_topk")
+def _():
+    rng = np.random.default_rng(0)
+    for n_bytes, n, m, k in ((1, 3, 40, 5), (8, 4, 300, 10), (11, 2, 50, 7), (16, 5, 9, 9)):
+        x, y = (rng.integers(256, size=(rows, n_bytes), dtype=np.uint8) for rows in (n, m))
+        yield x, y, k
+        yield x, y[:1].repeat(m, axis=0), k  # all at one distance
+    yield x[:0], y, 3
+    yield x, y, 99
+
+
 @case("tokenlab.bits.hamming_topk")
 def _(asarray):
     return (asarray(BYTES), asarray(BYTES[::-1].copy()), 1), {}

@@ -11,6 +11,7 @@ import numpy as np
 from tokenlab import checks
 from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp, shared_library
+from tokenlab.engine import accelerated
 from tokenlab.errors import DTypeError, InvalidInput, ShapeError, public_caller
 from tokenlab.numerics import TopK, topk
 
@@ -173,4 +174,11 @@ def hamming_topk(x: Any, y: Any, k: int) -> TopK:
     >>> hamming_topk(pack([[1, 0, 1]], 1), pack([[1, 1, 0], [1, 0, 1]], 1), 1).ids.tolist()
     [[1]]
     """
+    x, y = same_bytes(x, "x", y, "y")
+    return nearest_rows(x, y, checks.count(k, "k"))
+
+
+@accelerated("bits.hamming_topk", work=lambda x, y, k: len(x) * y.size, pays_from=2e5)
+def nearest_rows(x: Any, y: Any, k: int) -> TopK:
+    """`hamming_topk` of arrays that were looked at."""
     return topk(-1.0 * hamming(x, y), k)  # fewer bits are nearer

@@ -168,6 +168,48 @@ def test_weat_by_hand():
     same = weat.association(x, x, a, b)
     assert same.statistic == 0
     assert same.effect == 0
+    longer = weat.association(3 * x, 0.1 * y, 7 * a, b)  # directions count alone
+    assert longer.effect == pytest.approx(found.effect)
+    assert longer.statistic == pytest.approx(found.statistic)
+
+
+def test_targets_that_are_all_alike_have_no_effect_size():
+    rng = np.random.default_rng(6)
+    a, b = rng.standard_normal((3, 5)), rng.standard_normal((4, 5))
+    for dtype in (np.float32, np.float64):
+        row = rng.standard_normal(5).astype(dtype)
+        x = np.tile(row, (4, 1)) * np.array([[1], [2], [3], [0.7]], dtype)
+        with pytest.raises(TokenlabError, match="association: all words of x and y relate alike"):
+            weat.association(x, x[::-1].copy(), a.astype(dtype), b.astype(dtype))
+    for i, name in enumerate(("x", "y", "a", "b")):
+        sets = [rng.standard_normal((3, 5)) for _ in range(4)]
+        sets[i][1, 2] = np.nan
+        with pytest.raises(TokenlabError, match=f"association: {name} has 1 values"):
+            weat.association(*sets)
+        sets[i][1] = 0
+        with pytest.raises(TokenlabError, match=f"association: {name} has 1 rows of zeros"):
+            weat.association(*sets)
+
+
+def test_inputs_are_left_as_they_were():
+    rng = np.random.default_rng(7)
+    x = rng.standard_normal((10, 4))
+    kept, basis = x.copy(), debias.bias_subspace(x, [[0, 1]]).basis
+    debias.equalize(x, [[0, 1]], basis)
+    debias.hard_debias(x, basis, specific=[2], sets=[[0, 1]])
+    debias.soft_debias(x, basis, neutral=range(3, 10))
+    triplet.triplet_grads(x[:3], x[3:6], x[6:9])
+    np.testing.assert_array_equal(x, kept)
+    one, two = (debias.soft_debias(x, basis, neutral=range(3, 10), weight=3.0) for _ in range(2))
+    np.testing.assert_array_equal(one.metric, two.metric)
+
+
+def test_triplets_whose_positive_is_the_anchor():
+    a, n = np.array([[1.0, 2.0]]), np.array([[4.0, 6.0]])
+    grads = triplet.triplet_grads(a, a, n, margin=9.0, distance="euclidean")
+    assert np.isfinite(np.concatenate(grads)).all()
+    assert (grads.positive == 0).all()
+    np.testing.assert_allclose(grads.negative, [[-0.6, -0.8]])  # away, at full length
 
 
 # DECOR.

@@ -133,6 +133,29 @@ def test_tap_comes_before_watch_and_replaces_the_stream():
         assert not seen[1].x.any()
 
 
+def test_the_second_part_of_a_layer_can_be_edited():
+    seen = {}
+
+    def edit(layer, y):
+        seen[layer] = y
+        return 2 * y if layer == 2 else None
+
+    streams = {}
+    plain = llama_forward(tiny.IDS, tap=lambda layer, x: streams.update({layer: x}))
+    edited = {}
+    found = llama_forward(tiny.IDS, edit_mlp=edit, tap=lambda layer, x: edited.update({layer: x}))
+    assert list(seen) == [1, 2]
+    np.testing.assert_allclose(edited[1], streams[1])
+    np.testing.assert_allclose(edited[2], streams[2] + seen[2], rtol=1e-5, atol=1e-6)
+    assert abs(found - plain).max() > 1e-6
+    same = llama_forward(tiny.IDS, edit_mlp=lambda layer, y: y)
+    np.testing.assert_array_equal(same, plain)
+    with pytest.raises(TokenlabError, match="forward: edit_mlp returned"):
+        llama_forward(tiny.IDS, edit_mlp=lambda layer, y: y[:1])
+    with pytest.raises(TokenlabError, match="forward: edit_mlp is"):
+        llama_forward(tiny.IDS, edit_mlp=3)
+
+
 def test_prune_comes_last_and_answers_compose(vit_params):
     first, second = np.arange(0, 256, 2), np.arange(10)
     layers = []

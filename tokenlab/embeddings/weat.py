@@ -33,7 +33,7 @@ from tokenlab import checks
 from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp, to_numpy
 from tokenlab.embeddings.vectors import directions
-from tokenlab.errors import ShapeError
+from tokenlab.errors import InvalidInput, ShapeError
 from tokenlab.steps import step
 
 __all__ = ["Association", "association"]
@@ -67,13 +67,13 @@ def association(
     Returns
     -------
     Association
-        `effect` is 0 where all words relate alike. Read `statistic` beside it: the effect is
-        free of scale, and large where it divides almost nothing by almost nothing.
+        Read `statistic` beside `effect`, which is free of scale, and large where it divides
+        almost nothing by almost nothing.
 
     Raises
     ------
     ShapeError, InvalidInput, DTypeError, BackendError
-        Targets of different number, a row of zeros.
+        Targets of different number, a row of zeros, targets that all relate alike.
 
     Examples
     --------
@@ -90,14 +90,20 @@ def association(
             "over divisions into equal halves."
         )
     xp = get_xp(x, y, a, b)
-    words = directions(xp.concatenate([x, y]), "x and y")  # (2 n, d)
+    words = xp.concatenate([directions(x, "x"), directions(y, "y")])  # (2 n, d)
     a, b = directions(a, "a"), directions(b, "b")
     scores = (words @ a.T).mean(axis=1) - (words @ b.T).mean(axis=1)  # Eq. (1)
     scores = step(to_numpy(scores).astype(np.float64))  # (n_words,) [Eq. 1] nearer to a than to b
     statistic = scores[:n].sum() - scores[n:].sum()  # Eq. (2)
     spread = scores.std(ddof=1)
     gap = scores[:n].mean() - scores[n:].mean()
-    effect = float(gap / spread) if spread > 0 else 0.0  # Eq. (3)
+    # Below that a spread is rounding, and the effect would be rounding divided by rounding.
+    if spread <= 8 * np.finfo(words.dtype).eps:
+        raise InvalidInput(
+            "association: all words of x and y relate alike to a and b, so that the effect would be "
+            "0 / 0; expected targets that differ."
+        )
+    effect = float(gap / spread)  # Eq. (3)
     exact = math.comb(2 * n, n) <= limit
     halves = every_half(2 * n) if exact else random_halves(2 * n, limit, checks.generator(rng))
     # What one half has more than the other is twice its own sum less the whole.

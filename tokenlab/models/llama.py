@@ -64,6 +64,7 @@ def forward(
     attention: Callable[..., Any] | None = None,
     tap: Callable[[int, Any], Any] | None = None,
     watch: Callable[[int, Block], Any] | None = None,
+    edit_mlp: Callable[[int, Any], Any] | None = None,
     rows: Any = None,
 ) -> Any:
     """Logits of the token behind each new token.
@@ -91,6 +92,9 @@ def forward(
         `fn(layer, x)`; an array that it returns stands for the stream from there on.
     watch : callable, optional
         `fn(layer, Block)`.
+    edit_mlp : callable, optional
+        `fn(layer, y)` of what the second part of a layer adds, `(n, d)`; an array that it returns is
+        added in its place. Layers count from 1.
     rows : ndarray of shape (k,), optional
         Logits of these new tokens only.
 
@@ -100,6 +104,7 @@ def forward(
         With `rows` (k, vocab).
     """
     hooks = {"head": head, "attention": attention, "tap": tap, "watch": watch}
+    hooks["edit_mlp"] = edit_mlp
     checked(params, ("embed", "norm", "layers"), **hooks)
     if not isinstance(config, Config):
         raise InvalidInput(f"forward: config is {shown(config)}; expected a llama.Config.")
@@ -115,7 +120,8 @@ def forward(
     angles = rope_angles(positions, width, config.rope_base, xp)
     x = tapped(tap, 0, params["embed"][ids])  # (n, d)
     for layer, p in enumerate(params["layers"], start=1):
-        x, parts = one_layer(p, x, config.eps, angles, (cache, layer), bias, (attention, seen))
+        own = (attention, seen, edit_mlp)
+        x, parts = one_layer(p, x, config.eps, angles, (cache, layer), bias, own)
         x = tapped(tap, layer, x)
         if watch is not None:
             q, k, v, shares = parts
@@ -130,7 +136,7 @@ def forward(
 
 def one_layer(p: Any, x: Any, eps: float, angles: Any, place: Any, bias: Any, own: Any) -> Any:
     """The stream behind a layer, and what was seen on the way: q, k, v and the attention."""
-    (cache, layer), (attention, seen) = place, own
+    (cache, layer), (attention, seen, edit_mlp) = place, own
     h = step(rms_norm(x, p["norm1"], eps))  # (n, d) [norm(x)] what attention reads
     q = step(
         rotate(in_heads(h, p["q"]), angles)
@@ -149,7 +155,7 @@ def one_layer(p: Any, x: Any, eps: float, angles: Any, place: Any, bias: Any, ow
     y = step(
         gated(h, p["gate"], p["up"], p["down"])
     )  # (n, d) [W_d (silu(W_g h) ⊙ W_u h)] token by token
-    x = step(x + y)  # (n, d) [x] the stream behind this layer
+    x = step(x + tapped(edit_mlp, layer, y, "edit_mlp"))  # (n, d) [x] the stream behind this layer
     shares = None if attention is not None else lambda: probabilities(q, repeated(k, group), bias)
     return x, (q, k, v, shares)
 

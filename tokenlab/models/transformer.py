@@ -234,12 +234,12 @@ def seen(xp: Any, n: int, mask: Any) -> Any:
     return mask[..., None, :, :] if mask.ndim == 3 else mask  # (b, 1, n, n)
 
 
-def tapped(tap: Callable[[int, Any], Any] | None, layer: int, x: Any) -> Any:
+def tapped(tap: Callable[[int, Any], Any] | None, layer: int, x: Any, name: str = "tap") -> Any:
     """The residual stream, or what stands for it from here on."""
     new = None if tap is None else tap(layer, x)
     if new is not None and new.shape != x.shape:
         raise ShapeError(
-            f"forward: tap returned {new.shape} at layer {layer}; expected {x.shape} = (..., n, d)."
+            f"forward: {name} returned {new.shape} at layer {layer}; expected {x.shape} = (..., n, d)."
         )
     return x if new is None else new
 
