@@ -1,7 +1,7 @@
 """Example arguments of the functions of tokenlab.embeddings, for the contract tests."""
 
 import numpy as np
-from cases import case, random
+from cases import case, parity, random
 
 BASIS = np.linalg.qr(random(5, 2, seed=9, dtype=np.float64))[0].T.copy()  # (2, 5)
 SETS = [[0, 1], [2, 3, 4]]
@@ -324,3 +324,207 @@ def _(asarray):
     ids = np.array([0, 1, 2, 0, 1, 2])
     options = {"d": 3, "window": 1, "epochs": 1, "pretraining": 1, "rng": 0}
     return (asarray(ids), asarray(np.array([0, 3, 6])), 3), options
+
+
+# Word vectors.
+
+TEXT = np.array([0, 1, 2, 3, 0, 4, 1, 2, 2])
+ENDS = np.array([0, 3, 3, 4, 9])
+
+
+def _counts(asarray):
+    from tokenlab.embeddings.word_vectors import Counts
+
+    rows, columns = np.array([0, 0, 1, 2, 3]), np.array([1, 2, 0, 0, 3])
+    return Counts(asarray(rows), asarray(columns), asarray(np.array([4.0, 1, 4, 1, 2])), 4)
+
+
+@case("tokenlab.embeddings.word_vectors.cooccurrence")
+def _(asarray):
+    return (asarray(TEXT), asarray(ENDS), 5), {"window": 2, "weighting": "harmonic"}
+
+
+@case("tokenlab.embeddings.word_vectors.cooccurrence")
+def _(asarray):
+    return (asarray(TEXT), asarray(ENDS), 5), {"window": 2, "symmetric": False}
+
+
+@case("tokenlab.embeddings.word_vectors.pmi")
+def _(asarray):
+    return (_counts(asarray),), {"power": 0.75, "shift": 0.5}
+
+
+@case("tokenlab.embeddings.word_vectors.ppmi_svd")
+def _(asarray):
+    return (_counts(asarray), 2), {}
+
+
+@case("tokenlab.embeddings.evaluation.analogies")
+def _(asarray):
+    return (asarray(random(9, 4)), asarray(np.array([[0, 1, 2, 3], [4, 5, 6, 7]]))), {}
+
+
+@case("tokenlab.embeddings.evaluation.analogies")
+def _(asarray):
+    questions = asarray(np.array([[0, 1, 2, 3], [4, 5, 6, 7]]))
+    return (asarray(random(9, 4)), questions), {"method": "mul"}
+
+
+@case("tokenlab.embeddings.evaluation.similarity")
+def _(asarray):
+    pairs = asarray(np.array([[0, 1], [2, 3], [4, 5], [6, 7]]))
+    return (asarray(random(9, 4)), pairs, asarray(np.array([1.0, 4, 2, 3]))), {}
+
+
+@case("tokenlab.embeddings.skip_gram.keep_probability")
+@case("tokenlab.embeddings.skip_gram.keep_probability")
+def _(asarray):
+    return (asarray(np.array([1.0, 5.0, 94.0])), 1e-2), {"variant": "official"}
+
+
+@case("tokenlab.embeddings.skip_gram.noise")
+def _(asarray):
+    return (asarray(np.array([1.0, 5.0, 94.0])),), {}
+
+
+@case("tokenlab.embeddings.windows.subsample")
+def _(asarray):
+    keep = np.array([0.5, 1.0, 0.3, 1.0, 1.0])
+    return (asarray(TEXT), asarray(ENDS), asarray(keep)), {"rng": 0}
+
+
+@case("tokenlab.embeddings.windows.pairs")
+def _(asarray):
+    return (asarray(TEXT), asarray(ENDS), 3), {"rng": 0}
+
+
+def _pairs(asarray):
+    draws = np.random.default_rng(2).integers(0, 5, (6, 3))
+    pairs = np.random.default_rng(1).integers(0, 5, (6, 2))
+    return asarray(random(5, 4)), asarray(random(5, 4, seed=1)), asarray(pairs), asarray(draws)
+
+
+@case("tokenlab.embeddings.skip_gram.loss")
+def _(asarray):
+    return _pairs(asarray), {}
+
+
+@case("tokenlab.embeddings.skip_gram.sgd_pass")
+def _(asarray):
+    return (*_pairs(asarray), asarray(np.float32(0.1))), {}
+
+
+@case("tokenlab.embeddings.skip_gram.expected_loss")
+def _(asarray):
+    tables = asarray(random(3, 4)), asarray(random(5, 4, seed=1))
+    return (*tables, asarray(np.abs(random(3, 5))), asarray(np.full(5, 0.2)), 2.0), {}
+
+
+@case("tokenlab.embeddings.cbow.cbow_pass")
+def _(asarray):
+    vectors, outputs, pairs, draws = _pairs(asarray)
+    contexts, offsets = np.array([0, 1, 2, 2, 3, 4]), np.array([0, 1, 3, 3, 4, 6, 6])
+    each = (pairs[:, 0], asarray(contexts), asarray(offsets), draws)
+    return (vectors, outputs, *each, asarray(np.float32(0.1))), {"variant": "official"}
+
+
+@case("tokenlab.embeddings.skip_gram.train")
+def _(asarray):
+    kwargs = {"d": 3, "window": 2, "negatives": 2, "epochs": 2, "threshold": None, "rng": 0}
+    return (asarray(TEXT), asarray(ENDS), 5), kwargs
+
+
+@case("tokenlab.embeddings.glove.weighting")
+def _(asarray):
+    return (asarray(np.array([1.0, 50.0, 200.0])),), {}
+
+
+@case("tokenlab.embeddings.glove.loss")
+def _(asarray):
+    from tokenlab.embeddings.glove import GloVe
+
+    tables = (random(4, 3), random(4, 3, seed=1), random(4), random(4, seed=1))
+    return (GloVe(*(asarray(x) for x in tables), None), _counts(asarray)), {"cap": 3.0}
+
+
+@case("tokenlab.embeddings.subwords.compose")
+def _(asarray):
+    ids, offsets = np.array([0, 3, 3, 5]), np.array([0, 1, 1, 4])
+    return (asarray(random(6, 4)), asarray(ids), asarray(offsets)), {}
+
+
+@case("tokenlab.embeddings.subwords.subword_pass")
+def _(asarray):
+    _, outputs, pairs, draws = _pairs(asarray)
+    ids, offsets = np.array([0, 5, 1, 2, 6, 6, 3, 4]), np.array([0, 2, 3, 6, 7, 8])
+    rows = asarray(random(8, 4, seed=3)), outputs, asarray(ids), asarray(offsets)
+    return (*rows, pairs, draws, asarray(np.float32(0.1))), {}
+
+
+@case("tokenlab.embeddings.subwords.train")
+def _(asarray):
+    kwargs = {"d": 3, "window": 2, "negatives": 2, "epochs": 2, "threshold": None, "rng": 0}
+    words = ["sea", "seas", "seen", "a", "wave"]
+    return (asarray(TEXT), asarray(ENDS), words), kwargs | {"n_buckets": 20}
+
+
+@case("tokenlab.embeddings.two_towers.contrastive_loss")
+def _(asarray):
+    return (asarray(random(5, 4)), asarray(random(5, 4, seed=1))), {"temperature": 0.5}
+
+
+@parity("cooccurrence.near_counts")
+def _():
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        ids, offsets = rng.integers(0, 4 + seed, 40), np.array([0, 0, 1, 20, 40])
+        yield ids, offsets, 4 + seed, 1 / np.arange(1, 2 + seed), seed % 2 == 0
+    yield np.zeros(0, np.int64), np.zeros(1, np.int64), 3, np.ones(2), True
+    yield np.zeros(50, np.int64), np.array([0, 50]), 1, np.ones(3), True
+    yield (
+        np.arange(400) % 380,
+        np.array([0, 400]),
+        380,
+        np.ones(200),
+        True,
+    )  # more than fits at first
+
+
+def _tables(seed, scale=1.0):
+    dtype = (np.float32, np.float64)[seed % 2]
+    table, outputs = (random(n, 5, seed=seed + n, dtype=dtype) * dtype(scale) for n in (12, 9))
+    starts = np.array([0, 3, 3, 5, 8, 12, 15, 20, 25, 30])  # word 1 has no rows
+    return table, outputs, np.random.default_rng(seed).integers(0, 12, 30), starts
+
+
+@parity("embeddings.passed")
+def _():
+    for seed in range(8):
+        rng, n = np.random.default_rng(seed), 9 if seed else 0
+        scale = 30.0 if seed > 5 else 0.5  # products of a thousand: sigmoids of 0 and 1
+        each = (*rng.integers(0, 9, (2, n)), rng.integers(0, 9, (n, seed % 4)))
+        how = seed % 3 == 0, seed % 2 == 0
+        yield *_tables(seed, scale), *each, rng.random(n) * (1e-4 if seed > 5 else 0.2), *how
+
+
+@parity("embeddings.one_epoch")
+def _():
+    for seed in range(8):
+        rng, n = np.random.default_rng(seed), 20 if seed else 0
+        texts = rng.integers(0, 9, n), np.array([0, n // 4, n // 4, n])
+        widths, rates = rng.integers(1, 4, n), rng.random(n) * 0.1
+        noise = np.arange(64, dtype=np.int32) % 9
+        drawing = noise, 1000 + seed, seed % 4
+        yield *_tables(seed), *texts, widths, rates, *drawing, seed % 3 == 0, seed in (0, 2, 5, 7)
+
+
+@parity("glove.fitted")
+def _():
+    for seed in range(6):
+        rng, n = np.random.default_rng(seed), 15 if seed else 0
+        dtype = (np.float32, np.float64)[seed % 2]
+        shapes = [(6, 3), (6, 3), (6,), (6,)]
+        parts = [(rng.random(shape) - 0.5).astype(dtype) for shape in shapes]
+        squares = [1 + rng.random(shape).astype(dtype) for shape in shapes]
+        each = *rng.integers(0, 6, (2, n)), rng.random(n), rng.random(n) * 3
+        yield *parts, *squares, *each, 0.05, seed % 3 == 0
