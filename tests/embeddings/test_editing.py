@@ -191,6 +191,22 @@ def test_targets_that_are_all_alike_have_no_effect_size():
             weat.association(*sets)
 
 
+def test_hard_debiasing_holds_two_copies():
+    import tracemalloc
+
+    rng = np.random.default_rng(8)
+    x = rng.standard_normal((200_000, 50)).astype(np.float32)
+    basis = np.eye(50, dtype=np.float32)[:1]
+    debias.hard_debias(x[:9], basis, specific=[0], sets=[[1, 2]])
+    tracemalloc.start()
+    y = debias.hard_debias(x, basis, specific=[5, 6], sets=[[1, 2], [3, 4]])
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 2.5 * x.nbytes
+    assert abs(y[7:, 0]).max() < 1e-6
+    np.testing.assert_allclose(y[5], unit(x[5]), rtol=1e-5)
+
+
 def test_inputs_are_left_as_they_were():
     rng = np.random.default_rng(7)
     x = rng.standard_normal((10, 4))

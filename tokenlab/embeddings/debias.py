@@ -34,9 +34,10 @@ from typing import Any, NamedTuple
 from tokenlab import checks
 from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp
+from tokenlab.blocks import by_rows
 from tokenlab.embeddings.bias_analogies import AnalogyPairs, analogy_pairs
 from tokenlab.embeddings.soft_debiasing import SoftDebias, soft_debias
-from tokenlab.embeddings.vectors import directions, orthonormal, row_sets, rows_of
+from tokenlab.embeddings.vectors import directions, orthonormal, row_sets, rows_of, with_direction
 from tokenlab.errors import InvalidInput, public_caller
 from tokenlab.numerics import unit
 from tokenlab.steps import step
@@ -209,14 +210,28 @@ def neutralize(x: Any, basis: Any) -> Any:
     [[0.0, 1.0, 0.0]]
     """
     basis = orthonormal(basis, "basis")
-    rest = step(outside(directions(x, "x"), basis))  # (n, d) [w − w_B] without the direction
-    lost = get_xp(rest).nonzero((rest == 0).all(axis=1))[0]
+    with_direction(x, "x")
+    neutral = rests(x, basis)
+    something_left(neutral, slice(None))
+    return neutral
+
+
+@by_rows(lambda x, basis: 4 * x.shape[1])
+def rests(x: Any, basis: Any) -> Any:
+    """Eq. (4); zeros for a row that lies in the subspace."""
+    rest = step(outside(unit(x), basis))  # (n, d) [w − w_B] without the direction
+    return unit(rest)  # Eq. (4)
+
+
+def something_left(y: Any, neutral: Any) -> None:
+    """Raise for neutral words that were nothing but their part in the subspace."""
+    lost = get_xp(y).nonzero((~y.any(axis=1))[neutral])[0]
     if lost.size:
+        rows = get_xp(y).arange(len(y))[neutral]
         raise InvalidInput(
             f"{public_caller()}: x has {lost.size} rows that lie in the subspace, the first at row "
-            f"{int(lost[0])}; expected words with something besides. Count them as specific."
+            f"{int(rows[lost[0]])}; expected words with something besides. Count them as specific."
         )
-    return unit(rest)  # Eq. (4)
 
 
 @takes(x="n d", basis="k d")
@@ -248,8 +263,14 @@ def equalize(x: Any, sets: Any, basis: Any) -> Any:
     """
     xp = get_xp(x, basis)
     basis = orthonormal(basis, "basis")
-    y = directions(x, "x").copy()
-    for rows in row_sets(sets, "sets", len(y), xp):
+    y = directions(x, "x").copy()  # what was passed in stays as it is
+    return equalized(y, row_sets(sets, "sets", len(y), xp), basis)
+
+
+def equalized(y: Any, sets: Any, basis: Any) -> Any:
+    """Eq. (5) in rows of length one, written into them."""
+    xp = get_xp(y)
+    for rows in sets:
         mean = y[rows].mean(axis=0)  # (d,)
         inside = mean @ basis.T @ basis
         rest = mean - inside  # ν, the same for all words of the set
@@ -291,15 +312,18 @@ def hard_debias(x: Any, basis: Any, *, specific: Any, sets: Any) -> Any:
     [0.0, 1.0, 0.0]
     """
     xp = get_xp(x, basis)
-    y = directions(x, "x").copy()
-    kept = rows_of(specific, "specific", len(y), xp)
-    members = row_sets(sets, "sets", len(y), xp)
+    basis = orthonormal(basis, "basis")
+    with_direction(x, "x")
+    kept = rows_of(specific, "specific", len(x), xp)
+    members = row_sets(sets, "sets", len(x), xp)
+    # All rows by blocks, and the few that are no neutral words put back: two copies are held.
+    y = rests(x, basis)  # Eq. (4)
     neutral = xp.ones(len(y), bool)
     for rows in (kept, *members):
         neutral[rows] = False
-    if bool(neutral.any()):
-        y[neutral] = neutralize(y[neutral], basis)  # Eq. (4)
-    return equalize(y, sets, basis) if members else y  # Eq. (5)
+        y[rows] = unit(x[rows])
+    something_left(y, neutral)
+    return equalized(y, members, basis)  # Eq. (5)
 
 
 NOTES = r"""

@@ -14,14 +14,19 @@ __all__: list[str] = []
 
 def directions(x: Any, name: str) -> Any:
     """Rows of length one; a row of zeros has no direction."""
+    return unit(with_direction(x, name))  # (n, d)
+
+
+def with_direction(x: Any, name: str) -> Any:
+    """The same rows, none of which is zeros."""
     # Not only of length 0 by rounding: tiny rows have a direction, and `unit` finds it.
-    zero = get_xp(x).nonzero((x == 0).all(axis=1))[0]
+    zero = get_xp(x).nonzero(~x.any(axis=1))[0]
     if zero.size:
         raise InvalidInput(
             f"{public_caller()}: {name} has {zero.size} rows of zeros, the first at row "
             f"{int(zero[0])}; expected vectors with a direction."
         )
-    return unit(x)  # (n, d)
+    return x
 
 
 def orthonormal(basis: Any, name: str) -> Any:
