@@ -146,8 +146,9 @@ def geometric(
     accept = asked(accept)
     wanted = checks.count(max_accepts, "max_accepts", at_least=2)
     limit = np.inf if max_rejects is None else checks.count(max_rejects, "max_rejects")
-    pool = Pool(to_numpy(weights_of(log_p)), generator(rng))
+    pool = Pool(to_numpy(log_p), generator(rng))
     scale = log_total(log_p)
+    left = to_numpy(weights_of(log_p))  # what is not rejected yet
     known: dict[int, bool] = {}
     drawn: list[int] = []
     n_rejected, gone = 0, 0.0  # rejected draws, and the mass R of rejected tokens
@@ -155,8 +156,8 @@ def geometric(
         if gone > 0:
             # Draws that would have hit a rejected token again; beyond the limit none matter.
             room = None if limit == np.inf else int(limit) - n_rejected + 1
-            left = max(float(pool.p.sum()), 1e-300) / (float(pool.p.sum()) + gone)
-            n_rejected += chance.geometric(left, pool.rng, limit=room) - 1
+            share = max(float(left.sum()), 1e-300) / (float(left.sum()) + gone)
+            n_rejected += chance.geometric(share, pool.rng, limit=room) - 1
             if n_rejected >= limit:
                 break
         token = pool.draw()
@@ -165,7 +166,8 @@ def geometric(
         if known[token]:
             drawn.append(token)  # stays in: it may be drawn again
         else:
-            n_rejected, gone = n_rejected + 1, gone + float(pool.p[token])
+            n_rejected, gone = n_rejected + 1, gone + float(left[token])
+            left[token] = 0.0
             pool.remove(token)
     tried, verdicts = tuple(known), tuple(known.values())
     if not drawn:

@@ -25,6 +25,9 @@ from tokenlab.lm.protocol import ids_of
 __all__ = ["Outcomes", "choose", "exact", "flip", "generator", "geometric", "without_replacement"]
 
 TINY = 1e-12  # branches of less probability are not followed, only counted
+BLOCK, SUMMED = 32, 256  # weights that are summed together, and such sums made at once
+FIRST = 48  # indices that are drawn at once, at first
+ONES = np.ones(BLOCK)
 
 
 class Outcomes(NamedTuple):
@@ -157,16 +160,21 @@ def token_order(order: Any, vocab: int) -> Iterator[int]:
 def weights_of(log_p: Any, name: str = "log_p") -> Any:
     """Float64 probabilities from logarithms that need not be normalised, `(vocab,)`."""
     xp = get_xp(log_p)
-    logs = checks.shaped(checks.floats(log_p, name, xp), name, ("vocab",)).astype(xp.float64)
-    top = float(logs.max()) if logs.size else -math.inf
-    if bool(xp.isnan(logs).any()) or not math.isfinite(top):
+    logs = checks.shaped(checks.floats(log_p, name, xp), name, ("vocab",))
+    # The largest is taken off, so that weights of e^-9000 do not underflow.
+    weights = xp.exp(logs.astype(xp.float64, copy=False) - top_of(logs, name))
+    return weights / weights.sum()
+
+
+def top_of(logs: Any, name: str) -> float:
+    """The largest logarithm, which must be a number."""
+    top = float(logs.max()) if logs.size else -math.inf  # NaN where there is one
+    if not math.isfinite(top):
         raise InvalidInput(
             f"{public_caller()}: {name} has NaN or +inf, or no mass at all; expected natural "
             "logarithms of weights, of which at least one is finite. -inf is a weight of 0."
         )
-    # The largest is taken off, so that weights of e^-9000 do not underflow.
-    weights = xp.exp(logs - top)
-    return weights / weights.sum()
+    return top
 
 
 def log_total(log_p: Any) -> float:
@@ -237,42 +245,79 @@ def geometric(p: float, rng: Any = None, *, limit: int | None = None) -> int:
 class Pool:
     """Weights that are drawn from and taken out, without a sort.
 
-    One running sum serves until half of the mass is gone; what was taken out since is skipped.
+    A draw finds its block by the running sum of the blocks, and its index by that inside of the
+    block. Of a large vocabulary only the sums are made; weights of a block, when it is met.
     """
 
-    def __init__(self, p: np.ndarray, rng: Any):
-        self.p, self.rng = p.copy(), rng
-        self._renew()
+    def __init__(self, log_p: np.ndarray, rng: Any):
+        logs = np.asarray(log_p, dtype=np.float64)  # (vocab,)
+        short = -len(logs) % BLOCK
+        logs = np.append(logs, np.full(short, -np.inf)) if short else logs
+        self.rows, self.rng = logs.reshape(-1, BLOCK), rng  # (n_blocks, BLOCK), a view
+        self.left = np.ones(len(logs), dtype=bool)  # what was not taken out
+        self.top = top_of(logs, "log_p")  # weights of e^-9000 do not underflow
+        self.whole = True  # nothing was
+        self.gone: list[int] = []  # what was, since the last sum
+        self._add_up()
 
-    def _renew(self) -> None:
-        total = self.p.sum()
-        if 0 < total < 1e-200:  # subnormal sums lose their digits
-            self.p /= total
-        self.ends, self.gone = self.p.cumsum(), 0.0
+    def weights(self, blocks: Any) -> np.ndarray:
+        """What is left in some blocks, `(..., BLOCK)`, the largest being about 1."""
+        logs = self.rows[blocks]
+        if not self.whole:
+            logs = np.where(self.left.reshape(-1, BLOCK)[blocks], logs, -np.inf)
+        logs = logs - self.top
+        return np.exp(logs, out=logs)  # in place: a vocabulary is large, and this is asked often
+
+    def _add_up(self) -> None:
+        """The sum of each block, `(n_blocks,)`; a few at a time stay in the cache."""
+        parts = range(0, len(self.rows), SUMMED)
+        self.sums = np.concatenate([self.weights(slice(i, i + SUMMED)) @ ONES for i in parts])
+        self._ends = self.sums.cumsum()
+
+    def ends(self) -> np.ndarray:
+        """Where the mass of each block ends, `(n_blocks,)`."""
+        if self.gone:
+            # Summed anew: taken off, the rounding of what is gone would be all that is left.
+            changed = np.array(self.gone) // BLOCK
+            self.sums[changed] = self.weights(changed).sum(axis=1)
+            self.gone = []
+            self._ends = self.sums.cumsum()
+            if self._ends[-1] < 1e-200:  # sums of so little lose their digits
+                self.top = self.rows.ravel().max(where=self.left, initial=-np.inf)
+                if self.top > -np.inf:
+                    self._add_up()
+        return self._ends
 
     @property
     def empty(self) -> bool:
         """Nothing of any weight is left."""
-        if self.gone > 0:
-            self._renew()
-        return not self.ends.size or self.ends[-1] == 0
+        return self.ends()[-1] == 0
+
+    def draws(self, n: int) -> list[int]:
+        """About n indices by weight, each on its own; they stay in."""
+        ends = self.ends()
+        places = self.rng.random(n) * ends[-1]
+        blocks = ends.searchsorted(places, side="right")
+        inside = self.weights(blocks).cumsum(axis=1)  # (n, BLOCK)
+        inside += (ends[blocks] - self.sums[blocks])[:, None]  # what lies before the block
+        beyond = inside > places[:, None]
+        index = beyond.argmax(axis=1)  # the first of them
+        return (blocks * BLOCK + index)[beyond[:, -1]].tolist()  # rounding may leave one without
 
     def draw(self) -> int:
         """One index by weight; it stays in."""
         if isinstance(self.rng, Script):
-            return self.rng.decide(self.p / self.p.sum())
-        while True:  # at most two draws on average, since half of the mass is left
-            place = self.rng.random() * self.ends[-1]
-            choice = int(self.ends.searchsorted(place, side="right"))
-            if choice < len(self.p) and self.p[choice] > 0:  # else taken out since the last sum
-                return choice
+            p = self.weights(slice(None)).ravel()
+            return self.rng.decide(p / p.sum())
+        found: list[int] = []
+        while not found:
+            found = self.draws(1)
+        return found[0]
 
     def remove(self, choice: int) -> None:
         """Take one index out."""
-        self.gone += self.p[choice]  # of the mass under the running sum
-        self.p[choice] = 0.0
-        if self.gone > 0.5 * self.ends[-1]:
-            self._renew()
+        self.left[choice] = self.whole = False
+        self.gone.append(choice)
 
 
 @takes(log_p="vocab inf")
@@ -293,14 +338,17 @@ def without_replacement(log_p: Any, rng: Any = None) -> Iterator[int]:
     [0, 1, 2]
     """
     # Arguments are looked at now, not when the first index is asked for.
-    pool = Pool(to_numpy(weights_of(log_p)), generator(rng))
+    pool = Pool(to_numpy(log_p), generator(rng))
     return drained(pool)
 
 
 def drained(pool: Pool) -> Iterator[int]:
     """Draw and take out, until nothing is left."""
-    left = int(np.count_nonzero(pool.p))  # indices of weight 0 never come
-    for _ in range(left):
-        choice = pool.draw()
-        yield choice
-        pool.remove(choice)
+    one = isinstance(pool.rng, Script)  # under `exact` one after the other
+    n = FIRST
+    while not pool.empty:
+        for choice in [pool.draw()] if one else pool.draws(n):
+            if pool.left[choice]:  # one that was met before is skipped
+                yield choice
+                pool.remove(choice)
+        n = min(n * 3 // 2, 256)

@@ -133,16 +133,21 @@ def corrupt(ids: Any, vocab: int, n: int | None = None, rng: Any = None) -> Corr
     return Corrupted(ids[~dropped], dropped, target(ids, dropped, vocab))
 
 
-@takes(logits="n_slots vocab", target="n_slots vocab", stop_weight="not negative")
+@takes(
+    logits="n_slots vocab | b n_slots vocab",
+    target="n_slots vocab | b n_slots vocab",
+    stop_weight="not negative",
+)
 def loss(logits: Any, target: Any, stop_logit: Any, stop_weight: float = 1.0) -> Any:
     """Cross entropy of the joint softmax over slots and tokens, and that of stopping.
 
     Parameters
     ----------
-    logits : ndarray of shape (n_visible + 1, vocab)
-    target : ndarray of shape (n_visible + 1, vocab)
+    logits : ndarray of shape (n_visible + 1, vocab) or (b, n_slots, vocab)
+        Of several texts the mean is taken; logits of slots that a text lacks are very low there.
+    target : ndarray of the shape of `logits`
         Zeros mean that the text is finished: then only stopping is judged.
-    stop_logit : float
+    stop_logit : float, or ndarray of shape (b,)
         Of being finished.
     stop_weight : float
 
@@ -155,19 +160,28 @@ def loss(logits: Any, target: Any, stop_logit: Any, stop_weight: float = 1.0) ->
     >>> round(float(loss(np.zeros((1, 2)), [[1.0, 0.0]], -50.0)), 4)
     0.6931
     """
-    if not (is_taped(stop_logit) or is_cupy(stop_logit)):
-        stop_logit = checks.number(stop_logit, "stop_logit")
-    plain = isinstance(stop_logit, float)
-    xp = get_xp(logits, target, *([] if plain else [stop_logit]))
-    stop_logit = xp.asarray(stop_logit)
-    top = logits.max()
-    log_p = logits - top - xp.log(xp.exp(logits - top).sum())  # one softmax over all
-    tokens = -(target * log_p).sum()  # first term of the loss
-    finished = 0.0 if float(to_numpy(target.sum())) > 0 else 1.0
+    xp = get_xp(logits, target)
+    stop_logit = stops_of(stop_logit, logits.shape[:-2])
+    both = (-2, -1)  # slots and tokens
+    top = logits.max(axis=both, keepdims=True)
+    log_p = logits - top - xp.log(xp.exp(logits - top).sum(axis=both, keepdims=True))  # one softmax
+    tokens = -(target * log_p).sum(axis=both)  # first term of the loss, () or (b,)
+    finished = target.sum(axis=both) == 0
     # -ln of the right class: softplus of the logit, turned round when the text is finished.
-    signed = stop_logit * (1 - 2 * finished)
+    signed = stop_logit * xp.where(finished, -1.0, 1.0).astype(logits.dtype)
     stop = xp.log(1 + xp.exp(-abs(signed))) + xp.maximum(signed, 0.0)
-    return tokens + stop_weight * stop
+    return (tokens + stop_weight * stop).mean()
+
+
+def stops_of(stop_logit: Any, texts: tuple[int, ...]) -> Any:
+    """One logit for each text, or one number for one text."""
+    if not texts and not (is_taped(stop_logit) or is_cupy(stop_logit)):
+        return checks.number(stop_logit, "stop_logit")
+    if np.shape(stop_logit) != texts:
+        raise ShapeError(
+            f"loss: stop_logit is {np.shape(stop_logit)}; expected {texts}, one for each text."
+        )
+    return stop_logit
 
 
 class CountedInsertion:

@@ -33,6 +33,7 @@ class Level(NamedTuple):
     starts: np.ndarray  # (n_histories + 1,), the grams of history r: starts[r] to starts[r + 1]
     totals: np.ndarray  # (n_histories,), the sum of their counts
     kinds: np.ndarray  # (n_histories,), how many words were counted at all: N(h)
+    shorter: np.ndarray  # (n_grams,), the row of each gram without its first token, a level below
 
 
 class NGramLM:
@@ -80,31 +81,35 @@ class NGramLM:
     def log_probs(self, context: Any) -> np.ndarray:
         """The next token's log-probabilities, `(vocab,)`, summing to one."""
         context = ids_of(context, "context", self.vocab)
-        context = context[max(len(context) - self.order + 1, 0) :]
         p = np.full(self.vocab, 1 / self.vocab)
-        for m in range(len(context) + 1):  # histories of 0, 1, ... tokens
-            row = self._row(context[len(context) - m :])
-            if row < 0:
-                break  # never seen, nor is a longer one
-            level = self.levels[m]
+        for level, row in zip(self.levels, self._seen(context), strict=False):
             total = level.totals[row]
             if total == 0:
                 continue  # only at the end of texts: nothing followed it
             grams = slice(level.starts[row], level.starts[row + 1])
-            counts, words = level.counts[grams], level.keys[grams] - row * self.vocab
+            words = level.keys[grams] - row * self.vocab
             p *= self.discount * level.kinds[row] / total
-            p[words] += np.maximum(counts - self.discount, 0) / total
+            p[words] += np.maximum(level.counts[grams] - self.discount, 0) / total
         return np.log(np.maximum(p, np.finfo(float).tiny))  # discount 0 leaves words at 0
 
-    def _row(self, history: np.ndarray) -> int:
-        """The row of a history among the grams of its length; -1 if it was never seen."""
-        row = 0
-        for level, token in zip(self.levels, history.tolist(), strict=False):
-            key = row * self.vocab + token
-            row = int(level.keys.searchsorted(key))
-            if row == len(level.keys) or level.keys[row] != key:
-                return -1
-        return row
+    def _seen(self, context: np.ndarray) -> list[int]:
+        """The rows of the histories of 0, 1, ... tokens before the next, up to the longest seen."""
+        m = row = 0  # the longest history so far that was seen, and its row
+        for token in context[max(len(context) - self.order + 1, 0) :].tolist():
+            while (longer := self._row(m, row * self.vocab + token)) < 0 and m:
+                m, row = m - 1, int(self.levels[m - 1].shorter[row])
+            if longer >= 0:
+                m, row = m + 1, longer
+        rows = [row]
+        for level in self.levels[:m][::-1]:  # each without its first token
+            rows.append(int(level.shorter[rows[-1]]))
+        return rows[::-1]
+
+    def _row(self, m: int, key: int) -> int:
+        """The row of a gram of m + 1 tokens; -1 if it was never seen."""
+        keys = self.levels[m].keys
+        row = int(keys.searchsorted(key))
+        return row if row < len(keys) and keys[row] == key else -1
 
     def log_probs_middle(self, left: Any, right: Any) -> np.ndarray:
         r"""A token between two known sides: $p(w \mid l, r) \propto p(w \mid l)\,p(r \mid l, w)$.
@@ -163,43 +168,45 @@ def joined(ids: Any, vocab: int) -> tuple[np.ndarray, np.ndarray]:
     texts = [ids_of(text, "ids", vocab) for text in (ids if nested else [ids])]
     if not sum(map(len, texts)):
         raise InvalidInput("NGramLM.fit: ids is empty; expected at least one token to count.")
-    left = [np.arange(len(text), 0, -1) for text in texts]
+    left = [np.arange(len(text), 0, -1, dtype=np.int32) for text in texts]
     return np.concatenate(texts), np.concatenate(left)
 
 
 def counted(tokens: np.ndarray, left: np.ndarray, order: int, vocab: int) -> list[Level]:
     """The grams of every length, from 1 to `order`, each a continuation of one of the last."""
-    place, rows = np.arange(len(tokens)), np.zeros(len(tokens), dtype=np.int64)
-    found_keys, seen_at, n_histories = [], [], [1]
+    place = np.arange(len(tokens), dtype=np.int32)  # (n_places,), where grams begin
+    row_at = np.zeros(len(tokens) + 1, dtype=np.int32)  # the row of the last gram at each place
+    keys_of: list[np.ndarray] = []
+    counts_of: list[np.ndarray] = []
+    shorter_of: list[np.ndarray] = []
     for m in range(1, order + 1):
-        inside = left[place] >= m  # a gram does not reach over the end of its text
-        place, rows = place[inside], rows[inside]
+        place = place[left[place] >= m]  # a gram does not reach over the end of its text
         keys, first, rows, counts = np.unique(
-            rows * vocab + tokens[place + m - 1],
+            row_at[place] * np.int64(vocab) + tokens[place + (m - 1)],
             return_index=True,
             return_inverse=True,
             return_counts=True,
         )  # rows: (n_places,), the row of the gram that begins there
-        found_keys.append(keys)
-        seen_at.append((place, rows.ravel(), place[first]))
-        n_histories.append(len(keys))
-    counts_of = [counts]  # the longest: occurrences
-    for m in range(order - 1, 0, -1):
-        # Each distinct longer gram is one left neighbour of the gram that begins a place later.
-        row_at = np.full(len(tokens) + 1, -1)
-        row_at[seen_at[m - 1][0]] = seen_at[m - 1][1]
-        shorter = row_at[seen_at[m][2] + 1]
-        counts_of.append(np.bincount(shorter, minlength=len(found_keys[m - 1])))
+        shorter = row_at[place[first] + 1]  # without its first token it begins a place later
+        if m > 1:  # each distinct gram is one left neighbour of the shorter one
+            counts_of[-1] = np.bincount(shorter, minlength=len(keys_of[-1]))
+        keys_of.append(keys)
+        counts_of.append(counts)  # the longest: occurrences
+        shorter_of.append(shorter)
+        row_at[place] = rows.ravel()
+    sizes = [1, *map(len, keys_of)]  # of the histories
     return [
-        level_of(keys, counts, n, vocab)
-        for keys, counts, n in zip(found_keys, reversed(counts_of), n_histories[:-1], strict=True)
+        level_of(*parts, vocab)
+        for parts in zip(keys_of, counts_of, shorter_of, sizes, strict=False)
     ]
 
 
-def level_of(keys: np.ndarray, counts: np.ndarray, n_histories: int, vocab: int) -> Level:
+def level_of(
+    keys: np.ndarray, counts: np.ndarray, shorter: np.ndarray, n_histories: int, vocab: int
+) -> Level:
     """Grams with what their histories need: where their own begin, their sum, their number."""
     starts = keys.searchsorted(np.arange(n_histories + 1) * vocab)
     history = keys // vocab
     totals = np.bincount(history, weights=counts, minlength=n_histories)
     kinds = np.bincount(history, weights=counts > 0, minlength=n_histories)
-    return Level(keys, counts, starts, totals, kinds)
+    return Level(keys, counts, starts, totals, kinds, shorter)
