@@ -29,11 +29,11 @@ class Level(NamedTuple):
     """All m-grams of the texts, sorted; a gram is (row of its first m - 1 tokens, last token)."""
 
     keys: np.ndarray  # (n_grams,), history * vocab + word
-    counts: np.ndarray  # (n_grams,), occurrences, or distinct left neighbours below the top
+    shorter: np.ndarray  # (n_grams,), the row of each without its first token, a level below
+    words: np.ndarray  # (n_grams,), the last token
+    shares: np.ndarray  # (n_grams,), max(c - D, 0) / sum of c
     starts: np.ndarray  # (n_histories + 1,), the grams of history r: starts[r] to starts[r + 1]
-    totals: np.ndarray  # (n_histories,), the sum of their counts
-    kinds: np.ndarray  # (n_histories,), how many words were counted at all: N(h)
-    shorter: np.ndarray  # (n_grams,), the row of each gram without its first token, a level below
+    rests: np.ndarray  # (n_histories,), D N(h) / sum of c: what the shorter history is worth
 
 
 class NGramLM:
@@ -76,20 +76,16 @@ class NGramLM:
         order, vocab = checks.count(order, "order"), checks.count(vocab, "vocab")
         discount = checks.share(discount, "discount")
         tokens, place_in = joined(ids, vocab)
-        return cls(vocab, counted(tokens, place_in, order, vocab), discount)
+        return cls(vocab, counted(tokens, place_in, order, vocab, discount), discount)
 
     def log_probs(self, context: Any) -> np.ndarray:
         """The next token's log-probabilities, `(vocab,)`, summing to one."""
         context = ids_of(context, "context", self.vocab)
         p = np.full(self.vocab, 1 / self.vocab)
         for level, row in zip(self.levels, self._seen(context), strict=False):
-            total = level.totals[row]
-            if total == 0:
-                continue  # only at the end of texts: nothing followed it
             grams = slice(level.starts[row], level.starts[row + 1])
-            words = level.keys[grams] - row * self.vocab
-            p *= self.discount * level.kinds[row] / total
-            p[words] += np.maximum(level.counts[grams] - self.discount, 0) / total
+            p *= level.rests[row]
+            p[level.words[grams]] += level.shares[grams]
         return np.log(np.maximum(p, np.finfo(float).tiny))  # discount 0 leaves words at 0
 
     def _seen(self, context: np.ndarray) -> list[int]:
@@ -147,11 +143,8 @@ class NGramLM:
                 rows = found(level.keys, rows, rows * self.vocab + tokens)
             level = self.levels[m]
             gram = found(level.keys, rows, rows * self.vocab + word)
-            total = np.where(rows < 0, 0, level.totals[rows])
-            count = np.where(gram < 0, 0, level.counts[gram])
-            seen = total > 0
-            share = self.discount * level.kinds[rows[seen]] / total[seen]
-            p[seen] = np.maximum(count[seen] - self.discount, 0) / total[seen] + share * p[seen]
+            p *= np.where(rows < 0, 1, level.rests[rows])
+            p += np.where(gram < 0, 0, level.shares[gram])
         return np.maximum(p, np.finfo(float).tiny)
 
 
@@ -172,7 +165,9 @@ def joined(ids: Any, vocab: int) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(texts), np.concatenate(left)
 
 
-def counted(tokens: np.ndarray, left: np.ndarray, order: int, vocab: int) -> list[Level]:
+def counted(
+    tokens: np.ndarray, left: np.ndarray, order: int, vocab: int, discount: float
+) -> list[Level]:
     """The grams of every length, from 1 to `order`, each a continuation of one of the last."""
     place = np.arange(len(tokens), dtype=np.int32)  # (n_places,), where grams begin
     row_at = np.zeros(len(tokens) + 1, dtype=np.int32)  # the row of the last gram at each place
@@ -196,17 +191,25 @@ def counted(tokens: np.ndarray, left: np.ndarray, order: int, vocab: int) -> lis
         row_at[place] = rows.ravel()
     sizes = [1, *map(len, keys_of)]  # of the histories
     return [
-        level_of(*parts, vocab)
+        level_of(*parts, vocab, discount)
         for parts in zip(keys_of, counts_of, shorter_of, sizes, strict=False)
     ]
 
 
 def level_of(
-    keys: np.ndarray, counts: np.ndarray, shorter: np.ndarray, n_histories: int, vocab: int
+    keys: np.ndarray,
+    counts: np.ndarray,
+    shorter: np.ndarray,
+    n_histories: int,
+    vocab: int,
+    discount: float,
 ) -> Level:
-    """Grams with what their histories need: where their own begin, their sum, their number."""
+    """Grams with their counts as shares, and where those of each history begin."""
     starts = keys.searchsorted(np.arange(n_histories + 1) * vocab)
-    history = keys // vocab
-    totals = np.bincount(history, weights=counts, minlength=n_histories)
-    kinds = np.bincount(history, weights=counts > 0, minlength=n_histories)
-    return Level(keys, counts, starts, totals, kinds, shorter)
+    history, words = np.divmod(keys, vocab)
+    total = np.bincount(history, weights=counts, minlength=n_histories)  # sum of c(hw)
+    kinds = np.bincount(history, weights=counts > 0, minlength=n_histories)  # N(h)
+    some = total > 0  # nothing follows what ends a text: there the shorter history counts whole
+    rests = np.divide(discount * kinds, total, out=np.ones(n_histories), where=some)
+    shares = np.maximum(counts - discount, 0) / np.where(some, total, 1)[history]
+    return Level(keys, shorter, words, shares, starts, rests)
