@@ -16,8 +16,9 @@ def joined(tokenizer: Any, tokens: Sequence[int]) -> bytes:
 
 
 def encoded(tokenizer: Any, text: bytes) -> tuple[int, ...]:
-    """The ids of a text, as a tuple of ints."""
-    return tuple(int(token) for token in tokenizer.encode(text))
+    """The ids of a text, as a tuple of ints; the name of a special token is text here."""
+    named = {"special": "text"} if getattr(tokenizer, "special", None) else {}
+    return tuple(int(token) for token in tokenizer.encode(text, **named))
 
 
 def beginnings(tokenizer: Any) -> Any:
