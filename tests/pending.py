@@ -9,8 +9,6 @@ PENDING_LINES: set[str] = set()
 OF_INDEX = "a query must fit an index, whose arrays were checked when it was made: checked_query"
 OF_BYTES = "packed rows of uint8, which are no numbers: bits.as_bytes"
 CHECKED_BY_HAND = {
-    "decoding.router.pick_threshold": "not looked at yet",
-    "decoding.token_recycling.grow_tree": "not looked at yet",
     "embeddings.bit_codes.hamming": OF_BYTES,
     "embeddings.bit_codes.hamming_topk": OF_BYTES,
     "embeddings.bit_codes.unpack": OF_BYTES,

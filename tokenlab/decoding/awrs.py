@@ -138,10 +138,6 @@ def geometric(
     max_rejects : int, optional
         Stop after so many rejected draws, those that were not made included.
     rng : Generator, int or None
-
-    Returns
-    -------
-    Draw
     """
     accept = asked(accept)
     wanted = checks.count(max_accepts, "max_accepts", at_least=2)
@@ -152,7 +148,7 @@ def geometric(
     known: dict[int, bool] = {}
     drawn: list[int] = []
     n_rejected, gone = 0, 0.0  # rejected draws, and the mass R of rejected tokens
-    while len(drawn) < wanted and n_rejected < limit and not pool.empty:
+    while len(drawn) < wanted and n_rejected < limit and pool.ends()[-1] > 0:
         if gone > 0:
             # Draws that would have hit a rejected token again; beyond the limit none matter.
             room = None if limit == np.inf else int(limit) - n_rejected + 1

@@ -288,11 +288,6 @@ class Pool:
                     self._add_up()
         return self._ends
 
-    @property
-    def empty(self) -> bool:
-        """Nothing of any weight is left."""
-        return self.ends()[-1] == 0
-
     def draws(self, n: int) -> list[int]:
         """About n indices by weight, each on its own; they stay in."""
         ends = self.ends()
@@ -302,16 +297,15 @@ class Pool:
         inside += (ends[blocks] - self.sums[blocks])[:, None]  # what lies before the block
         beyond = inside > places[:, None]
         index = beyond.argmax(axis=1)  # the first of them
-        return (blocks * BLOCK + index)[beyond[:, -1]].tolist()  # rounding may leave one without
+        return (blocks * BLOCK + index)[beyond[:, -1]].tolist()
 
     def draw(self) -> int:
         """One index by weight; it stays in."""
         if isinstance(self.rng, Script):
             p = self.weights(slice(None)).ravel()
             return self.rng.decide(p / p.sum())
-        found: list[int] = []
-        while not found:
-            found = self.draws(1)
+        while not (found := self.draws(1)):
+            continue  # rounding left this one without
         return found[0]
 
     def remove(self, choice: int) -> None:
@@ -338,15 +332,14 @@ def without_replacement(log_p: Any, rng: Any = None) -> Iterator[int]:
     [0, 1, 2]
     """
     # Arguments are looked at now, not when the first index is asked for.
-    pool = Pool(to_numpy(log_p), generator(rng))
-    return drained(pool)
+    return drained(Pool(to_numpy(log_p), generator(rng)))
 
 
 def drained(pool: Pool) -> Iterator[int]:
     """Draw and take out, until nothing is left."""
     one = isinstance(pool.rng, Script)  # under `exact` one after the other
     n = FIRST
-    while not pool.empty:
+    while pool.ends()[-1] > 0:
         for choice in [pool.draw()] if one else pool.draws(n):
             if pool.left[choice]:  # one that was met before is skipped
                 yield choice

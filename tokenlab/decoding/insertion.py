@@ -34,7 +34,7 @@ import numpy as np
 
 from tokenlab import checks
 from tokenlab.arguments import takes
-from tokenlab.arrays import get_xp, is_cupy, is_taped, on_host, to_numpy
+from tokenlab.arrays import get_xp, is_cupy, is_taped, on_host
 from tokenlab.decoding.chance import choose, flip, generator, without_replacement
 from tokenlab.decoding.puzzles import star_graph
 from tokenlab.decoding.sampling import filtered
@@ -123,7 +123,7 @@ def corrupt(ids: Any, vocab: int, n: int | None = None, rng: Any = None) -> Corr
     ids = ids_of(ids, "ids", vocab)
     rng = generator(rng)
     if n is None:  # uniform, so that texts of all lengths are seen
-        n = choose(np.zeros(len(ids) + 1), rng)
+        n = choose(np.zeros(len(ids) + 1), rng)  # equal logarithms
     n = checks.count(n, "n", at_least=0)
     if n > len(ids):
         raise InvalidInput(f"corrupt: n is {n}, but ids has {len(ids)} tokens.")
@@ -161,12 +161,13 @@ def loss(logits: Any, target: Any, stop_logit: Any, stop_weight: float = 1.0) ->
     0.6931
     """
     xp = get_xp(logits, target)
+    # Of one text () numbers come out, of several (b,).
     stop_logit = stops_of(stop_logit, logits.shape[:-2])
     both = (-2, -1)  # slots and tokens
-    top = logits.max(axis=both, keepdims=True)
+    top = logits.max(axis=both, keepdims=True)  # (..., 1, 1), so that nothing overflows
     log_p = logits - top - xp.log(xp.exp(logits - top).sum(axis=both, keepdims=True))  # one softmax
     tokens = -(target * log_p).sum(axis=both)  # first term of the loss, () or (b,)
-    finished = target.sum(axis=both) == 0
+    finished = target.sum(axis=both) == 0  # nothing is missing
     # -ln of the right class: softplus of the logit, turned round when the text is finished.
     signed = stop_logit * xp.where(finished, -1.0, 1.0).astype(logits.dtype)
     stop = xp.log(1 + xp.exp(-abs(signed))) + xp.maximum(signed, 0.0)
@@ -312,7 +313,7 @@ def generate(
             slot, token = divmod(choose(log_joint.ravel(), rng), model.vocab)
         tokens.insert(slot, token)  # slot i is the gap before token i
         order.insert(slot, t)
-        slots.append(slot)
+        slots.append(slot)  # as they were counted then
     written = np.array(tokens, dtype=np.int64)
     return Inserted(written, np.array(order, dtype=np.int64), tuple(slots), bool(stops))
 

@@ -36,7 +36,9 @@ def scores(params: dict[str, Any], texts: Sequence[Any], vocab: int) -> tuple[An
         ids[i, 1 : len(text) + 1] = text
         seen[i, :, : len(text) + 1] = True  # no order of writing: all see all
     xp = get_xp(*params["norm"].values())
-    logits = transformer.forward(params, xp.asarray(ids), mask=xp.asarray(seen))  # (b, n, vocab + 1)
+    logits = transformer.forward(
+        params, xp.asarray(ids), mask=xp.asarray(seen)
+    )  # (b, n, vocab + 1)
     return logits[..., :vocab], logits[:, 0, vocab]
 
 
@@ -68,7 +70,9 @@ def insertion_loss(
     for i, text in enumerate(texts):
         slots = slice(n_given, len(text.target))
         target[i, slots], closed[i, slots] = text.target[slots], 0.0
-    return loss(logits + xp.asarray(closed * dtype.type(CLOSED)), xp.asarray(target), stop, stop_weight)
+    return loss(
+        logits + xp.asarray(closed * dtype.type(CLOSED)), xp.asarray(target), stop, stop_weight
+    )
 
 
 class TransformerInsertion:

@@ -10,13 +10,15 @@ from typing import Any
 import numpy as np
 
 from tokenlab import checks
-from tokenlab.arrays import on_host, shared_library
+from tokenlab.arguments import takes
+from tokenlab.arrays import on_host, shared_library, to_numpy
 from tokenlab.decoding.uncertainty import features
 from tokenlab.errors import InvalidInput, public_caller
 
 __all__ = ["Router", "pick_threshold"]
 
 
+@takes(scores="n")
 def pick_threshold(scores: Any, labels: Any, min_recall: float = 0.95) -> float:
     """The threshold that sends least to the large model and still finds enough.
 
@@ -35,7 +37,9 @@ def pick_threshold(scores: Any, labels: Any, min_recall: float = 0.95) -> float:
     >>> round(pick_threshold([0.1, 0.2, 0.8, 0.9], [0, 0, 1, 1]), 4)
     0.208
     """
-    scores, labels = checked_scores(scores, labels)
+    shared_library([scores, labels], ["scores", "labels"])
+    labels = checked_labels(labels, len(scores), "scores")
+    scores = to_numpy(scores)
     min_recall = checks.number(min_recall, "min_recall", above=0, at_most=1)
     grid = np.linspace(0.01, 0.99, 100)  # the thresholds of the released code
     sent = scores >= grid[:, None]  # (100, n)
@@ -44,13 +48,6 @@ def pick_threshold(scores: Any, labels: Any, min_recall: float = 0.95) -> float:
     if not (recall >= min_recall).any():
         return float(grid[recall.argmax()])
     return float(grid[np.where(recall >= min_recall, share, np.inf).argmin()])
-
-
-def checked_scores(scores: Any, labels: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Finite scores, and labels of both kinds."""
-    shared_library([scores, labels], ["scores", "labels"])
-    scores = checks.shaped(checks.floats(on_host(scores), "scores", np), "scores", ("n",))
-    return checks.finite(scores, "scores", np), checked_labels(labels, len(scores), "scores")
 
 
 def checked_labels(labels: Any, n: int, of: str) -> np.ndarray:

@@ -122,6 +122,7 @@ def build_tree(paths: Sequence[Sequence[int]]) -> Tree:
     )
 
 
+@takes(acceptance="depth k", n="whole")
 def grow_tree(acceptance: Any, n: int) -> tuple[Path, ...]:
     """The n paths that are most likely right, by how often each candidate was.
 
@@ -142,13 +143,9 @@ def grow_tree(acceptance: Any, n: int) -> tuple[Path, ...]:
     >>> grow_tree([[0.6, 0.3], [0.6, 0.1]], 3)
     ((0,), (1,), (0, 0))
     """
-    shares = checks.shaped(
-        checks.floats(on_host(acceptance), "acceptance", np), "acceptance", ("depth", "k")
-    )
-    checks.finite(shares, "acceptance", np)
+    shares = to_numpy(acceptance)
     if (shares < 0).any() or (shares > 1).any():
         raise InvalidInput("grow_tree: acceptance has values outside of 0 to 1.")
-    n = checks.count(n, "n", at_least=0)
     chosen: list[Path] = []
     waiting: list[tuple[float, Path]] = [(-float(p), (j,)) for j, p in enumerate(shares[0])]
     heapq.heapify(waiting)

@@ -104,7 +104,9 @@ def main() -> None:
             right = [np.array_equal(solve(params, puzzle), path) for puzzle, path in tests]
             row = {"way": way, "seed": seed, "steps": options.steps, "puzzles": TESTED}
             row |= {"right": int(sum(right)), "seconds": round(time.process_time() - begun)}
-            row["losses"] = [round(float(np.mean(history[i : i + 100])), 3) for i in range(0, len(history), 100)]
+            row["losses"] = [
+                round(float(np.mean(history[i : i + 100])), 3) for i in range(0, len(history), 100)
+            ]
             print(row["way"], seed, row["right"], row["seconds"], flush=True)
             runs = [r for r in runs if (r["way"], r["seed"]) != (way, seed)] + [row]
             options.out.write_text(json.dumps(runs, indent=None).replace("}, {", "},\n {") + "\n")
