@@ -1,0 +1,83 @@
+"""What the real models may cost: processor time beside `tokenizers`, memory while loading, a cache."""
+
+import statistics
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from tokenlab import models
+from tokenlab.data import load_text
+from tokenlab.models import loading
+from tokenlab.models.wordpiece import WordPiece
+
+
+def processor_seconds(call):
+    begun = time.process_time()
+    call()
+    return time.process_time() - begun
+
+
+def test_wordpiece_takes_at_most_four_times_as_long_as_tokenizers(minilm):
+    tokenizers = pytest.importorskip("tokenizers")
+    path = models.find("minilm").paths["vocab.txt"]
+    other = tokenizers.Tokenizer.from_file(str(path.with_name("tokenizer.json")))
+    other.no_truncation()
+    other.no_padding()
+    text = load_text("shakespeare")[:100_000]
+    ratios = []
+    for _ in range(5):  # in turn, each time with no word seen before
+        mine = processor_seconds(lambda fresh=WordPiece.load(path): fresh.encode(text))
+        ratios.append(mine / processor_seconds(lambda: other.encode(text)))
+    assert statistics.median(ratios) <= 4
+
+
+LOAD = """
+import resource
+from tokenlab import models
+models.load("smollm2")
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss counts kilobytes on Linux alone")
+@pytest.mark.skipif(models.find("smollm2") is None, reason="needs SmolLM2")
+def test_loading_smollm2_needs_little_more_than_what_stays():
+    done = subprocess.run([sys.executable, "-c", LOAD], capture_output=True, text=True, check=True)
+    assert float(done.stdout) <= 650  # MB, of which 540 stay
+
+
+WRITE = """
+import sys
+from pathlib import Path
+import numpy as np
+from tokenlab.models import loading
+params = {"layers": [{"up": np.arange(60000.0).reshape(200, 300).T} for _ in range(4)]}
+folder, found = Path(sys.argv[1]), 0
+for i in range(40):
+    got = loading.cached("minilm", folder, lambda: params)
+    found += all(np.array_equal(a["up"], b["up"]) for a, b in zip(got["layers"], params["layers"]))
+    for file in folder.glob("*.arrays"):
+        file.unlink(missing_ok=True)
+print(found)
+"""
+
+
+def test_two_processes_at_once_lose_nothing(tmp_path):
+    command = [sys.executable, "-c", WRITE, str(tmp_path)]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    assert [process.communicate()[0].strip() for process in both] == ["40", "40"]
+    assert not list(tmp_path.glob("*.tmp"))  # drafts are renamed or removed
+
+
+def test_a_full_disk_costs_the_cache_alone(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(loading.os, "replace", full)
+    params = {"up": np.ones((2, 3), np.float32)}
+    got = loading.cached("minilm", tmp_path, lambda: params)
+    np.testing.assert_array_equal(got["up"], params["up"])
+    assert not list(tmp_path.iterdir())
