@@ -8,27 +8,20 @@ import numpy as np
 
 from docs.figures_registry import BLUE, SAND, bare, figure, plain
 from tokenlab.data import load_digits
-from tokenlab.objectives import maskgit, next_x, token_unify
+from tokenlab.objectives import next_x, token_unify
 from tokenlab.quantization import (
     fsq,
     lfq,
     product,
-    resgen,
     residual,
     scalar,
     seit,
     token_shuffle,
     tokenbridge,
 )
-from tokenlab.tour.digits_memory import (
-    as_pictures,
-    as_tokens,
-    mixture_model,
-    split,
-    stages,
-    token_model,
-    velocity_model,
-)
+from tokenlab.tour.digits_drawn import by_maskgit, by_resgen, decoded
+from tokenlab.tour.digits_memory import as_pictures, as_tokens, split, stages
+from tokenlab.tour.digits_networks import CELLS, decentred, flow_sampler, stored
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -145,20 +138,21 @@ def lfq_figure(fig: Figure) -> None:
 @figure(
     "maskgit",
     name="MaskGIT",
-    alt="A grid of four by four numbers: the step in which each token of a digit was fixed, light "
-    "for early and dark for late, and beside it the digit",
-    caption="All masked tokens are predicted at once; those that the model is surest of stay, the "
-    "others are masked again.",
+    alt="A grid of four by four numbers: the step in which the first code of each token was fixed, "
+    "light for early and dark for late, and beside it the digit",
+    caption="All masked codes are predicted at once by a small network; those that it is surest of "
+    "stay, the others are masked again.",
 )
 def maskgit_figure(fig: Figure) -> None:
-    found = maskgit.sample(token_model(THREE), 16, steps=5, rng=0)
+    found = by_maskgit(stored("maskgit"), [THREE], 5, rng=1)
     left, right = fig.subplots(1, 2)
-    fixed = found.fixed_at.reshape(4, 4)
+    # Of each token the first of its four codes: stages are fixed on their own.
+    fixed = found.fixed_at.reshape(4, 4, 4)[..., 0]
     left.imshow(fixed, cmap="Greys", vmin=0, vmax=9)
     for (i, j), t in np.ndenumerate(fixed):
         left.text(j, i, str(t), ha="center", va="center")
-    bare(left, "fixed in step")
-    right.imshow(as_pictures(stages().codebooks[0][found.tokens])[0], cmap="Greys", vmin=0, vmax=1)
+    bare(left, "first code fixed in step")
+    right.imshow(as_pictures(decoded(found.tokens))[0], cmap="Greys", vmin=0, vmax=1)
     bare(right, "what was drawn")
 
 
@@ -168,12 +162,11 @@ def maskgit_figure(fig: Figure) -> None:
     alt="A digit in four states: nearly nothing, some coarse blocks, most of it coarse, the whole "
     "of it in fine shades",
     caption="One vector stands for all masked codes of a position, of whatever stage: a digit of 16 "
-    "x 4 codes in four calls.",
+    "x 4 codes in four calls of a small network.",
 )
 def resgen_figure(fig: Figure) -> None:
-    codebooks = stages().codebooks
-    found = resgen.sample(mixture_model(THREE), codebooks, 16, steps=4, rng=1)
-    frames = [as_pictures(residual.decode(c[0], codebooks))[0] for c in found.states]
+    found = by_resgen(stored("resgen"), [THREE], 4, rng=1)
+    frames = as_pictures(decoded(found.states[:, 0]))
     row(fig, frames, [f"{left} masked" for left in found.masked[1:]])
 
 
@@ -257,16 +250,16 @@ def shuffle_figure(fig: Figure) -> None:
     "context of the next.",
 )
 def xar_figure(fig: Figure) -> None:
-    entities, frames = next_x.cells(4, 4, 2), []
-    model = velocity_model(THREE, entities)
+    frames = []
+    call = flow_sampler(stored("xar"), CELLS, np.array([THREE]), clean=False)
 
     def watching(x: Any, t: Any, i: int) -> Any:
-        if i and t[0, entities[i][0]] == 1:
-            frames.append(as_pictures(x)[0])
-        return model(x, t, i)
+        if i and t[0, CELLS[i][0]] == 1:
+            frames.append(as_pictures(decentred(x))[0])
+        return call(x, t, i)
 
-    last = next_x.sample(watching, entities, 4, steps=8, rng=0)
-    row(fig, [*frames, as_pictures(last)[0]], ("1 cell", "2", "3", "4 cells"))
+    last = next_x.sample(watching, CELLS, 4, steps=10, rng=0)
+    row(fig, [*frames, as_pictures(decentred(last))[0]], ("1 cell", "2", "3", "4 cells"))
 
 
 @figure(

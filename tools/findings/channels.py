@@ -19,7 +19,7 @@ from tokenlab.quantization import channel_head, tokenbridge
 from tokenlab.training import train
 
 PATCH, CHANNELS, LEVELS, UNSEEN = 8, 16, 16, "chelsea"
-STEPS, BATCH, RATE, D = 700, 128, 3e-3, 48
+STEPS, BATCH, RATE, D = 500, 128, 3e-3, 48
 CUTOFF = 0.1
 
 

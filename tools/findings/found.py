@@ -1,13 +1,19 @@
 """What scripts of this folder share: a table in the terminal, and a JSON file beside the script.
 
 A script trains small networks with seeds that it names, prints tables and writes them to NAME.json:
-rows with their columns, seconds of processor time, and a remark. The pages read these files.
+rows with their columns, seconds of processor time, and a remark. Guides show them:
+
+    python tools/findings/found.py docs/quantization.md
+
+puts the tables of the files where the page has `<!-- found NAME PART -->`.
 """
 
 import argparse
 import json
 import os
 import platform
+import re
+import sys
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -82,3 +88,28 @@ def main(
                 f"{platform.machine()}, one thread, Python {platform.python_version()}"
             )
             file.write_text(json.dumps(every, indent=1, ensure_ascii=False) + "\n")
+
+
+def as_markdown(found: dict) -> str:
+    """A table, its remark, and the tables within it."""
+    lines = [found["columns"], ["---"] * len(found["columns"]), *found["rows"]]
+    text = "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+    inner = [as_markdown(more) for more in found.values() if isinstance(more, dict)]
+    return "\n\n".join([f"**{found['title']}**", text, found.get("remark", ""), *inner]).strip()
+
+
+def filled(page: str) -> str:
+    """A page with the tables of the files between `<!-- found NAME PART -->` and `<!-- end -->`."""
+
+    def tables(match: re.Match) -> str:
+        name, part = match.group(1), match.group(2)
+        found = json.loads((FOLDER / f"{name}.json").read_text())[part]
+        return f"<!-- found {name} {part} -->\n\n{as_markdown(found)}\n\n<!-- end -->"
+
+    pattern = r"<!-- found (\S+) (\S+) -->.*?<!-- end -->"
+    return re.sub(pattern, tables, page, flags=re.DOTALL)
+
+
+if __name__ == "__main__":
+    for page in map(Path, sys.argv[1:]):
+        page.write_text(filled(page.read_text()))
