@@ -383,7 +383,7 @@ def test_digits_are_there_and_quantize():
             "loss: masked is nowhere True",
         ),
         (lambda: resgen.draw(Mixture([[0.0]], [[[0.0]]], [[0.0]]), top_p=0), "draw: top_p is 0"),
-        (lambda: tokenbridge.encode([1.0], [1.0, 0.0]), "encode: levels do not rise"),
+        (lambda: tokenbridge.encode([1.0], [1.0, 0.0]), "encode: codebook does not rise"),
         (lambda: tokenbridge.encode([1.0], [0.0, 1.0], low=3, high=3), "encode: low is 3"),
         (lambda: tokenbridge.decode([2], [0.0, 1.0]), "decode: codes run from 2"),
         (lambda: tokenbridge.init(2, 2, 2, d=6, blocks=1), "init: heads is 4 and d is 6"),

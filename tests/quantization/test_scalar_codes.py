@@ -150,7 +150,7 @@ def test_hamming_counts_bits():
 @pytest.mark.parametrize(
     ("call", "says"),
     [
-        (lambda: scalar.assign([1.0], [0.0, 0.0]), "assign: levels do not rise"),
+        (lambda: scalar.assign([1.0], [0.0, 0.0]), "assign: levels does not rise"),
         (lambda: scalar.assign([np.nan], [0.0]), "assign: x has 1 values that are not finite"),
         (lambda: scalar.uniform_levels(3, 1, 1), "uniform_levels: low is 1"),
         (lambda: scalar.lloyd_max([1.0, 1.0], 2), "lloyd_max: n_codes is 2 and x has 1"),

@@ -104,13 +104,18 @@ def assign(x: Any, levels: Any) -> Any:
     >>> assign([-5.0, 0.4, 0.5, 0.6], [0.0, 1.0]).tolist()
     [0, 0, 0, 1]
     """
-    if not rises(levels):
-        raise InvalidInput(
-            f"{public_caller()}: levels do not rise; expected each above the one before it. Sort "
-            "them and take out what is there twice (numpy.unique does both)."
-        )
+    rising(levels, "levels")
     borders = step(levels[:-1] / 2 + levels[1:] / 2)  # (n_codes - 1,) [Eq. 3] halfway
     return place(x, borders.astype(get_xp(x, levels).result_type(x, levels)))
+
+
+def rising(levels: Any, name: str) -> None:
+    """Raise unless each level is above the one before it."""
+    if not rises(levels):
+        raise InvalidInput(
+            f"{public_caller()}: {name} does not rise; expected each level above the one before "
+            "it. Sort them and take out what is there twice (numpy.unique does both)."
+        )
 
 
 @accelerated("quantization.place", work=lambda x, borders: x.size, pays_from=3e4)

@@ -130,6 +130,7 @@ def encode(
     [2, 0, 1, 3]
     """
     checked_range(low, high)
+    scalar.rising(codebook, "codebook")
     inside = get_xp(x).clip(2 * limit * (x - low) / (high - low) - limit, -limit, limit)
     inside = step(inside)  # [Eq. 1] stretched and cut
     codes = step(scalar.assign(inside, codebook))  # [Eq. 3] the nearest level of each channel
