@@ -5,7 +5,7 @@ import pytest
 
 from tokenlab.errors import TokenlabError
 from tokenlab.objectives import maskgit
-from tokenlab.quantization import fsq, lfq, product, residual, resgen, scalar, tokenbridge
+from tokenlab.quantization import fsq, lfq, product, resgen, residual, scalar, tokenbridge
 
 CODEBOOKS = np.arange(36.0).reshape(3, 3, 4)
 
