@@ -57,3 +57,39 @@ def _(asarray):
 def _(asarray):
     log_probs, mask = np.log(np.full((3, 4), 0.25)), np.array([True, False, True])
     return (asarray(log_probs), asarray(np.array([3, 0, 1])), asarray(mask)), {}
+
+
+@case("tokenlab.objectives.gain_rl.angle_concentration")
+def _(asarray):
+    return (asarray(random(7, 4)), 2), {"diagonal": False}
+
+
+@case("tokenlab.objectives.gain_rl.concentrations")
+def _(asarray):
+    return (asarray(random(7, 4)), asarray(np.array([0, 3, 7])), 1), {}
+
+
+@case("tokenlab.objectives.gain_rl.gradient_terms")
+def _(asarray):
+    return (asarray(random(5, 4)), asarray(random(5, 3, seed=1))), {}
+
+
+@case("tokenlab.objectives.gain_rl.order")
+def _(asarray):
+    return (asarray(random(6)),), {}
+
+
+@case("tokenlab.objectives.gain_rl.sample")
+def _(asarray):
+    return (asarray(np.array([2, 0, 1, 3])), 2, 1.0), {"sigma": 2.0, "rng": 0}
+
+
+@case("tokenlab.objectives.grpo.advantages")
+def _(asarray):
+    return (asarray(random(3, 4)),), {}
+
+
+@case("tokenlab.objectives.grpo.loss")
+def _(asarray):
+    log_probs = asarray(-abs(random(3, 4)))
+    return (log_probs, asarray(random(3, seed=1))), {"old": asarray(-abs(random(3, 4, seed=2)))}

@@ -240,6 +240,7 @@ def draw(weights: Any, u: Any) -> Any:
     [[0, 2, 2]]
     """
     xp = get_xp(weights, u)
+    # Sums of float32 in float64: a small weight behind many others must still move them.
     sums = xp.cumsum(weights, axis=1, dtype=xp.float64)  # (n, c)
     if not bool((xp.isfinite(sums[:, -1]) & (sums[:, -1] > 0)).all()):
         raise InvalidInput(
@@ -248,6 +249,7 @@ def draw(weights: Any, u: Any) -> Any:
         )
     total = sums[:, -1:]
     target = xp.minimum(u * total, xp.nextafter(total, 0.0))  # (n, m), below it where that rounds
+    # side="right" steps over positions of weight 0, whose sum is that of the one before.
     found = [xp.searchsorted(*row, side="right") for row in zip(sums, target, strict=True)]
     return xp.stack(found) if found else xp.zeros(u.shape, dtype=xp.int64)
 
