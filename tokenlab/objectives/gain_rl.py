@@ -211,7 +211,6 @@ def order(scores: Any, *, variant: str = "paper") -> Any:
     Returns
     -------
     ndarray of shape (n,)
-        int64.
 
     Examples
     --------
@@ -325,7 +324,7 @@ def next_mean(
         raise InvalidInput(f"next_mean: limits is {limits}; expected (low, high), low <= high.")
     right = n * np.tanh(alpha * (accuracy - beta))  # on, once more than beta of them are right
     move = right + n * np.tanh(alpha * angle)
-    return float(mean + np.clip(move, *ends))  # Eq. (5)
+    return float(mean + min(max(move, ends[0]), ends[1]))  # Eq. (5)
 
 
 NOTES = r"""
