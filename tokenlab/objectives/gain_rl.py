@@ -170,7 +170,7 @@ def concentrations(
     >>> concentrations([[1.0], [2.0], [1.0], [-1.0]], [0, 2, 4], 1).inter.tolist()
     [1.0, -1.0]
     """
-    options = {"diagonal": diagonal, "variant": variant, "trailing": trailing}
+    options: dict[str, Any] = {"diagonal": diagonal, "variant": variant, "trailing": trailing}
     xp = get_xp(hidden, offsets)
     ends = checks.offsets(offsets, "offsets", len(hidden), xp).tolist()
     texts = [hidden[a:b] for a, b in pairwise(ends)]
