@@ -222,6 +222,7 @@ def machine() -> dict[str, str]:
 
 PACKAGES = ("numpy", "numba", "scipy", "cupy-cuda12x", "cupy-cuda13x")
 PACKAGES += ("scikit-learn", "maxsim-cpu", "faiss-cpu", "torch", "autograd")  # peers
+PACKAGES += ("vector-quantize-pytorch",)
 
 
 def version(package: str) -> str | None:

@@ -138,6 +138,25 @@ def _():
         yield random(0, 3, dtype=dtype), borders
         yield random(9, dtype=dtype), borders[:0]
         yield borders.copy(), borders
+        zeros = np.array([-0.0, 0.0, -1.0, 1e-38], dtype)
+        yield zeros, np.array([-1.0, -0.0, 1.0], dtype)
+        for n in (1, 2, 64, 65, 300):  # compared one and all, or bisected
+            levels = np.sort(random(n, seed=3, dtype=dtype))
+            yield np.concatenate([random(1100, dtype=dtype), levels, levels[::-1]]), levels
+            yield zeros, np.concatenate([np.array([-0.0], dtype), 1 + abs(levels)])
+
+
+@parity("quantization.from_the_first")
+def _():
+    for dtype in (np.float32, np.float64):
+        for n, d, n_codes, depth, beam in ((50, 6, 9, 4, 3), (90, 5, 64, 3, 8), (1, 3, 1, 4, 5)):
+            x, codebooks = random(n, d, dtype=dtype), random(depth, n_codes, d, seed=1, dtype=dtype)
+            yield x, codebooks, beam
+            tied = np.round(codebooks)  # equal sums by several ways
+            yield np.round(2 * x) / 2, tied, beam
+            yield x * dtype(1e15), codebooks * dtype(1e15), beam
+    yield random(20, 2), random(3, 3, 2, seed=1), 30  # every sum is kept
+    yield eighths(3000, 16), eighths(4, 300, 16, seed=5), 4  # several blocks
 
 
 @case("tokenlab.quantization.fsq.bound")

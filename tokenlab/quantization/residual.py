@@ -34,6 +34,7 @@ from tokenlab import checks
 from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp
 from tokenlab.blocks import by_rows
+from tokenlab.engine import accelerated
 from tokenlab.errors import InvalidInput, public_caller
 from tokenlab.quantization import kmeans
 from tokenlab.quantization.codebook import known_codes
@@ -186,6 +187,11 @@ def by_beam(x: Any, codebooks: Any, start: Any, beam: int) -> Any:
     return codes
 
 
+@accelerated(
+    "quantization.from_the_first",
+    work=lambda x, codebooks, beam: len(x) * beam * codebooks.shape[0] * codebooks.shape[1],
+    pays_from=3e4,
+)
 @by_rows(lambda x, codebooks, beam: beam * max(codebooks.shape[1:]))
 def from_the_first(x: Any, codebooks: Any, beam: int) -> Any:
     """At each stage the `beam` partial sums of smallest rest; of equals the one met first."""
