@@ -13,6 +13,7 @@ from tokenlab import (
     generate_command,
     model_commands,
     prune_command,
+    quantize_command,
     search_command,
     tokens_command,
 )
@@ -110,7 +111,7 @@ def _parser() -> argparse.ArgumentParser:
     assignments.add_to(commands)
     tokens_command.add_to(commands)
     generate_command.add_to(commands)
-    for module in (model_commands, search_command, prune_command):
+    for module in (model_commands, search_command, prune_command, quantize_command):
         module.add_to(commands)
     papers = commands.add_parser(
         "papers",
