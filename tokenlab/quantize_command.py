@@ -9,9 +9,12 @@ import numpy as np
 
 from tokenlab.errors import InvalidInput
 
-CHANNELS, SAMPLED, ITERS, GAP = 64, 2, 8, 4
+CHANNELS = 64  # principal components of a patch
+SAMPLED = 2  # every second patch is enough to fit codebooks to
+ITERS = 8
+GAP = 4  # pixels between the pictures
 FORMATS = (".png", ".jpg", ".jpeg", ".webp")
-MOST_CODES, MOST_STAGES, MOST_BEAM = 1024, 16, 64
+MOST = {"stages": 16, "n_codes": 1024, "beam": 64}
 
 
 def add_to(commands: Any) -> None:
@@ -71,9 +74,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def check(arguments: argparse.Namespace) -> None:
     """Raise for what cannot be done, before anything long begins."""
-    limits = {"stages": MOST_STAGES, "n_codes": MOST_CODES, "beam": MOST_BEAM}
-    for name, most in limits.items():
-        value, least = getattr(arguments, name), 1 + (name == "n_codes")
+    for name, most in MOST.items():
+        value = getattr(arguments, name)
+        least = 2 if name == "n_codes" else 1
         if not least <= value <= most:
             option = name.replace("_", "-")
             raise InvalidInput(f"quantize: --{option} is {value}; expected {least} to {most}.")
@@ -93,7 +96,8 @@ def fitted(photo: Any, n_codes: int, stages: int) -> tuple[Any, Any]:
 
     others = others_of(photo)[::SAMPLED]
     basis = principal(others, CHANNELS)
-    rest, rng, codebooks = basis.channels(others), np.random.default_rng(0), []
+    rest, codebooks = basis.channels(others), []
+    rng = np.random.default_rng(0)
     for _ in track(range(stages), "fitting codebooks"):  # residual.fit, a stage at a time
         stage = residual.fit(rest, n_codes, 1, iters=ITERS, rng=rng)
         rest = rest - residual.decode(stage.codes, stage.codebooks)
