@@ -123,3 +123,38 @@ def _():
         for sims in (random(n_q, k_prime), -np.ones((n_q, k_prime)), random(n_q, k_prime) * 1e9):
             yield ids, sims, token_to_doc, n_docs, sims.min(axis=1)
             yield ids, sims, token_to_doc, n_docs, None
+
+
+@case("tokenlab.retrieval.lexsembridge.slr")
+def _(asarray):
+    return (asarray(np.array([0, 2, 2])), 4), {"special": (1,)}
+
+
+@case("tokenlab.retrieval.lexsembridge.slr_modulation")
+def _(asarray):
+    return (asarray(np.array([0, 2, 2])), asarray(random(3, 4))), {}
+
+
+@case("tokenlab.retrieval.lexsembridge.llr")
+def _(asarray):
+    return (), {"hidden": asarray(random(3)), "weight": asarray(random(3, 5, seed=1))}
+
+
+@case("tokenlab.retrieval.lexsembridge.clr")
+def _(asarray):
+    return (asarray(random(2, 5)),), {}
+
+
+@case("tokenlab.retrieval.lexsembridge.modulation")
+def _(asarray):
+    return (asarray(random(2, 5)), asarray(random(3, 5, seed=1))), {}
+
+
+@case("tokenlab.retrieval.lexsembridge.enhance")
+def _(asarray):
+    return (asarray(random(2, 5)), asarray(abs(random(2, 5, seed=1)))), {}
+
+
+@case("tokenlab.retrieval.lexsembridge.info_nce")
+def _(asarray):
+    return (asarray(random(2, 5)), asarray(random(4, 5, seed=1))), {"temperature": 0.5, "group": 2}
