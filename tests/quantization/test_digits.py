@@ -112,3 +112,14 @@ def test_stored_networks_draw_digits():
     assert digits_quality.recognised(digits_drawn.decoded(drawn), LABELS) > 0.9
     drawn = digits_drawn.by_xar(net.stored("xar"), LABELS, net.CELLS, 5, rng=0)
     assert digits_quality.recognised(drawn, LABELS) > 0.9
+
+
+def test_a_step_through_shows_the_sampler_alone():
+    from tokenlab.tour.digits_memory import stages
+    from tokenlab.tour.objectives import maskgit_steps
+    from tokenlab.tour.quantization import resgen_steps
+
+    stages.cache_clear()  # as in a new process
+    assert len(maskgit_steps(7)) < 30
+    stages.cache_clear()
+    assert len(resgen_steps(7)) < 120

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tokenlab import bits
 from tokenlab.errors import TokenlabError
 from tokenlab.objectives import maskgit
 from tokenlab.quantization import fsq, lfq, product, resgen, residual, scalar, tokenbridge
@@ -76,3 +77,13 @@ def test_extreme_numbers_and_levels_that_do_not_rise():
 def test_totals_of_masks():
     found = resgen.mask_counts(2, 2, np.full(600, 2), rng=0)
     assert {tuple(row) for row in found.tolist()} == {(2, 0), (1, 1), (0, 2)}
+
+
+def test_rows_of_bits_are_bytes_of_their_own():
+    rows = np.random.default_rng(0).integers(0, 2, (5, 10))
+    packed = bits.pack(rows, 1)
+    assert packed.shape == (5, 2)
+    for row, mine in zip(rows, packed, strict=True):
+        np.testing.assert_array_equal(bits.pack(row[None], 1)[0], mine)
+    with pytest.raises(TokenlabError):
+        bits.unpack(np.zeros((1, 2), np.uint8), 17, 1)

@@ -12,7 +12,7 @@ from tokenlab.objectives import token_unify
 from tokenlab.steps import Steps, record, step
 from tokenlab.tour import Minute
 from tokenlab.tour.digits_drawn import by_maskgit, by_xar, decoded, labels
-from tokenlab.tour.digits_memory import as_pictures, remembered, split
+from tokenlab.tour.digits_memory import as_pictures, remembered, split, stages
 from tokenlab.tour.digits_networks import CELLS, stored
 from tokenlab.tour.digits_quality import Quality, of_gaussian, quality, real
 from tokenlab.tour.quantization import DRAWN, GREYS, SEED, SHOWN, THREE, count, shade, subject
@@ -142,6 +142,7 @@ def bigrams(label: int) -> tuple[Any, Any]:
 def maskgit_steps(number: int, steps: int) -> Steps:
     """A digit of the shown one's class, by a network that was fitted to digits."""
     label = int(load_digits().labels[split()[1][number]])
+    stages()  # fitted before anybody records
     with record() as recorded:
         found = by_maskgit(stored("maskgit"), [label], steps, rng=number)
         fixed = found.fixed_at.reshape(16, 4)

@@ -248,6 +248,7 @@ def lfq_steps(number: int, temperature: float) -> Steps:
 def resgen_steps(number: int, steps: int, order: str) -> Steps:
     """A digit of the shown one's class, drawn by a network that was fitted to digits."""
     label = int(load_digits().labels[split()[1][number]])
+    stages()  # fitted before anybody records
     with record() as recorded:
         found = by_resgen(stored("resgen"), [label], steps, order=order, rng=number)
         frames = as_pictures(decoded(found.states[:, 0]))
