@@ -216,6 +216,24 @@ def test_a_finger_moves_an_explorable(browser, site, base):
     context.close()
 
 
+def test_merges_of_what_is_typed(page, site, base):
+    if not (site / "explore").is_dir():
+        pytest.skip("this site has no explorables")
+    page.goto(base + "explore/tokens.html")
+    page.locator("#explore[data-whole]").wait_for()
+    data = data_of(site, "tokens")
+    first = next(iter(data["samples"]))
+    for name, ids in data["ids"][first].items():
+        count = page.locator(f"section[data-name={name}] .count")
+        assert count.inner_text() == f"{len(ids)} tokens"
+    page.get_by_label("Text").fill("hello world")
+    for name in data["names"]:
+        shown = page.locator(f"section[data-name={name}] .piece").all_inner_texts()
+        assert shown == ["hello", "\u2423world"]
+    page.get_by_role("button", name="less").click()
+    assert page.locator("section.told .piece").count() == 3
+
+
 def test_missing_data_are_reported(page, site, base):
     if not (site / "explore").is_dir():
         pytest.skip("this site has no explorables")
@@ -227,7 +245,7 @@ def test_missing_data_are_reported(page, site, base):
     assert page.locator("table tr").count() > 4
 
 
-@pytest.mark.parametrize("name", EXPLORABLES)
+@pytest.mark.parametrize("name", (*EXPLORABLES, "tokens"))
 def test_without_script_a_table_stands_in(browser, site, base, name):
     if not (site / "explore").is_dir():
         pytest.skip("this site has no explorables")
@@ -289,6 +307,7 @@ MAIN = {
     "xtr": ["explore/xtr.html"],
     "pruning": ["explore/pruning.html"],
     "soft": ["explore/soft.html"],
+    "tokens": ["explore/tokens.html"],
     "benchmarks": ["benchmarks.html"],
     "found": ["found/index.html"],
     "teaching": ["teaching/index.html"],

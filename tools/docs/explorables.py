@@ -34,6 +34,9 @@ from tokenlab.tour import pruning as tour
 from tokenlab.tour.attention_methods import HEAD, Tokens, noise_tokens, photo_tokens
 from tokenlab.tour.pruning_rules import Rule, random_tokens, rules
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # also when run by itself
+import explore_tokens
+
 K_PRIMES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)  # and all tokens
 BEST, COLUMNS, LONGEST = 10, 6, 16  # documents compared, and drawn; tokens of a question drawn
 KEPT = (13, 26, 51, 64, 96, 128, 192, 256)  # of 256 patches: 5 % to all
@@ -63,11 +66,13 @@ def write(folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     files = []
     pages = {"xtr": xtr(), "pruning": pruning(), "soft": soft(), "layers": layers()}
+    pages["tokens"] = explore_tokens.page_of(table_page)
     for name, (data, table) in pages.items():
         text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
         for ending, content in (("js", f"window.exploreData = {text};\n"), ("html", table)):
             files.append(folder / f"{name}.{ending}")
             files[-1].write_text(content, encoding="utf-8")
+    files += explore_tokens.write_vocabularies(folder)
     photos = load_vit_photos()
     for name, image in zip(photos.names, photos.images, strict=True):
         files.append(folder / f"{name}.png")
