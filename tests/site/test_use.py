@@ -245,7 +245,7 @@ def test_missing_data_are_reported(page, site, base):
     assert page.locator("table tr").count() > 4
 
 
-@pytest.mark.parametrize("name", (*EXPLORABLES, "tokens"))
+@pytest.mark.parametrize("name", [*EXPLORABLES, "tokens"])
 def test_without_script_a_table_stands_in(browser, site, base, name):
     if not (site / "explore").is_dir():
         pytest.skip("this site has no explorables")
