@@ -15,6 +15,7 @@ from tokenlab.options import choice
 
 BLOCK = 16  # tokens after which `--stop` is looked for
 MODELS = ("plays", "smollm2")
+SHOWN = 10  # tokens of `--watch`
 
 
 class Writer(NamedTuple):
@@ -32,11 +33,13 @@ def add_to(commands: Any) -> None:
         "generate",
         help="let a model write, under a constraint or with fewer forwards",
         description="Continue a prompt. Without --model counts of letters of plays write; "
-        "smollm2 is a real model, whose package must be installed.",
+        "smollm2 is a real model, whose package must be installed, and the one that chats.",
         epilog="Example:  tokenlab generate 'HAMLET:' --model plays --regex '[a-z]+ [a-z]+[.]'",
     )
     parser.add_argument("prompt", metavar="PROMPT", help="the text to go on with; - reads a pipe")
-    parser.add_argument("--model", choices=MODELS, default="plays", help="who writes (plays)")
+    parser.add_argument("--model", choices=MODELS, help="who writes (plays; with --chat smollm2)")
+    parser.add_argument("--chat", action="store_true", help="answer, by the template in its file")
+    parser.add_argument("--watch", action="store_true", help="the ten best of each token")
     parser.add_argument("--folder", type=Path, help="where the model's files are, if not installed")
     parser.add_argument("--n", type=int, default=64, help="tokens at most (%(default)s)")
     parser.add_argument("--temperature", type=float, help="0 is greedy (1, with --draft 0)")
@@ -61,8 +64,11 @@ def run(arguments: argparse.Namespace) -> int:
     prompt = sys.stdin.read() if arguments.prompt == "-" else arguments.prompt
     if not prompt:
         raise InvalidInput("generate: PROMPT is empty; expected a text to go on with.")
+    checked(arguments)
     writer = opened(arguments.model, arguments.folder)
-    counted = Counted(writer.lm)
+    if arguments.chat:
+        writer = writer._replace(encode=writer.lm.chat)
+    counted = Counted(Watched(writer) if arguments.watch else writer.lm)
     start = time.perf_counter()
     if arguments.regex is not None or arguments.valid_json:
         tokens, calls = constrained(arguments, writer, counted, prompt)
@@ -70,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
         tokens, calls = free(arguments, writer, counted, prompt), 0
     seconds = time.perf_counter() - start
     text = shortened(writer, tokens, arguments.stop)
-    print(f"{prompt}|{text}")
+    print(text if arguments.chat else f"{prompt}|{text}")
     took = {"tokens": len(tokens), "forwards": counted.forwards, "rows": counted.rows}
     took |= {"calls": calls} if calls else {}
     print(", ".join(f"{n:,} {name}" for name, n in took.items()) + f", {seconds:.2f} s")
@@ -78,6 +84,42 @@ def run(arguments: argparse.Namespace) -> int:
         found = {"prompt": prompt, "text": text, **took, "seconds": seconds}
         arguments.json.write_text(json.dumps(found, ensure_ascii=False), encoding="utf-8")
     return 0
+
+
+def checked(arguments: argparse.Namespace) -> None:
+    """Choose the model, and refuse what does not go together."""
+    if arguments.model is None:
+        arguments.model = "smollm2" if arguments.chat else "plays"
+    if arguments.chat and arguments.model != "smollm2":
+        raise InvalidInput("generate: --chat needs --model smollm2; counts of letters do not chat.")
+    ruled = arguments.regex is not None or arguments.valid_json
+    if arguments.watch and (ruled or arguments.draft):
+        raise InvalidInput(
+            "generate: --watch shows a token at a time; leave --draft, --regex and --valid-json out."
+        )
+
+
+class Watched:
+    """A model that prints its ten best tokens each time it is asked."""
+
+    def __init__(self, writer: Writer):
+        self.writer, self.vocab = writer, writer.lm.vocab
+
+    def log_probs(self, context: Any) -> np.ndarray:
+        """The model's, and a line of them."""
+        from tokenlab.numerics import topk
+
+        log_p = np.asarray(self.writer.lm.log_probs(context))
+        best = topk(log_p, min(SHOWN, len(log_p)))
+        last = spelled(self.writer, [int(context[-1])]) if len(context) else ""
+        cells = (
+            f"{spelled(self.writer, [int(i)]) or '(end)'!s:.12} {np.exp(p):.3f}"
+            for i, p in zip(best.ids, best.values, strict=True)
+        )
+        print(
+            f"{last!r:>14} ▸ {' | '.join(cell.replace(chr(10), '⏎') for cell in cells)}", flush=True
+        )
+        return log_p
 
 
 def opened(name: str, folder: Path | None) -> Writer:

@@ -69,7 +69,8 @@ def load(name: str, *, folder: str | Path | None = None, cache: str | Path | Non
     (path,) = paths.values()
     header, table = weights.gguf_header(path)
     params = cached(name, kept, lambda: weights.read_smollm2(path, header, table))
-    return SmolLM2(params, config_of(header), tokenizer_of(header))
+    template = header.get("tokenizer.chat_template")
+    return SmolLM2(params, config_of(header), tokenizer_of(header), template)
 
 
 def cached(name: str, folder: Path | None, read: Callable[[], Any]) -> Any:

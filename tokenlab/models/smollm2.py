@@ -8,7 +8,7 @@ compares the context with that of the call before and computes what is new.
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ import numpy as np
 from tokenlab.errors import InvalidInput, public_caller
 from tokenlab.lm.protocol import checked_parents, ids_of
 from tokenlab.models.cache import Cache
+from tokenlab.models.chat import chat_ids
 from tokenlab.models.llama import Config, forward
 from tokenlab.numerics import log_softmax
 from tokenlab.tokenizers.bpe import BPE
@@ -28,10 +29,17 @@ CONTROL = 3  # the kind of a token that is no text
 
 
 class SmolLM2:
-    """The model: `params`, `config`, `tokenizer`, and what follows from them."""
+    """The model: `params`, `config`, `tokenizer`, `chat_template`, and what follows from them."""
 
-    def __init__(self, params: dict[str, Any], config: Config, tokenizer: Any = None):
+    def __init__(
+        self,
+        params: dict[str, Any],
+        config: Config,
+        tokenizer: Any = None,
+        chat_template: str | None = None,
+    ):
         self.params, self.config, self.tokenizer = params, config, tokenizer
+        self.chat_template = chat_template
         self.vocab = len(params["embed"])
         self._cache = Cache()
         self._lock = threading.Lock()
@@ -43,6 +51,22 @@ class SmolLM2:
     def encode(self, text: str) -> np.ndarray:
         """The ids of a text, `(n,)`; a typed `<|im_end|>` is text."""
         return self.tokenizer.encode(text, special="text")
+
+    def chat(self, messages: str | Sequence[Mapping[str, str]]) -> np.ndarray:
+        """The ids of a chat by the template in the model's file, `(n,)`.
+
+        Parameters
+        ----------
+        messages : str, or sequence of dict
+            What the user says, or a turn each: `{"role": "user", "content": ...}`. Marks such as
+            `<|im_end|>` that somebody typed into a content are text.
+        """
+        if self.chat_template is None:
+            raise InvalidInput("SmolLM2.chat: the model has no chat template.")
+        turns = [{"role": "user", "content": messages}] if isinstance(messages, str) else messages
+        if not turns:
+            raise InvalidInput("SmolLM2.chat: messages is empty; expected something that is said.")
+        return chat_ids(self.tokenizer, self.chat_template, turns)
 
     def decode(self, ids: Any) -> str:
         """The text of ids."""
