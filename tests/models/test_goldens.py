@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import tiny_models as tiny
 
-from tokenlab import record, use_engine
+from tokenlab import models, record, use_engine
 from tokenlab.errors import DTypeError, InvalidInput, ShapeError, TokenlabError
+from tokenlab.lm import log_probs_tree
 from tokenlab.models import Cache, bert, llama, parts, vit, weights
 from tokenlab.pruning import Reduction, Schedule, Sparse, divprune
 
@@ -340,3 +341,21 @@ def test_no_photo(photo, kind, vit_params):
 def test_wrong_answers_of_prune(answer, vit_params):
     with pytest.raises(TokenlabError, match=r"forward: prune"):
         vit.forward(vit_params, tiny.photo(), prune=lambda layer, block: answer)
+
+
+def test_rows_of_the_path_that_became_text_stay_in_the_cache():
+    """After a tree of guesses only the last token is new; another text is answered rightly, too."""
+    model = models.SmolLM2(tiny.llama_params(), llama.Config())
+    context, tokens, parents = [1, 2, 3], [4, 5, 6, 5, 7], [0, 1, 2, 0, 4]
+    for path, n_new in (([4, 5, 6, 8], 1), ([5, 7, 7], 1), ([4, 8, 8], 2), ([8], 1), ([], 1)):
+        tree = log_probs_tree(model, context, tokens, parents)
+        seen, forward = [], model.forward
+        model.forward = lambda ids, *a, seen=seen, forward=forward, **k: (
+            seen.append(len(ids)) or forward(ids, *a, **k)
+        )
+        found = model.log_probs([*context, *path])
+        model.forward = forward
+        assert seen == [n_new], path
+        fresh = models.SmolLM2(model.params, model.config)
+        np.testing.assert_allclose(found, fresh.log_probs([*context, *path]), atol=1e-5)
+        np.testing.assert_allclose(tree[3], fresh.log_probs([*context, 4, 5, 6]), atol=1e-5)

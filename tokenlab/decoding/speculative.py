@@ -213,10 +213,13 @@ def draft_model(lm: Any, temperature: float = 1.0) -> Callable[..., tuple[Any, A
     return drafter
 
 
-def prompt_lookup(vocab: int, max_ngram: int = 3) -> Callable[..., tuple[Any, Any]]:
+def prompt_lookup(
+    vocab: int, max_ngram: int = 3, min_ngram: int = 1
+) -> Callable[..., tuple[Any, Any]]:
     """A drafter without a model: what followed the last tokens when they stood there before.
 
-    The longest match of at most `max_ngram` tokens counts, of these the last one.
+    The longest match of at most `max_ngram` tokens counts, of these the last one. Matches of fewer
+    than `min_ngram` are left alone: where a draft costs time, one token says too little.
 
     Examples
     --------
@@ -224,11 +227,12 @@ def prompt_lookup(vocab: int, max_ngram: int = 3) -> Callable[..., tuple[Any, An
     [3, 4]
     """
     vocab, longest = checks.count(vocab, "vocab"), checks.count(max_ngram, "max_ngram")
+    shortest = checks.count(min_ngram, "min_ngram")
 
     def drafter(context: Any, k: int, rng: Any = None) -> tuple[np.ndarray, np.ndarray]:
         text = ids_of(context, "context", vocab)
         tokens = text[:0]
-        for n in range(min(longest, len(text) - 1), 0, -1):
+        for n in range(min(longest, len(text) - 1), shortest - 1, -1):
             # Every place at which the last n tokens stand, but for their own.
             windows = np.lib.stride_tricks.sliding_window_view(text[:-1], n)
             places = np.flatnonzero((windows == text[-n:]).all(axis=1))

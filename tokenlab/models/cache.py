@@ -69,9 +69,10 @@ class Cache:
             raise InvalidInput(f"Cache.keep: rows is {rows.tolist()}; expected ascending numbers.")
         self._ids[: len(rows)] = self._ids[rows]
         self._positions[: len(rows)] = self._positions[rows]
+        stays = int((rows == np.arange(len(rows))).sum())  # the first rows, where they are
         for layer in self._layers:
             for part in layer:
-                part[:, : len(rows)] = part[:, library(part).asarray(rows)]
+                part[:, stays : len(rows)] = part[:, library(part).asarray(rows[stays:])]
         self._n = len(rows)
 
     # What `forward` does: all layers write behind the rows that count, and then these count, too.

@@ -42,6 +42,7 @@ class SmolLM2:
         self.chat_template = chat_template
         self.vocab = len(params["embed"])
         self._cache = Cache()
+        self._tree: tuple[int, np.ndarray, np.ndarray] | None = None  # the last one, in the cache
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
@@ -124,7 +125,7 @@ class SmolLM2:
                 mask=mask,
                 rows=np.arange(n - 1, n + behind),
             )
-            self._cache.cut(len(ids))  # rows of a tree are no text that a later context may find
+            self._tree = len(ids), tokens, np.asarray(parents)
         return log_softmax(logits.astype(np.float64))
 
     def _context(self, context: Any, name: str) -> np.ndarray:
@@ -138,6 +139,14 @@ class SmolLM2:
 
     def _shared(self, ids: np.ndarray) -> np.ndarray:
         """The tokens that the cache has not; at least the last one, whose logits are wanted."""
+        if self._tree is not None:
+            start, tokens, parents = self._tree
+            self._tree = None
+            before = self._cache.ids[:start]
+            follows = len(ids) > start and common(before, ids) == start
+            path = walked(tokens, parents, ids[start:]) if follows else []
+            # Of a tree only the path that became text stays; its rows move, nothing is made anew.
+            self._cache.keep(np.concatenate([np.arange(start), start + np.array(path, np.int64)]))
         n = min(common(self._cache.ids, ids), len(ids) - 1)
         self._cache.cut(n)
         return ids[n:]
@@ -148,6 +157,18 @@ def common(a: np.ndarray, b: np.ndarray) -> int:
     n = min(len(a), len(b))
     differ = np.flatnonzero(a[:n] != b[:n])
     return int(differ[0]) if len(differ) else n
+
+
+def walked(tokens: np.ndarray, parents: np.ndarray, text: np.ndarray) -> list[int]:
+    """The nodes of a tree that spell the beginning of a text, from the root down."""
+    node, path = 0, []
+    for token in text.tolist():
+        found = np.flatnonzero((parents == node) & (tokens == token))
+        if not len(found):
+            break
+        path.append(int(found[0]))
+        node = path[-1] + 1  # node 0 is the end of the context
+    return path
 
 
 def ancestors(parents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
