@@ -21,6 +21,7 @@ import json
 import os
 import platform
 import random
+import resource
 import statistics
 import subprocess
 import sys
@@ -143,13 +144,19 @@ def interleaved(
     for _ in range(rounds):
         for name, method in shuffled.sample(list(methods.items()), len(methods)):
             time.sleep(PAUSE)
-            started, started_cpu = time.perf_counter(), time.process_time()
+            started, started_cpu = time.perf_counter(), processor_time()
             for _ in range(calls[name]):
                 method()
             wall[name].append((time.perf_counter() - started) / calls[name])
-            cpu[name].append((time.process_time() - started_cpu) / calls[name])
+            cpu[name].append((processor_time() - started_cpu) / calls[name])
     counted = cpu if clock == "cpu" else wall
     return [_timing(name, counted[name], cpu[name]) for name in methods]
+
+
+def processor_time() -> float:
+    """Seconds of all threads, and of programs that were started and have ended."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + ended.ru_utime + ended.ru_stime
 
 
 def _calls_per_measurement(method: Callable[[], Any]) -> int:
