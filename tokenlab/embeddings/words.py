@@ -140,9 +140,11 @@ def load(path: Any) -> Words:
 
     Examples
     --------
-    >>> from pathlib import Path
-    >>> _ = Path("two.vec").write_text("2 3\\ncat 1 0 0.5\\ndog 0 1 0.5\\n")
-    >>> load("two.vec").words
+    >>> import tempfile, pathlib
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder) / "two.vec"
+    ...     _ = path.write_text("2 3\\ncat 1 0 0.5\\ndog 0 1 0.5\\n")
+    ...     load(path).words
     ['cat', 'dog']
     """
     # Whole: a line cannot be told from numbers that look like one before the end is known.
