@@ -34,7 +34,6 @@ from tokenlab.tour.digits_memory import as_tokens, split
 from tokenlab.training import load, save
 
 B, SEED = 500, 0
-WIDE = 0.15  # a floor of about 0.3 of the deviation of a whole token
 COLUMNS = ("calls", "recognised", "±", "Fréchet", "nearest", "coverage")
 slow = {"rate": 3e-3, "steps": 600, "anchored": False}
 RECIPES = {
@@ -43,7 +42,6 @@ RECIPES = {
     "resgen-floor": lambda: digits_training.resgen_model(scaled=False, **slow),
     "resgen-plain": lambda: digits_training.resgen_model(**slow),
     "resgen-fast": lambda: digits_training.resgen_model(anchored=False, steps=600),
-    "resgen-wide": lambda: digits_training.resgen_model(floor=WIDE, steps=600),
     "maskgit": digits_training.masked_model,
     "raster": digits_training.raster_model,
     "xar": digits_training.flow_model,
@@ -53,7 +51,6 @@ RECIPES = {
 ASKED = {
     "resgen-free": {"floor": 0.0, "scaled": False},
     "resgen-floor": {"scaled": False},
-    "resgen-wide": {"floor": WIDE},
 }
 STORED = ("resgen", "maskgit", "xar")
 
@@ -108,12 +105,11 @@ def unbounded(options):
     return table("A. What keeps the loss bounded", columns, measures() + rows, remark=remark)
 
 
-# ResGen as it is fitted at first, with one thing changed, with both, and with a wide floor.
+# ResGen as it is fitted at first, with larger steps, and from means of tokens as well.
 WAYS = {
     "resgen-plain": "slow",
     "resgen-fast": "fast",
     "resgen": "fast, from k-means",
-    "resgen-wide": "wide floor",
 }
 
 

@@ -24,9 +24,9 @@ from tokenlab.training import train
 SIDE, SPACING, NOISE, CUBE, VOCAB = 64, 11, 0.12, 4, 32
 SHAPE = (2, 4, 4)  # cubes of a sequence
 N = int(np.prod(SHAPE))
-D, LAYERS, STEPS, BATCH, RATE = 64, 2, 400, 32, 5e-3
+D, LAYERS, STEPS, BATCH, RATE = 64, 2, 250, 32, 1e-2
 AHEAD, PREFIXES = (1, 4, 16), (9, 14)
-ROLLOUTS = 8  # drawn for each prefix
+ROLLOUTS = 4  # drawn for each prefix
 
 
 def volume(seed):

@@ -22,7 +22,7 @@ from tokenlab.tour.digits_memory import split
 from tokenlab.training import train
 
 D, LAYERS, LEVELS, GRID, N = 64, 2, 5, (8, 8), 64
-STEPS, BATCH, RATE = 600, 32, 5e-3
+STEPS, BATCH, RATE = 300, 32, 1e-2
 
 
 def data(half: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,36 @@
+"""What networks drew, as it is stored: the guide shows it, every table has the Gaussian's row."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "tools" / "findings"
+FOUND = {name: json.loads((FOLDER / f"{name}.json").read_text()) for name in ("digits", "channels")}
+
+
+def test_the_guide_shows_what_is_stored(monkeypatch):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    import found
+
+    page = (ROOT / "docs" / "quantization.md").read_text(encoding="utf-8")
+    assert found.filled(page) == page, "python tools/findings/found.py docs/quantization.md"
+    sys.modules.pop("found")
+
+
+@pytest.mark.parametrize("part", ["F"])
+def test_every_table_of_quality_has_the_gaussian(part):
+    rows = {row[0]: row for row in FOUND["digits"][part]["rows"]}
+    assert rows["test digits"][2] == pytest.approx(0.99, abs=0.005)
+    assert rows["a Gaussian for each class"][2:] == pytest.approx(
+        [0.99, 0.006, 0.2, 1.15, 0.65], abs=0.02
+    )
+
+
+def test_noisy_context_is_robust_and_clean_context_draws_better():
+    noisy, clean = FOUND["digits"]["F"]["disturbed"]["rows"]
+    assert noisy[-1] / noisy[1] < 1.3 < 1.8 < clean[-1] / clean[1]
+    frechet = {(row[0], row[1]): row[4] for row in FOUND["digits"]["F"]["rows"]}
+    assert frechet["xAR, clean context", 80] < frechet["xAR, noisy context", 80]
