@@ -20,13 +20,20 @@ def test_the_guide_shows_what_is_stored(monkeypatch):
     sys.modules.pop("found")
 
 
-@pytest.mark.parametrize("part", ["F"])
+@pytest.mark.parametrize("part", ["A", "F"])
 def test_every_table_of_quality_has_the_gaussian(part):
     rows = {row[0]: row for row in FOUND["digits"][part]["rows"]}
     assert rows["test digits"][2] == pytest.approx(0.99, abs=0.005)
     assert rows["a Gaussian for each class"][2:] == pytest.approx(
         [0.99, 0.006, 0.2, 1.15, 0.65], abs=0.02
     )
+
+
+def test_a_floor_and_stage_scales_keep_the_loss_bounded():
+    rows = FOUND["digits"]["A"]["rows"]
+    found = {row[0]: row[2] for row in rows}
+    floor, scaled = found["floor at the quantizer's error"], found["floor, and stage scales"]
+    assert found["no floor"] + 0.1 < floor < scaled - 0.2
 
 
 def test_noisy_context_is_robust_and_clean_context_draws_better():
