@@ -24,7 +24,7 @@ from tokenlab.training import train
 SIDE, SPACING, NOISE, CUBE, VOCAB = 64, 11, 0.12, 4, 32
 SHAPE = (2, 4, 4)  # cubes of a sequence
 N = int(np.prod(SHAPE))
-D, LAYERS, STEPS, BATCH, RATE = 64, 2, 250, 32, 1e-2
+D, LAYERS, STEPS, BATCH, RATE = 64, 2, 150, 32, 1e-2
 AHEAD, PREFIXES = (1, 4, 16), (9, 14)
 ROLLOUTS = 4  # drawn for each prefix
 
@@ -73,7 +73,7 @@ def data():
     grid = 3 * (SIDE // CUBE,)
     rows = [sequences(c.reshape(grid)) for c in coded]
     labels = [sequences(w) for w in walls]
-    return np.concatenate(rows[:2]), rows[2][::20], labels[2][::20], fitted.codebook
+    return np.concatenate(rows[:2]), rows[2][::30], labels[2][::20], fitted.codebook
 
 
 def states(params, ids, mask, task):
