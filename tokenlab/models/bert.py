@@ -89,6 +89,7 @@ def forward(
     offsets = to_numpy(checks.offsets(offsets, "offsets", len(ids), xp))
     x = embedded(params["embed"], ids, offsets, xp)  # (n_tokens, d)
     x = tapped(tap, 0, x)
+    # Products run over the tokens of all texts together; attention stays inside a text.
     for layer, p in enumerate(params["layers"], start=1):
         x, seen = one_layer(p, x, offsets, attention)
         x = tapped(tap, layer, x)
@@ -99,14 +100,16 @@ def forward(
 
 def embedded(p: dict[str, Any], ids: Any, offsets: np.ndarray, xp: Any) -> Any:
     """What enters the first layer: each token's word and its place in its own text."""
-    lengths = np.diff(offsets)
+    lengths = np.diff(offsets)  # (n_texts,)
     if int(lengths.max(initial=0)) > len(p["places"]):
         i = int(lengths.argmax())
         raise InvalidInput(
             f"{public_caller()}: ids has {int(lengths[i])} tokens in text {i}; the model knows "
             f"{len(p['places'])} places. Cut the text, or encode it with window=."
         )
+    # No padding: a token's place counts from its own text's begin.
     places = np.arange(len(ids)) - np.repeat(offsets[:-1], lengths)  # from 0 in every text
+    # What it is, where it stands, and that it belongs to the first of two texts.
     x = p["words"][ids] + p["places"][xp.asarray(places)] + p["kind"]
     return layer_norm(x, p["norm"]["gain"], p["norm"]["bias"], EPS)  # (n_tokens, d)
 
@@ -119,7 +122,8 @@ def one_layer(p: Any, x: Any, offsets: Any, attention: Any) -> tuple[Any, Any]:
     v = step(v)  # (h, n, d_h) [v = x W_v] what each token hands on
     y = by_text(q, k, v, offsets, attention)
     y = step(times(y, p["out"]["weight"]))  # (n, d) [P v W_o] what attention adds to each token
-    x = norm(p["norm1"], x + y + p["out"]["bias"])
+    # Norms stand behind the sums here (post-norm); later models have them in front.
+    x = norm(p["norm1"], x + y + p["out"]["bias"])  # (n, d) [norm(x + …)]
     up, down = p["up"], p["down"]
     y = step(
         mlp(x, up["weight"], up["bias"], down["weight"], down["bias"])
@@ -130,7 +134,7 @@ def one_layer(p: Any, x: Any, offsets: Any, attention: Any) -> tuple[Any, Any]:
 
 def by_text(q: Any, k: Any, v: Any, offsets: Any, attention: Any) -> Any:
     """Attention inside each text, the results one behind the other: (n_tokens, d)."""
-    found = []
+    found = []  # (n_i, d) of each text
     for text in texts_of(offsets):
         own = (part[:, text] for part in (q, k, v))  # (h, n_i, d_h) each
         found.append(attended(*own) if attention is None else replaced(attention, *own))
@@ -274,6 +278,7 @@ def windows(tokenizer: WordPiece, text: str, window: int) -> list[Pieces]:
     first = 0
     while first < len(ids) or not runs:
         last = min(first + window - 2, len(ids))
+        # A run ends before a word that it would split; a word longer than a run is split.
         cut = last
         while last < len(ids) and cut > first and tokenizer.tokens[ids[cut]].startswith("##"):
             cut -= 1

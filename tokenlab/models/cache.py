@@ -22,7 +22,7 @@ class Cache:
     """
 
     def __init__(self) -> None:
-        self._n = 0
+        self._n = 0  # rows that count; arrays may have room for more
         self._ids = np.empty(0, np.int64)
         self._positions = np.empty(0, np.int64)
         self._layers: list[list[Any]] = []  # keys and values, (h_kv, room, d_h) each
@@ -53,6 +53,7 @@ class Cache:
         n = checks.count(n, "n", at_least=0)
         if n > self._n:
             raise InvalidInput(f"Cache.cut: n is {n}; the cache has {self._n} rows.")
+        # Nothing is erased: later rows are written over what no longer counts.
         self._n = n
 
     def keep(self, rows: Any) -> None:
@@ -67,7 +68,7 @@ class Cache:
         checks.within(rows, "rows", self._n, "the number of rows")
         if (np.diff(rows) <= 0).any():
             raise InvalidInput(f"Cache.keep: rows is {rows.tolist()}; expected ascending numbers.")
-        self._ids[: len(rows)] = self._ids[rows]
+        self._ids[: len(rows)] = self._ids[rows]  # moved to the front, in order
         self._positions[: len(rows)] = self._positions[rows]
         stays = int((rows == np.arange(len(rows))).sum())  # the first rows, where they are
         for layer in self._layers:
@@ -81,11 +82,11 @@ class Cache:
         """Keys and values of all rows, the new ones behind: (h_kv, past + n, d_h)."""
         if layer > len(self._layers):
             self._layers.append([k[:, :0], v[:, :0]])
-        end = self._n + k.shape[1]
-        parts = self._layers[layer - 1]
+        end = self._n + k.shape[1]  # past + n
+        parts = self._layers[layer - 1]  # layers count from 1
         for i, new in enumerate((k, v)):
             parts[i] = with_room(parts[i], self._n, end)
-            parts[i][:, self._n : end] = new
+            parts[i][:, self._n : end] = new  # (h_kv, n, d_h) behind the rows that count
         return parts[0][:, :end], parts[1][:, :end]
 
     def commit(self, ids: np.ndarray, positions: np.ndarray) -> None:
@@ -99,6 +100,7 @@ def with_room(x: Any, n: int, end: int) -> Any:
     """An array of `end` rows or more that begins with the first `n` of `x`; it grows by doubling."""
     if x.shape[1] >= end:
         return x
+    # Doubling: n tokens one by one move O(n) rows in all, not O(n²).
     wider = library(x).empty((x.shape[0], max(end, 2 * x.shape[1], 64), x.shape[2]), x.dtype)
     wider[:, :n] = x[:, :n]
     return wider

@@ -110,7 +110,7 @@ def forward(
         raise InvalidInput(f"forward: config is {shown(config)}; expected a llama.Config.")
     xp = get_xp(params["embed"], ids)
     known_ids(ids, "ids", len(params["embed"]))
-    cache = checked_cache(cache)
+    cache = checked_cache(cache)  # rows that all new tokens may see
     positions = checked_positions(positions, len(ids), cache.next_position, config.length, xp)
     seen = visible(mask, len(ids), len(cache), xp)  # (n, n_keys)
     chosen = slice(None) if rows is None else checked_rows(rows, len(ids), xp)
@@ -125,12 +125,14 @@ def forward(
         x = tapped(tap, layer, x)
         if watch is not None:
             q, k, v, shares = parts
-            group = len(q) // len(k)
+            group = len(q) // len(k)  # query heads that share a key head
             watch(layer, Block(x, q, repeated(k, group), repeated(v, group), shares))
+    # Only now do the rows count: a hook that failed has left the cache as it was.
     cache.commit(to_numpy(ids), to_numpy(positions))
     x = step(
         rms_norm(x[chosen], params["norm"], config.eps)
     )  # (rows, d) [norm(x)] what the output matrix reads
+    # (rows, d) times (d, vocab): the table that reads tokens also names them.
     return times(x, params["embed"].T) if head is None else head(x)
 
 
@@ -151,7 +153,7 @@ def one_layer(p: Any, x: Any, eps: float, angles: Any, place: Any, bias: Any, ow
     else:
         y = replaced(attention, q, repeated(k, group), repeated(v, group), seen)
     x = x + step(times(y, p["out"]))  # (n, d) [P v W_o] what attention adds to each token
-    h = rms_norm(x, p["norm2"], eps)
+    h = rms_norm(x, p["norm2"], eps)  # (n, d)
     y = step(
         gated(h, p["gate"], p["up"], p["down"])
     )  # (n, d) [W_d (silu(W_g h) ⊙ W_u h)] token by token
@@ -162,8 +164,9 @@ def one_layer(p: Any, x: Any, eps: float, angles: Any, place: Any, bias: Any, ow
 
 def rope_angles(positions: Any, width: int, base: float, xp: Any) -> tuple[Any, Any]:
     r"""Cosine and sine of $m\, b^{-2i/d_h}$ for position m and pair i: (n, d_h / 2) each."""
-    frequencies = base ** (-xp.arange(0, width, 2) / width)
-    angle = positions[:, None] * frequencies
+    # The first pair turns by a radian a token, the last one hardly at all.
+    frequencies = base ** (-xp.arange(0, width, 2) / width)  # (d_h / 2,)
+    angle = positions[:, None] * frequencies  # (n, d_h / 2)
     return xp.cos(angle).astype(xp.float32), xp.sin(angle).astype(xp.float32)
 
 
@@ -173,9 +176,9 @@ def rotate(x: Any, angles: tuple[Any, Any]) -> Any:
     $(x_{2i}, x_{2i+1}) \mapsto (x_{2i} \cos - x_{2i+1} \sin,\; x_{2i} \sin + x_{2i+1} \cos)$
     """
     (cos, sin), xp = angles, get_xp(x)
-    even, odd = x[..., 0::2], x[..., 1::2]
+    even, odd = x[..., 0::2], x[..., 1::2]  # (h, n, d_h / 2) each
     pairs = xp.stack([even * cos - odd * sin, even * sin + odd * cos], axis=-1)
-    return pairs.reshape(x.shape)
+    return pairs.reshape(x.shape)  # (h, n, d_h)
 
 
 def repeated(x: Any, group: int) -> Any:
@@ -186,13 +189,16 @@ def repeated(x: Any, group: int) -> Any:
 def visible(mask: Any, n: int, past: int, xp: Any) -> Any:
     """Who sees whom, with columns for the cache: (n, past + n)."""
     if mask is None:
-        return xp.arange(n)[:, None] + past >= xp.arange(past + n)
+        return xp.arange(n)[:, None] + past >= xp.arange(
+            past + n
+        )  # causal: those before, and itself
     mask = checks.booleans(mask, "mask", xp)
     if mask.shape not in ((n, n), (n, past + n)):
         raise ShapeError(
             f"{public_caller()}: mask is {mask.shape}; expected (n, n) = ({n}, {n}), or "
             f"(n, past + n) = ({n}, {past + n})."
         )
+    # A mask over the new tokens alone says nothing of the cache: all of it is seen.
     if mask.shape[1] == n and past:
         mask = xp.concatenate([xp.ones((n, past), dtype=bool), mask], axis=1)
     sees_something(mask, "mask")
@@ -202,6 +208,7 @@ def visible(mask: Any, n: int, past: int, xp: Any) -> Any:
 def checked_positions(positions: Any, n: int, start: int, length: int, xp: Any) -> Any:
     """The places of the new tokens; the model has learned no others than 0 to `length - 1`."""
     given = "positions" if positions is not None else "ids"
+    # After a cut the next token stands behind the last row that is left.
     positions = xp.arange(start, start + n) if positions is None else positions
     low, high = int(positions.min()), int(positions.max())
     if low < 0 or high >= length:

@@ -33,12 +33,13 @@ Q = (
 def erf_gelu(x: Any) -> Any:
     r"""$x\,(1 + \mathrm{erf}(x / \sqrt 2)) / 2$: what BERT and the ViT were trained with."""
     near = library(x).clip(x, -FAR, FAR)
-    square = near * near
+    square = near * near  # erf is odd: x times a function of x²
     return 0.5 * x * (1 + near * horner(square, P) / horner(square, Q))
 
 
 def horner(x: Any, coefficients: tuple[float, ...]) -> Any:
     """A polynomial, the coefficient of the highest power last."""
+    # c₀ + x (c₁ + x (c₂ + …)): one product and one sum a coefficient.
     y = coefficients[-1]
     for c in coefficients[-2::-1]:
         y = y * x + c
@@ -53,7 +54,7 @@ def _columns(x: Any, up: Any, *_: Any) -> int:
 @by_rows(_columns)
 def mlp(x: Any, up: Any, up_bias: Any, down: Any, down_bias: Any) -> Any:
     """Wider, bent, and back: (n, d) to (n, hidden) to (n, d)."""
-    return erf_gelu(x @ up + up_bias) @ down + down_bias
+    return erf_gelu(x @ up + up_bias) @ down + down_bias  # (n, d) [W₂ gelu(W₁ x)]
 
 
 @accelerated("models.gated", work=lambda x, gate, *_: x.shape[0] * gate.shape[1], pays_from=2e4)
@@ -63,7 +64,7 @@ def gated(x: Any, gate: Any, up: Any, down: Any) -> Any:
     g = x @ gate  # (n, hidden)
     xp = library(x)
     sigmoid = 1 / (1 + xp.exp(-xp.maximum(g, -80)))  # e^80 is still a float32
-    return (g * sigmoid * (x @ up)) @ down
+    return (g * sigmoid * (x @ up)) @ down  # (n, d)
 
 
 def _scores(q: Any, k: Any, *_: Any) -> int:
@@ -73,9 +74,10 @@ def _scores(q: Any, k: Any, *_: Any) -> int:
 def probabilities(q: Any, k: Any, bias: Any = None) -> Any:
     r"""$\mathrm{softmax}(Q K^\top / \sqrt d + \text{bias})$: (..., n, d) to (..., n, n_keys)."""
     xp = library(q, k)
-    p = (q * q.dtype.type(q.shape[-1] ** -0.5)) @ k.swapaxes(-1, -2)
+    p = (q * q.dtype.type(q.shape[-1] ** -0.5)) @ k.swapaxes(-1, -2)  # (..., n, n_keys)
     if bias is not None:
         p = p + bias
+    # Less the highest, which changes no share and keeps exp from overflowing.
     p = xp.exp(p - p.max(axis=-1, keepdims=True))
     return p / p.sum(axis=-1, keepdims=True)
 
@@ -103,15 +105,15 @@ def attended(q: Any, k: Any, v: Any, bias: Any = None) -> Any:
 def in_heads(x: Any, weight: Any, bias: Any = None) -> Any:
     """`x (n, d)` times `weight (d, h, d_h)`: (h, n, d_h)."""
     d, h, width = weight.shape
-    y = times(x, weight.reshape(d, h * width))
+    y = times(x, weight.reshape(d, h * width))  # (n, h d_h): one product for all heads
     if bias is not None:
         y = y + bias.reshape(-1)
-    return y.reshape(len(x), h, width).swapaxes(0, 1)
+    return y.reshape(len(x), h, width).swapaxes(0, 1)  # (h, n, d_h)
 
 
 def joined(y: Any) -> Any:
     """(h, n, d_h) to (n, h d_h)."""
-    y = y.swapaxes(0, 1)
+    y = y.swapaxes(0, 1)  # (n, h, d_h)
     return y.reshape(len(y), -1)
 
 
@@ -131,7 +133,7 @@ def replaced(attention: Any, *arrays: Any) -> Any:
     """What the caller's `attention` answers in place of softmax attention, checked: (n, h d_h)."""
     q, v = arrays[0], arrays[2]
     y = attention(*arrays)
-    wanted = (*q.shape[:-1], v.shape[-1])
+    wanted = (*q.shape[:-1], v.shape[-1])  # (h, n, d_h)
     if getattr(y, "shape", None) != wanted:
         came = getattr(y, "shape", type(y).__name__)
         raise ShapeError(

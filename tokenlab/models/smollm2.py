@@ -41,9 +41,9 @@ class SmolLM2:
         self.params, self.config, self.tokenizer = params, config, tokenizer
         self.chat_template = chat_template
         self.vocab = len(params["embed"])
-        self._cache = Cache()
+        self._cache = Cache()  # of the context that was asked for last
         self._tree: tuple[int, np.ndarray, np.ndarray] | None = None  # the last one, in the cache
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # two threads may ask at once; the cache is one
 
     def __repr__(self) -> str:
         n, d = len(self.params["layers"]), self.params["embed"].shape[1]
@@ -87,6 +87,7 @@ class SmolLM2:
         with self._lock:
             new = self._shared(ids)
             logits = self.forward(new, self._cache, rows=[len(new) - 1])
+        # In float64, so that 49,152 probabilities sum to one within 1e-12.
         return log_softmax(logits.astype(np.float64))[0]
 
     def log_probs_batch(self, contexts: Sequence[Any]) -> np.ndarray:
@@ -94,7 +95,8 @@ class SmolLM2:
         every = [self._context(context, "contexts") for context in contexts]
         if not every:
             return np.empty((0, self.vocab))
-        same = min(common(every[0], ids) for ids in every)
+        same = min(common(every[0], ids) for ids in every)  # tokens that all contexts begin with
+        # Each context keeps a token of its own, whose logits are wanted.
         shared = min(same, min(map(len, every)) - 1)
         rests = [ids[shared:] for ids in every]
         if shared == 0 or sum(map(len, rests)) > AT_ONCE:
@@ -102,8 +104,8 @@ class SmolLM2:
         # Each rest is a branch behind what they share.
         tokens = np.concatenate(rests)
         starts = np.cumsum([0, *map(len, rests)])
-        parents = np.arange(len(tokens))
-        parents[starts[:-1]] = 0
+        parents = np.arange(len(tokens))  # a chain: node i + 1 hangs under node i
+        parents[starts[:-1]] = 0  # but each rest begins at the end of what is shared
         return self.log_probs_tree(every[0][:shared], tokens, parents)[starts[1:]]
 
     def log_probs_tree(self, context: Any, tokens: Any, parents: Any) -> np.ndarray:
@@ -114,9 +116,11 @@ class SmolLM2:
         with self._lock:
             new = self._shared(ids)
             n, behind = len(new), len(tokens)
+            # New tokens of the context see those before them, nodes see these and their own path.
             mask = np.tri(n + behind, dtype=bool)
-            mask[n:, n:] = seen
+            mask[n:, n:] = seen  # (behind, behind)
             start = len(ids) - n
+            # Siblings stand at the same place: a node's place is its depth, not its row.
             places = np.concatenate([np.arange(start, len(ids)), len(ids) - 1 + depth])
             logits = self.forward(
                 np.concatenate([new, tokens]),
@@ -174,7 +178,7 @@ def walked(tokens: np.ndarray, parents: np.ndarray, text: np.ndarray) -> list[in
 def ancestors(parents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Which nodes each node sees, itself included, and how far behind the context it stands."""
     n = len(parents)
-    seen, depth = np.eye(n, dtype=bool), np.ones(n, np.int64)
+    seen, depth = np.eye(n, dtype=bool), np.ones(n, np.int64)  # (n, n), (n,)
     for i, parent in enumerate(parents.tolist()):
         if parent:  # node 0 is the end of the context
             seen[i] |= seen[parent - 1]
@@ -200,6 +204,7 @@ def tokenizer_of(metadata: dict[str, Any]) -> BPE:
     def spelled(token: str) -> bytes:
         return bytes(byte_of[letter] for letter in token)
 
+    # The file spells bytes as letters, GPT-2's way; tokens here are the bytes.
     names = metadata["tokenizer.ggml.tokens"]
     kinds = metadata["tokenizer.ggml.token_type"]
     special = {names[i]: i for i, kind in enumerate(kinds) if kind == CONTROL}

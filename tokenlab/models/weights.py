@@ -125,6 +125,7 @@ def places(inputs: Mapping[str, list[str]], tensors: Mapping[str, Any]) -> np.nd
     """The table of positions (257, d): learned for larger pictures, resized as the graph does."""
     cls = tensors[inputs["/backbone/embeddings/Concat_6"][0]][0]  # (1, d)
     table = tensors[inputs["/backbone/embeddings/Reshape_1"][0]]
+    # Learned for 37 x 37 patches of larger pictures; ours has 16 x 16.
     side = math.isqrt(table.shape[1])  # 37
     resize = cubic_resize(side, GRID)
     table = table.reshape(side, side, -1)
@@ -137,9 +138,10 @@ def cubic_resize(n_in: int, n_out: int, a: float = -0.75) -> np.ndarray:
 
     A row weighs the four cells around a point; beyond the border the last cell repeats.
     """
+    # Keys' cubic: four neighbours, whose weights sum to one.
     matrix = np.zeros((n_out, n_in))
     for i in range(n_out):
-        centre = (i + 0.5) * n_in / n_out - 0.5
+        centre = (i + 0.5) * n_in / n_out - 0.5  # pixels are cells; their centres are at one half
         for j in range(math.floor(centre) - 1, math.floor(centre) + 3):
             t = abs(centre - j)
             near, far = (
@@ -154,6 +156,7 @@ def llama_params(tensor: Callable[[str], np.ndarray], layers: int, heads: int, k
     """A Llama's tensors, by the names of GGUF; `tensor` reads one of them."""
 
     def split(name: str, heads: int) -> np.ndarray:
+        # GGUF keeps (out, in); a view turned around lies by its columns, as few-row products want.
         weight = tensor(name).T  # (d, h d_h)
         return weight.reshape(len(weight), heads, -1)
 

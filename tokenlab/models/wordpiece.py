@@ -73,6 +73,7 @@ class WordPiece:
         missing = [mark for mark in ("[CLS]", "[SEP]", "[UNK]") if mark not in self.id_of]
         if missing:
             raise InvalidInput(f"WordPiece: tokens has no {missing[0]}, which every text needs.")
+        # Texts repeat their words: a word is cut once and then looked up.
         self._known: dict[str, tuple[list[int], list[int]]] = {}
 
     @classmethod
@@ -108,6 +109,7 @@ class WordPiece:
         -------
         Pieces
         """
+        # Two marks stand around every text, and count.
         ids, starts, ends = self.plain(text)
         most = len(ids) + 2
         if max_tokens is not None:
@@ -144,8 +146,10 @@ class WordPiece:
         for letters, first, last in words(checked_text(text)):
             pieces, cuts = self._pieces(letters)
             ids += pieces
-            starts += [first[c] for c in cuts[:-1]]
-            ends += [last[c - 1] for c in cuts[1:]]
+            starts += [
+                first[c] for c in cuts[:-1]
+            ]  # of the text as it was given, not as it was cleaned
+            ends += [last[c - 1] for c in cuts[1:]]  # one behind the last character
         return ids, starts, ends
 
     def _pieces(self, word: str) -> tuple[list[int], list[int]]:
@@ -157,7 +161,8 @@ class WordPiece:
         cuts = [0]
         whole = ([self.id_of["[UNK]"]], [0, len(word)])
         while cuts[-1] < len(word) <= LONGEST:
-            prefix = "##" if cuts[-1] else ""
+            prefix = "##" if cuts[-1] else ""  # a piece that does not begin its word
+            # Longest first, so the first one that the vocabulary has is taken.
             for end in range(len(word), cuts[-1], -1):
                 piece = self.id_of.get(prefix + word[cuts[-1] : end])
                 if piece is not None:
@@ -180,13 +185,13 @@ def words(text: str) -> list[Word]:
     for i, character in enumerate(text):
         kind, plain = reading(character)
         if kind == "letter":
-            letters.append(plain)
+            letters.append(plain)  # one character may become several letters, or lose an accent
             first += [i] * len(plain)
         elif kind != "nothing":
             if letters:
                 found.append(word_of(letters, first))
                 letters, first = [], []
-            if kind == "alone":
+            if kind == "alone":  # a sign, or a Chinese character, is a word of its own
                 found += [(sign, [i], [i + 1]) for sign in plain]
     if letters:
         found.append(word_of(letters, first))
@@ -195,12 +200,13 @@ def words(text: str) -> list[Word]:
 
 def word_of(letters: list[str], first: list[int]) -> Word:
     """A word from what its characters became; a letter ends where its character does."""
-    return "".join(letters), first, [i + 1 for i in first]
+    return "".join(letters), first, [i + 1 for i in first]  # as many of each as letters
 
 
 @functools.lru_cache(1 << 14)
 def reading(character: str) -> tuple[str, str]:
     """What a character is ("letter", "alone", "blank", "nothing"), and what it becomes."""
+    # Kinds of Unicode: Z blanks, Cc controls, Cf formats, Co private, Cs lone surrogates.
     code, kind = ord(character), unicodedata.category(character)
     if character in "\t\n\r" or kind in ("Zs", "Zl", "Zp"):
         return "blank", ""
@@ -211,7 +217,7 @@ def reading(character: str) -> tuple[str, str]:
     # Accents fall off before the letters become small ones: 'É' is 'E' and an accent.
     bare = unicodedata.normalize("NFD", character)
     bare = "".join(c for c in bare if unicodedata.category(c) != "Mn")
-    small = "".join(c.lower() for c in bare)
+    small = "".join(c.lower() for c in bare)  # 'İ' is 'I' and a dot, then 'i'
     if not small:
         return "nothing", ""
     if len(small) == 1 and punctuation(small):
