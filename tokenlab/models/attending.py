@@ -21,7 +21,7 @@ def attend(q: Any, k: Any, v: Any, mask: Any = None) -> Any:
     a, b, c = (stop(x) for x in (q, k, v))
     xp = library(q, k, v)
     scale = a.shape[-1] ** -0.5
-    a = a * scale
+    a = a * scale  # queries are fewer numbers than scores
     # Keys stand in rows and queries in columns: over rows, maxima are three times as fast.
     e = b @ turned(a)  # (..., n, n_q)
     if mask is not None:

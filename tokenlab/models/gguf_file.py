@@ -23,8 +23,9 @@ __all__: list[str] = []
 
 # The numbers that the format gives to types; a string is 8 and an array 9.
 SCALARS = dict(enumerate("BbHhIif?")) | {10: "Q", 11: "q", 12: "d"}
-STRING, ARRAY = 8, 9
-F32, Q4_1, Q8_0 = 0, 3, 8
+STRING, ARRAY = 8, 9  # kinds of metadata that are no scalars
+F32, Q4_1, Q8_0 = 0, 3, 8  # kinds of tensors
+# Quantised weights come in blocks of 32 that share a scale (and a minimum).
 BLOCKS = {
     F32: np.dtype("<f4"),
     Q4_1: np.dtype([("scale", "<f2"), ("minimum", "<f2"), ("q", "u1", 16)]),
@@ -54,7 +55,7 @@ class Reader:
             return self.string()
         if kind == ARRAY:
             item, length = self.scalar("I"), self.scalar("Q")
-            return [self.value(item) for _ in range(length)]
+            return [self.value(item) for _ in range(length)]  # arrays may hold arrays
         return self.scalar(SCALARS[kind])
 
 
@@ -83,6 +84,7 @@ def read_gguf(data: Any) -> tuple[dict[str, Any], dict[str, Tensor]]:
         shape = [reader.scalar("Q") for _ in range(n_axes)][::-1]  # the file has the fastest first
         places[name] = shape, reader.scalar("I"), reader.scalar("Q")
     alignment = metadata.get("general.alignment", 32)
+    # Offsets count from the next multiple of the alignment behind the table.
     start = -(-reader.position // alignment) * alignment
     return metadata, {
         name: Tensor(shape, kind, start + offset) for name, (shape, kind, offset) in places.items()
@@ -97,10 +99,11 @@ def dequantised(data: Any, tensor: Tensor) -> np.ndarray:
         raise ValueError(f"a tensor is of type {kind}; expected one of {sorted(BLOCKS)}")
     if kind == F32:
         return np.frombuffer(data, BLOCKS[kind], n, offset).reshape(shape).copy()
-    blocks = np.frombuffer(data, BLOCKS[kind], n // 32, offset)
-    scale = blocks["scale"].astype(np.float32)[:, None]
+    blocks = np.frombuffer(data, BLOCKS[kind], n // 32, offset)  # a view of the file
+    scale = blocks["scale"].astype(np.float32)[:, None]  # (n / 32, 1)
     q, x = blocks["q"], np.empty((n // 32, 32), np.float32)
     if kind == Q4_1:
+        # Low halves of the bytes are the first 16 numbers, high halves the last.
         np.multiply(q & 15, scale, out=x[:, :16])
         np.multiply(q >> 4, scale, out=x[:, 16:])
         x += blocks["minimum"].astype(np.float32)[:, None]

@@ -35,6 +35,7 @@ class Block:
     @property
     def attention(self) -> Any:
         """Computed when somebody looks: the fast path never holds all shares."""
+        # A function of no arguments stands for shares that nobody has asked for yet.
         if callable(self._attention):
             self._attention = self._attention()
         return self._attention

@@ -84,8 +84,8 @@ def embedding(table: Any, ids: Any) -> Any:
     known_ids(ids, "ids", len(x))
 
     def pull(g: Any) -> Any:
-        flat = ids.reshape(-1)
-        g = g.reshape(-1, x.shape[1])
+        flat = ids.reshape(-1)  # (n_ids,)
+        g = g.reshape(-1, x.shape[1])  # (n_ids, d)
         if is_cupy(x):
             whole = library(x).zeros_like(x)
             library(x).add.at(whole, flat, g)
@@ -128,7 +128,7 @@ def softmax(x: Any, axis: int = -1) -> Any:
     axis = checks.axis(axis, "axis", x.ndim)
     if x.size == 0:
         return given
-    y = x - x.max(axis=axis, keepdims=True)
+    y = x - x.max(axis=axis, keepdims=True)  # the highest becomes 0, so that exp does not overflow
     library(x).exp(y, out=y)
     y /= y.sum(axis=axis, keepdims=True)
     return taped(y, (given, lambda g: y * (g - (g * y).sum(axis=axis, keepdims=True))))
@@ -206,7 +206,7 @@ def layer_norm(x: Any, gain: Any, bias: Any, eps: float = 1e-5) -> Any:
     a = stop(x)
     factor = stop(gain)
     xp = library(x)
-    h = a - means(a)
+    h = a - means(a)  # (..., d), of mean 0
     scale = 1 / xp.sqrt(products(h, h) / a.shape[-1] + eps)  # (..., 1)
     h *= scale
 
@@ -218,7 +218,7 @@ def layer_norm(x: Any, gain: Any, bias: Any, eps: float = 1e-5) -> Any:
         g *= scale
         return g
 
-    y = h * factor
+    y = h * factor  # (..., d)
     y += stop(bias)
     return taped(y, (x, pull), (gain, lambda g: over_rows(g, h)), (bias, lambda g: g))
 
@@ -244,7 +244,7 @@ def rms_norm(x: Any, gain: Any, eps: float = 1e-5) -> Any:
     factor = stop(gain)
     xp = library(x)
     scale = 1 / xp.sqrt(products(a, a) / a.shape[-1] + eps)  # (..., 1)
-    h = a * scale
+    h = a * scale  # (..., d), of mean square 1
 
     def pull(g: Any) -> Any:
         g = g * factor

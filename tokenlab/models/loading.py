@@ -89,11 +89,12 @@ def cached(name: str, folder: Path | None, read: Callable[[], Any]) -> Any:
 
 def write(path: Path, params: Any) -> None:
     """One file: length of the header, the header as JSON, and the arrays' memory."""
+    # Written aside and renamed: who reads at the same moment finds the old file or the new one.
     path.parent.mkdir(parents=True, exist_ok=True)
     arrays: list[np.ndarray] = []
     form = described(params, arrays)
     starts = np.cumsum([0, *(-(-x.nbytes // ALIGN) * ALIGN for x in arrays)])
-    sums = [zlib.crc32(x.data) for x in arrays]
+    sums = [zlib.crc32(x.data) for x in arrays]  # looked at when the file is read
     header = json.dumps({"form": form, "starts": starts.tolist(), "sums": sums}).encode()
     header += b" " * (-(8 + len(header)) % ALIGN)
     handle, aside = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".tmp")
@@ -102,8 +103,8 @@ def write(path: Path, params: Any) -> None:
             file.write(len(header).to_bytes(8, "little") + header)
             for x in arrays:
                 file.write(x.data)
-                file.write(bytes(-x.nbytes % ALIGN))
-        os.replace(aside, path)
+                file.write(bytes(-x.nbytes % ALIGN))  # arrays begin at whole multiples
+        os.replace(aside, path)  # at once, also where another process did the same
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(aside)
@@ -125,7 +126,7 @@ def described(params: Any, arrays: list[np.ndarray]) -> Any:
 
 def unpacked(path: Path) -> Any:
     """What `write` wrote, mapped into memory; sums that differ raise `ValueError`."""
-    data = np.memmap(path, np.uint8, "r")
+    data = np.memmap(path, np.uint8, "r")  # pages come into memory as they are used
     length = int.from_bytes(data[:8].tobytes(), "little")
     header = json.loads(data[8 : 8 + length].tobytes())
     body = data[8 + length :]

@@ -31,6 +31,7 @@ class Graph(NamedTuple):
 
 def read_onnx(data: Any) -> Graph:
     """Nodes and float32 tensors of the file whose content is `data`."""
+    # Protocol buffers: each field says its number and its kind; unknown ones are skipped.
     model = dict(fields(memoryview(data)))
     inputs: dict[str, list[str]] = {}
     tensors: dict[str, np.ndarray] = {}
@@ -43,7 +44,7 @@ def read_onnx(data: Any) -> Graph:
             tensor = list(fields(value))
             parts = dict(tensor)
             if parts[TENSOR_TYPE] == FLOAT32 and TENSOR_RAW in parts:
-                shape = [v for n, v in tensor if n == TENSOR_SHAPE]
+                shape = [v for n, v in tensor if n == TENSOR_SHAPE]  # one field an axis
                 array = np.frombuffer(parts[TENSOR_RAW], "<f4").reshape(shape)
                 tensors[text(parts[TENSOR_NAME])] = array
     return Graph(inputs, tensors)
@@ -62,13 +63,14 @@ def fields(data: memoryview) -> Iterator[tuple[int, Any]]:
     i, value = 0, None  # type: int, Any
     while i < len(data):
         key, i = varint(data, i)
-        kind = key & 7
+        kind = key & 7  # the lowest three bits; the others are the number
         if kind == 0:
             value, i = varint(data, i)
         elif kind == 2:
             length, i = varint(data, i)
             value, i = data[i : i + length], i + length
         else:
+            # Numbers of a fixed size: eight bytes or four.
             size = {1: 8, 5: 4}[kind]
             (value,) = struct.unpack_from("<Q" if size == 8 else "<I", data, i)
             i += size

@@ -47,7 +47,7 @@ def prepare(photo: Any, *, fit: str = "crop") -> np.ndarray:
     if isinstance(photo, np.ndarray):
         photo = checks.array(photo, "photo", np)  # refuses what is masked
     if isinstance(photo, np.ndarray) and photo.shape == (SIDE, SIDE, 3) and photo.dtype == np.uint8:
-        return photo
+        return photo  # nothing to do, not even a copy
     given = opened(photo)
     try:
         image = rgb(given, photo)
@@ -55,6 +55,7 @@ def prepare(photo: Any, *, fit: str = "crop") -> np.ndarray:
         if given is not photo:  # a file that was opened here, also where it could not be decoded
             given.close()
     if fit == "crop":
+        # The largest square in the middle; squeeze bends the whole photo into one.
         side = min(image.size)
         left, top = (image.width - side) // 2, (image.height - side) // 2
         image = image.crop((left, top, left + side, top + side))
@@ -108,7 +109,7 @@ def checked_array(photo: Any) -> np.ndarray:
             "Shares of 255 become such by (photo * 255).round().astype(numpy.uint8)."
         )
     if photo.ndim == 3 and photo.shape[2] == 1:
-        photo = photo[:, :, 0]
+        photo = photo[:, :, 0]  # one channel is grey
     if photo.ndim not in (2, 3) or (photo.ndim == 3 and photo.shape[2] not in (3, 4)):
         raise ShapeError(
             f"{public_caller()}: photo is {photo.shape}; expected (height, width), "
@@ -129,6 +130,7 @@ def rgb(image: Any, photo: Any) -> Any:
     from PIL import ImageOps
 
     try:
+        # Cameras store how they were held beside the pixels.
         image = ImageOps.exif_transpose(image)
         if image.mode == "F":
             raise InvalidInput(
@@ -137,6 +139,7 @@ def rgb(image: Any, photo: Any) -> Any:
         if image.mode.startswith("I"):  # 16 bits, which Pillow would clip instead of scale
             image = pillow().fromarray(eight_bits(np.asarray(image).clip(0, 65535)))
         if "A" in image.mode or "transparency" in image.info:
+            # What shines through lies on white, as on a page.
             image = image.convert("RGBA")
             white = pillow().new("RGBA", image.size, (*WHITE, 255))
             image = pillow().alpha_composite(white, image)

@@ -32,14 +32,15 @@ __all__ = ["RULES", "grid_of", "merge_to"]
 
 def grid_of(n: int, k: int) -> np.ndarray:
     """Positions of a plain grid of about `k` of `n` patches, which lie in a square."""
-    side = math.isqrt(n)
-    rows = max(1, math.isqrt(k))
+    side = math.isqrt(n)  # 16
+    rows = max(1, math.isqrt(k))  # 8 for 64
     places = np.arange(rows) * side // rows  # every second one of 16 for 8
     return (places[:, None] * side + places).reshape(-1)
 
 
 def merge_to(keys: Any, k: int) -> Reduction:
     """Token Merging down to `k`, by at most half at a time."""
+    # A round joins pairs between two halves, so that it can at most halve.
     total = tome.reduce(keys, min(len(keys) - k, len(keys) // 2))
     while len(total) > k:
         left = total.apply(keys)  # (n, d), averaged
@@ -50,13 +51,13 @@ def merge_to(keys: Any, k: int) -> Reduction:
 
 def keys_of(block: Any) -> Any:
     """The keys of the patches, all heads side by side: (n, h d_h)."""
-    k = block.k[:, 1:]
+    k = block.k[:, 1:]  # without CLS: (h, n, d_h)
     return k.swapaxes(0, 1).reshape(k.shape[1], -1)
 
 
 def top_cls(block: Any, k: int) -> Reduction:
     """The patches that CLS attends to most."""
-    scores = cls_row(block.attention)
+    scores = cls_row(block.attention)  # (n,)
     return selection(np.argsort(-scores, kind="stable")[:k], len(scores))
 
 

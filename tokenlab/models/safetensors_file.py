@@ -17,9 +17,10 @@ def read_safetensors(path: Path) -> dict[str, np.ndarray]:
     """All tensors by name, as views of the file; bfloat16 becomes float32."""
     data = np.memmap(path, np.uint8, "r")
     try:
+        # Eight bytes: how long the header is; the header as JSON; the numbers.
         length = int.from_bytes(data[:8].tobytes(), "little")
         header = json.loads(data[8 : 8 + length].tobytes())
-        body = data[8 + length :]
+        body = data[8 + length :]  # offsets count from here
         return {
             name: tensor(body[slice(*info["data_offsets"])], info)
             for name, info in header.items()

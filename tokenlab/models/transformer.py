@@ -107,16 +107,17 @@ def init(
         gain = {"gain": np.ones(d, dtype)}
         return gain | {"bias": np.zeros(d, dtype)} if norm == "layer" else gain
 
+    # Rows of length about 1, whatever the width, so that scores start small.
     table = matrix(d, vocab).T.copy() if embed is None else embed.astype(dtype)
     params = {"frozen_embed" if embeddings == "frozen" else "embed": table}
-    params["place"] = matrix(d, length).T.copy()
+    params["place"] = matrix(d, length).T.copy()  # (length, d)
     last = (2 * layers) ** -0.5  # two parts of every layer add to the residual stream
     params["blocks"] = [
         new_block(matrix, unchanged, d, heads, hidden, last, cross) for _ in range(layers)
     ]
     params["norm"] = unchanged()
     if embeddings == "untied":
-        params["head"] = matrix(d, vocab)
+        params["head"] = matrix(d, vocab)  # read by columns, not the embeddings turned
     return params if embed is None else mapped(get_xp(embed).asarray, params)
 
 
@@ -133,17 +134,17 @@ def new_block(
     width = d // heads
     block = {
         "norm1": norm(),
-        "qkv": matrix(d, 3, heads, width),
+        "qkv": matrix(d, 3, heads, width),  # one product gives all three
         "out": matrix(d, d, scale=last),
         "norm2": norm(),
-        "up": matrix(d, hidden),
+        "up": matrix(d, hidden),  # wider, bent, and back
         "down": matrix(hidden, d, scale=last),
     }
     if cross:
         block["cross"] = {
             "norm": norm(),
             "q": matrix(d, heads, width),
-            "kv": matrix(d, 2, heads, width),
+            "kv": matrix(d, 2, heads, width),  # of the other states, which are seen
             "out": matrix(d, d, scale=last),
         }
     return block
@@ -215,12 +216,12 @@ def forward(
     x = embedding(table, ids) + embedding(params["place"], positions)  # (..., n, d)
     x = tapped(tap, 0, x)
     for layer, block in enumerate(params["blocks"], start=1):
-        x = x + self_attention(block, normed(block["norm1"], x), mask)
+        x = x + self_attention(block, normed(block["norm1"], x), mask)  # (..., n, d)
         if cross is not None:
             x = x + cross_attention(block["cross"], normed(block["cross"]["norm"], x), cross)
         x = x + linear(gelu(linear(normed(block["norm2"], x), block["up"])), block["down"])
         x = tapped(tap, layer, x)
-    x = normed(params["norm"], x)
+    x = normed(params["norm"], x)  # (..., n, d)
     head = params.get("head", table.T)  # (d, vocab)
     logits = step(x @ head)  # (..., n, vocab) [norm(x) Eᵀ] of every token, for the next one
     return logits
@@ -257,7 +258,7 @@ def self_attention(p: dict[str, Any], x: Any, mask: Any) -> Any:
 
 def cross_attention(p: dict[str, Any], x: Any, states: Any) -> Any:
     """Every token looks at all of the given states."""
-    q = in_heads(x, p["q"][:, None], 0)
+    q = in_heads(x, p["q"][:, None], 0)  # (..., heads, n, width)
     k, v = (in_heads(states, p["kv"], i) for i in range(2))
     if k.ndim < q.ndim:  # one set of states for the whole batch
         k, v = k[None], v[None]

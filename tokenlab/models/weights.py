@@ -76,7 +76,10 @@ def own(x: Any) -> np.ndarray:
 def in_heads(p: Params, heads: int) -> Params:
     """`(d, h d_h)` as `(d, h, d_h)`, without a copy."""
     d = len(p["weight"])
-    return {"weight": p["weight"].reshape(d, heads, -1), "bias": p["bias"].reshape(heads, -1)}
+    return {
+        "weight": p["weight"].reshape(d, heads, -1),
+        "bias": p["bias"].reshape(heads, -1),
+    }  # (d, h, d_h), (h, d_h)
 
 
 def vit_params(inputs: Mapping[str, list[str]], tensors: Mapping[str, Any]) -> Params:
@@ -94,6 +97,7 @@ def vit_params(inputs: Mapping[str, list[str]], tensors: Mapping[str, Any]) -> P
     def linear(name: str, scale: Any = 1) -> Params:
         node = "/backbone/" + name.replace(".", "/").replace("layer/", "layer.") + "/MatMul"
         weight = own(tensors[inputs[node][1]])  # (d, d_out)
+        # (x W + b) · s = x (W s) + b s, channel by channel: one factor less in every forward.
         return {"weight": weight * scale, "bias": named(name + ".bias") * scale}
 
     def layer(name: str) -> Params:
@@ -107,7 +111,7 @@ def vit_params(inputs: Mapping[str, list[str]], tensors: Mapping[str, Any]) -> P
         found["up"], found["down"] = linear(name + ".mlp.fc1"), linear(name + ".mlp.fc2", scale2)
         return found
 
-    n = count(tensors, "backbone.encoder.layer.{}.")
+    n = count(tensors, "backbone.encoder.layer.{}.")  # 12
     kernel = named("embeddings.patch_embeddings.projection.weight")  # (d, 3, 14, 14)
     return {
         "embed": {
