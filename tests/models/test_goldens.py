@@ -304,6 +304,7 @@ BAD = {
     "keep": (lambda: Cache().keep([0]), "Cache.keep"),
     "attention": (lambda: llama_forward(attention=lambda q, k, v, m: q[:1]), "attention"),
     "tap": (lambda: llama_forward(tap=lambda la, x: x[:1]), "tap"),
+    "tap list": (lambda: llama_forward(tap=lambda la, x: [1]), "tap returned a list"),
     "bert ids": (lambda: bert.forward(BERT, [30]), "ids"),
     "bert long": (lambda: bert.forward(BERT, np.ones(17, int)), "ids"),
     "bert offsets": (lambda: bert.forward(BERT, tiny.IDS, [0, 3]), "offsets"),

@@ -10,7 +10,7 @@ import pytest
 
 from tokenlab import models
 from tokenlab.data import load_text, load_vit_photos
-from tokenlab.errors import InvalidInput, MissingDependency, StorageError, TokenlabError
+from tokenlab.errors import DTypeError, InvalidInput, MissingDependency, StorageError, TokenlabError
 from tokenlab.lm import log_probs_batch, log_probs_tree
 from tokenlab.models import bert
 
@@ -257,6 +257,9 @@ def test_smollm2_tokens(smollm2):
     assert smollm2.tokenizer.special["<|im_end|>"] not in ids
     with pytest.raises(InvalidInput, match="empty"):
         smollm2.log_probs([])
+    for wrong in (b"x", None, ["x"]):
+        with pytest.raises(DTypeError, match=r"SmolLM2.encode: text is a"):
+            smollm2.encode(wrong)
     with pytest.raises(TokenlabError, match="8191"):
         smollm2.forward([1], positions=[8192])
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tokenlab.errors import InvalidInput, public_caller
+from tokenlab.errors import DTypeError, InvalidInput, public_caller
 from tokenlab.lm.protocol import checked_parents, ids_of
 from tokenlab.models.cache import Cache
 from tokenlab.models.chat import chat_ids
@@ -51,6 +51,11 @@ class SmolLM2:
 
     def encode(self, text: str) -> np.ndarray:
         """The ids of a text, `(n,)`; a typed `<|im_end|>` is text."""
+        if not isinstance(text, str):  # the tokenizer itself also takes bytes
+            raise DTypeError(
+                f"{public_caller()}: text is a {type(text).__name__}; expected a str."
+                + (" Decode it first: text.decode()." if isinstance(text, bytes) else "")
+            )
         return self.tokenizer.encode(text, special="text")
 
     def chat(self, messages: str | Sequence[Mapping[str, str]]) -> np.ndarray:

@@ -23,7 +23,7 @@ import numpy as np
 from tokenlab import checks
 from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp, stop
-from tokenlab.errors import InvalidInput, ShapeError
+from tokenlab.errors import InvalidInput, ShapeError, public_caller
 from tokenlab.models.attending import attend, sees_something
 from tokenlab.models.layers import embedding, gelu, known_ids, layer_norm, linear, rms_norm
 from tokenlab.steps import step
@@ -238,9 +238,11 @@ def seen(xp: Any, n: int, mask: Any) -> Any:
 def tapped(tap: Callable[[int, Any], Any] | None, layer: int, x: Any, name: str = "tap") -> Any:
     """The residual stream, or what stands for it from here on."""
     new = None if tap is None else tap(layer, x)
-    if new is not None and new.shape != x.shape:
+    if new is not None and getattr(new, "shape", None) != x.shape:
+        came = getattr(new, "shape", f"a {type(new).__name__}")
         raise ShapeError(
-            f"forward: {name} returned {new.shape} at layer {layer}; expected {x.shape} = (..., n, d)."
+            f"{public_caller()}: {name} returned {came} at layer {layer}; expected {x.shape} = "
+            "(..., n, d)."
         )
     return x if new is None else new
 
