@@ -72,7 +72,11 @@ def pruning() -> Found:
                 seconds.append(time.process_time() - start)
                 cosines.append(cosine(found.states[0], whole.states[0]))
             left = len(found.states) - 1
-            rules[name] = {"cosine": rounded(cosines), "left": left, "seconds": min(seconds)}
+            rules[name] = {
+                "cosine": rounded(cosines),
+                "left": left,
+                "seconds": round(min(seconds), 3),
+            }
     draws = [
         [
             cosine(pruned(model, photo, at_random(seed)).states[0], whole.states[0])
@@ -88,7 +92,7 @@ def pruning() -> Found:
         "after": AFTER,
         "rules": rules,
         "random": rounded(draws),
-        "seconds_whole": time.process_time() - start,
+        "seconds_whole": round(time.process_time() - start, 3),
     }
 
 
@@ -375,8 +379,10 @@ def channel() -> Found:
         dense = log_p if dense is None else dense
         judged[name] = rounded(perplexity(log_p, groups), 2)
     width = streams.shape[2]
+    heir = np.abs(hidden_first(model, play[:SHOWN_TOKENS])[15, :, CHANNEL])  # (n,)
     return {
         "channel": CHANNEL,
+        "first_hidden": [int(heir[1:].argmax()) + 1, round(float(heir[1:].max()), 1)],
         "texts": [*texts],
         "curves": rounded(curves, 1),
         "medians": rounded(medians, 1),
@@ -405,6 +411,14 @@ def streams_of(model: Any, ids: np.ndarray) -> np.ndarray:
     """The stream behind each layer, what enters the first before it: (1 + layers, n, d)."""
     found: list[np.ndarray] = []
     model.forward(ids, tap=lambda layer, x: found.append(x.copy()), rows=[0])
+    return np.stack(found)
+
+
+def hidden_first(model: Any, ids: np.ndarray) -> np.ndarray:
+    """The same where nobody but itself sees the first token."""
+    found: list[np.ndarray] = []
+    mask = hidden_from_others(np.tri(len(ids), dtype=bool), 0)
+    model.forward(ids, mask=mask, tap=lambda layer, x: found.append(x.copy()), rows=[0])
     return np.stack(found)
 
 
@@ -465,6 +479,9 @@ def show_channel(found: Found) -> None:
     print(
         f"its square is {found['square']:.3g}, float16's steps there are {found['float16_step']:g}"
     )
+    print(
+        f"first token hidden from all others: token and number after layer 15 {found['first_hidden']}"
+    )
     for name, (value, low, high) in found["judged"].items():
         print(f"{name:<46} perplexity {value:10.2f} ({low:.2f} to {high:.2f})")
 
@@ -493,7 +510,7 @@ def main() -> None:
         show(found)
         kept[name] = found
     if given.store:
-        STORE.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+        STORE.write_text(json.dumps(kept) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

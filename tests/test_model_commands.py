@@ -1,6 +1,7 @@
 """The commands on real models: what a new user types, and what they read when it is wrong."""
 
 import os
+import re
 
 import numpy as np
 import pytest
@@ -137,3 +138,78 @@ def test_what_is_wrong_is_one_line(arguments, words, capsys):
     shown = capsys.readouterr()
     assert words in shown.err
     assert shown.err.count("\n") == 1
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """A random SmolLM2 with the real one's tokens."""
+    from tokenlab.data import load_vocabulary
+    from tokenlab.tour import small_models
+
+    model = small_models.llama(load_vocabulary("smollm2"))
+    monkeypatch.setattr(models, "load", lambda name, **options: model)
+    return model
+
+
+TEXT = "Tö be, or not: that is the question. " * 4
+
+
+def test_perplexity_of_a_text_by_a_loop(small, tmp_path, capsys):
+    path = tmp_path / "text.txt"
+    path.write_text(TEXT, encoding="utf-8")
+    assert main(["perplexity", str(path), "--tokens", "12"]) == 0
+    text = capsys.readouterr().out
+    ids = small.encode(TEXT)[:13]
+    loss = [-small.log_probs(ids[:i])[ids[i]] for i in range(1, 13)]
+    value, low, high = map(
+        float, re.findall(r"perplexity (\S+), 95 % from (\S+) to (\S+)", text)[0]
+    )
+    assert value == pytest.approx(np.exp(np.mean(loss)), rel=1e-4)
+    assert low <= value <= high
+    n_bytes = len(small.tokenizer.decode_bytes(ids[1:]))
+    assert f"12 tokens, {n_bytes} bytes" in text
+    bits = float(text.split()[-1])
+    assert bits == pytest.approx(np.sum(loss) / np.log(2) / n_bytes, abs=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--head", "vq", "--codes", "4"], "An untrained VQ head is no head"),
+        (["--attention", "uniform"], "trained with softmax attention"),
+        (["--attention", "gaussian"], "trained with softmax attention"),
+    ],
+)
+def test_perplexity_with_another_part_says_that_it_was_not_trained(
+    small, tmp_path, capsys, options, said
+):
+    path = tmp_path / "text.txt"
+    path.write_bytes(TEXT.encode("latin-1"))
+    assert main(["perplexity", str(path), "--tokens", "9"]) == 0
+    plain = capsys.readouterr().out
+    assert main(["perplexity", str(path), "--tokens", "9", *options]) == 0
+    text = capsys.readouterr().out
+    assert said in " ".join(text.split())
+    assert text.splitlines()[0] == plain.splitlines()[0]
+    assert text.splitlines()[1] != plain.splitlines()[1]
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "said"),
+    [
+        (b"", [], "has 0 tokens; expected 2 or more"),
+        (b"a\0b", [], "holds zero bytes"),
+        (b"text", ["--tokens", "0"], "are at least 1"),
+        (b"text", ["--codes", "0"], "are at least 1"),
+    ],
+)
+def test_perplexity_refuses_by_name(small, tmp_path, capsys, data, options, said):
+    path = tmp_path / "text.txt"
+    path.write_bytes(data)
+    assert main(["perplexity", str(path), *options]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_search_names_its_option(capsys):
+    assert main(["search", "hello", "--k", "0"]) == 2
+    assert "search: --k is 0" in capsys.readouterr().err

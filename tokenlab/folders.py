@@ -124,8 +124,11 @@ def update(
         name = path.relative_to(folder).as_posix()
         try:
             text = text_of(path)
-        except (StorageError, OSError) as error:
+        except StorageError as error:
             report.left_out[name] = str(error)
+            continue
+        except OSError as error:
+            report.left_out[name] = f"cannot be read ({error.strerror})"
             continue
         # Another text, name or form is another shard.
         digest = hashlib.sha256(f"{VERSION}\0{name}\0{text}".encode(errors="replace")).hexdigest()
@@ -181,9 +184,11 @@ def aside(path: Path, data: bytes) -> None:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
         os.replace(name, path)
-    except BaseException:  # a full disk, or Ctrl-C
+    except BaseException as error:  # a full disk, or Ctrl-C
         with contextlib.suppress(OSError):
             os.unlink(name)
+        if isinstance(error, OSError) and error.filename is None:
+            raise OSError(error.errno, error.strerror, str(path)) from None
         raise
 
 

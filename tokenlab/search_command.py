@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tokenlab import checks
+from tokenlab.errors import InvalidInput
 from tokenlab.tour.terminal import paragraph, short
 
 DEFAULT = Path("my.index")
@@ -65,10 +65,15 @@ def run_index(arguments: argparse.Namespace) -> int:
     for name, why in done.left_out.items():
         print(f"left out: {name}: {why}")
     print(
-        f"{len(done.read)} files read, {len(done.kept)} unchanged, {done.forgotten} forgotten, "
+        f"{counted(len(done.read))} read, {len(done.kept)} unchanged, {done.forgotten} forgotten, "
         f"{len(done.left_out)} left out: {arguments.out}"
     )
     return 0
+
+
+def counted(n: int) -> str:
+    """So many files."""
+    return "1 file" if n == 1 else f"{n} files"
 
 
 def run_search(arguments: argparse.Namespace) -> int:
@@ -76,7 +81,9 @@ def run_search(arguments: argparse.Namespace) -> int:
     from tokenlab import folders
 
     query = folders.checked_question(arguments.query)
-    k = checks.count(arguments.k, "k")
+    if arguments.k < 1:
+        raise InvalidInput(f"search: --k is {arguments.k}; expected at least 1.")
+    k = arguments.k
     model, encode = encoder()
     if arguments.docs is not None:
         folders.update(arguments.docs, arguments.index or DEFAULT, encode)
