@@ -15,6 +15,9 @@ PUBLIC = discover.public()
 FUNCTIONS = [(n, o) for n, o in PUBLIC if inspect.isfunction(o) or hasattr(o, "reference")]
 # Shared parts of a family, which realise no paper of their own.
 NOT_PAPERS = {
+    "tokenlab.retrieval.dupmae_index",
+    "tokenlab.retrieval.dupmae_model",
+    "tokenlab.retrieval.whole_words",
     "tokenlab.embeddings.bias_analogies",
     "tokenlab.embeddings.bit_codes",
     "tokenlab.embeddings.cipher_search",

@@ -53,6 +53,7 @@ def _(asarray):
 
 
 @case("tokenlab.models.transformer.forward")
+@case("tokenlab.models.transformer.states")
 def _(asarray):
     params = transformer.init(vocab=7, d=4, layers=2, heads=2, length=6, rng=0, cross=True)
     return (

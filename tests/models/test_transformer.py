@@ -6,7 +6,7 @@ import pytest
 from tokenlab.autograd import gradcheck, value_and_grad
 from tokenlab.errors import TokenlabError
 from tokenlab.models.layers import cross_entropy
-from tokenlab.models.transformer import forward, init
+from tokenlab.models.transformer import forward, init, states
 from tokenlab.tape import mapped
 
 IDS = np.random.default_rng(0).integers(0, 7, (3, 5))
@@ -188,3 +188,10 @@ def test_loss_and_every_gradient_are_those_of_torch():
     for mine, x in zip(leaves(grads), leaves(theirs), strict=True):
         assert mine.dtype == np.float32
         np.testing.assert_allclose(mine, x.grad.numpy(), atol=1e-5)
+
+
+def test_states_are_what_the_head_multiplies():
+    params = init(vocab=9, d=8, layers=2, heads=2, rng=0, dtype=np.float64)
+    x = states(params, [1, 2, 3], positions=[2, 0, 1])
+    wanted = forward(params, [1, 2, 3], positions=[2, 0, 1])
+    np.testing.assert_array_equal(x @ params["embed"].T, wanted)

@@ -158,3 +158,72 @@ def _(asarray):
 @case("tokenlab.retrieval.lexsembridge.info_nce")
 def _(asarray):
     return (asarray(random(2, 5)), asarray(random(4, 5, seed=1))), {"temperature": 0.5, "group": 2}
+
+
+@case("tokenlab.retrieval.dupmae.bag_logits")
+def _(asarray):
+    return (asarray(random(2, 3, 5)),), {"mask": asarray(np.ones((2, 3), bool))}
+
+
+@case("tokenlab.retrieval.dupmae.bow_weights")
+def _(asarray):
+    return (asarray(np.array([0, 1, 1])), 4), {}
+
+
+@case("tokenlab.retrieval.dupmae.bow_loss")
+def _(asarray):
+    return (asarray(random(5)), asarray(np.array([0, 1, 1]))), {}
+
+
+def dup_params(asarray):
+    from tokenlab.retrieval.dupmae import init
+    from tokenlab.tape import mapped
+
+    return mapped(asarray, init(vocab=6, d=4, layers=1, heads=2, n_max=4, rng=0))
+
+
+@case("tokenlab.retrieval.dupmae_model.encode")
+def _(asarray):
+    return (dup_params(asarray), asarray(np.array([0, 2, 3]))), {}
+
+
+@case("tokenlab.retrieval.dupmae_model.token_logits")
+def _(asarray):
+    return (dup_params(asarray), asarray(random(2, 4))), {}
+
+
+@case("tokenlab.retrieval.dupmae_model.enhanced_decode")
+def _(asarray):
+    ids, visible = np.array([0, 2, 3]), np.eye(3, dtype=bool)[::-1].copy() | (np.arange(3) == 0)
+    return (dup_params(asarray), asarray(random(4)), asarray(ids), asarray(visible)), {}
+
+
+@case("tokenlab.retrieval.dupmae.losses")
+def _(asarray):
+    masks = {
+        "masked": asarray(np.array([[False, True, False]])),
+        "visible": asarray(np.ones((1, 3, 3), bool)),
+        "mask_id": 5,
+    }
+    return (dup_params(asarray), asarray(np.array([[0, 2, 3]]))), masks
+
+
+@case("tokenlab.retrieval.dupmae_index.sparsify")
+def _(asarray):
+    return (asarray(random(2, 6)), 3), {}
+
+
+def dup_index(asarray):
+    from tokenlab.retrieval.dupmae import DupIndex
+
+    return DupIndex.build(asarray(random(3, 4)), asarray(random(3, 6, seed=1)), 2)
+
+
+@case("tokenlab.retrieval.dupmae_index.scores")
+def _(asarray):
+    return (asarray(random(4)), asarray(random(6, seed=2)), dup_index(asarray)), {}
+
+
+@case("tokenlab.retrieval.dupmae_index.search")
+def _(asarray):
+    return (asarray(random(4)), asarray(random(6, seed=2)), dup_index(asarray)), {"k": 2}

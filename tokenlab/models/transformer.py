@@ -29,7 +29,7 @@ from tokenlab.models.layers import embedding, gelu, known_ids, layer_norm, linea
 from tokenlab.steps import step
 from tokenlab.tape import mapped
 
-__all__ = ["forward", "init"]
+__all__ = ["forward", "init", "states"]
 
 
 @takes(embed="vocab d", cross="flag", rng="rng")
@@ -150,14 +150,17 @@ def new_block(
     return block
 
 
-@takes(
-    ids="n int | b n int",
-    mask="n n bool | b n n bool",
-    positions="n int | b n int",
-    cross="n_cross d | b n_cross d",
-    params=checks.holding("norm", "place", "blocks"),
-    tap="function",
-)
+TEXTS = {
+    "ids": "n int | b n int",
+    "mask": "n n bool | b n n bool",
+    "positions": "n int | b n int",
+    "cross": "n_cross d | b n_cross d",
+    "params": checks.holding("norm", "place", "blocks"),
+    "tap": "function",
+}
+
+
+@takes(**TEXTS)
 def forward(
     params: dict[str, Any],
     ids: Any,
@@ -202,16 +205,53 @@ def forward(
     >>> forward(params, [1, 2, 3]).shape, forward(params, [[1, 2, 3]]).shape
     ((3, 7), (1, 3, 7))
     """
+    options = {"mask": mask, "positions": positions, "cross": cross, "tap": tap}
+    x, table = last_states(params, ids, **options), embeddings_of(params)
+    head = params.get("head", table.T)  # (d, vocab)
+    logits = step(x @ head)  # (..., n, vocab) [norm(x) Eᵀ] of every token, for the next one
+    return logits
+
+
+@takes(**TEXTS)
+def states(
+    params: dict[str, Any],
+    ids: Any,
+    *,
+    mask: Any = None,
+    positions: Any = None,
+    cross: Any = None,
+    tap: Callable[[int, Any], Any] | None = None,
+) -> Any:
+    """What `forward` multiplies with the head: the states behind the last norm, `(..., n, d)`.
+
+    Parameters
+    ----------
+    params, ids, mask, positions, cross, tap
+        As in `forward`: dict; ndarray of shape (n,) or (b, n), and so on.
+
+    Examples
+    --------
+    >>> params = init(vocab=7, d=4, layers=2, heads=2, rng=0)
+    >>> states(params, [1, 2, 3]).shape
+    (3, 4)
+    """
+    return last_states(params, ids, mask=mask, positions=positions, cross=cross, tap=tap)
+
+
+def last_states(
+    params: dict[str, Any], ids: Any, *, mask: Any, positions: Any, cross: Any, tap: Any
+) -> Any:
+    """`states`, whose arguments were looked at."""
     xp, n = get_xp(ids, *params["norm"].values()), ids.shape[-1]
-    table = params["embed"] if "embed" in params else stop(params["frozen_embed"])  # (vocab, d)
+    table = embeddings_of(params)  # (vocab, d)
     positions = xp.arange(n) if positions is None else positions
     mask = seen(xp, n, mask)
     known_ids(ids, "ids", len(table))
     known_ids(positions, "positions", len(params["place"]))
     if (cross is None) == ("cross" in params["blocks"][0]):
         raise InvalidInput(
-            f"forward: cross is {'None' if cross is None else 'given'}, and the parameters are made"
-            f" with{'' if cross is None else 'out'} cross; expected both or neither of them."
+            f"{public_caller()}: cross is {'None' if cross is None else 'given'}, and the parameters "
+            f"are made with{'' if cross is None else 'out'} cross; expected both or neither of them."
         )
     x = embedding(table, ids) + embedding(params["place"], positions)  # (..., n, d)
     x = tapped(tap, 0, x)
@@ -225,6 +265,21 @@ def forward(
     head = params.get("head", table.T)  # (d, vocab)
     logits = step(x @ head)  # (..., n, vocab) [norm(x) Eᵀ] of every token, for the next one
     return logits
+        x = tapped(tap, layer, through(block, x, mask, cross))
+    return normed(params["norm"], x)
+
+
+def embeddings_of(params: dict[str, Any]) -> Any:
+    """The table `(vocab, d)`; without a gradient where it is frozen."""
+    return params["embed"] if "embed" in params else stop(params["frozen_embed"])
+
+
+def through(block: dict[str, Any], x: Any, mask: Any, cross: Any = None) -> Any:
+    """The residual stream behind one layer, `(..., n, d)`."""
+    x = x + self_attention(block, normed(block["norm1"], x), mask)
+    if cross is not None:
+        x = x + cross_attention(block["cross"], normed(block["cross"]["norm"], x), cross)
+    return x + linear(gelu(linear(normed(block["norm2"], x), block["up"])), block["down"])
 
 
 def seen(xp: Any, n: int, mask: Any) -> Any:

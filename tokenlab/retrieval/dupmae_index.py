@@ -1,0 +1,130 @@
+"""Documents of DupMAE: a dense vector each, and the few words of its bag that count most."""
+
+from typing import Any, NamedTuple
+
+from tokenlab import checks
+from tokenlab.arguments import takes
+from tokenlab.arrays import get_xp
+from tokenlab.errors import InvalidInput, ShapeError, public_caller
+from tokenlab.numerics import segment_sum, topk
+from tokenlab.retrieval.index import SearchResult
+
+__all__ = ["DupIndex", "Lexical", "scores", "search", "sparsify"]
+
+
+class Lexical(NamedTuple):
+    """The largest entries of a bag: `ids (..., k)`, largest first, and their `values (..., k)`."""
+
+    ids: Any
+    values: Any
+
+
+@takes(mu="vocab | n_docs vocab", k="count")
+def sparsify(mu: Any, k: int) -> Lexical:
+    """The `k` largest entries of a bag; of equal ones the lower id. None may be above the vocabulary.
+
+    Parameters
+    ----------
+    mu : ndarray of shape (vocab,) or (n_docs, vocab)
+    k : int
+
+    Returns
+    -------
+    Lexical
+
+    Examples
+    --------
+    >>> sparsify([2.0, 3.0, 1.0, -1.0], 2)
+    Lexical(ids=array([1, 0]), values=array([3., 2.]))
+    """
+    if k > mu.shape[-1]:
+        raise InvalidInput(
+            f"{public_caller()}: k is {k} of vocab = {mu.shape[-1]} words; expected at most as many."
+        )
+    return Lexical(*topk(mu, k))
+
+
+class DupIndex(NamedTuple):
+    """What is kept of documents; entries of document i are `offsets[i]:offsets[i + 1]`.
+
+    `dense (n_docs, d)`, `offsets (n_docs + 1,)`, `ids (n_entries,)`, `values (n_entries,)`, and the
+    size of the vocabulary.
+    """
+
+    dense: Any
+    offsets: Any
+    ids: Any
+    values: Any
+    vocab: int
+
+    @classmethod
+    @takes(dense="n_docs d", mu="n_docs vocab", k="count")
+    def build(cls, dense: Any, mu: Any, k: int) -> "DupIndex":
+        """Keep the `k` largest words of each document.
+
+        Parameters
+        ----------
+        dense, mu : ndarray of shape (n_docs, d), (n_docs, vocab)
+        k : int
+        """
+        ids, values = sparsify(mu, k)  # each (n_docs, k)
+        offsets = get_xp(dense, mu).arange(len(mu) + 1) * k  # every document has k entries
+        return cls(dense, offsets, ids.ravel(), values.ravel(), mu.shape[1])
+
+
+@takes(dense="d", mu="vocab")
+def scores(dense: Any, mu: Any, index: DupIndex) -> Any:
+    """The relevance of every document, Eq. (4) of `dupmae`: the query keeps its whole bag.
+
+    Parameters
+    ----------
+    dense, mu : ndarray of shape (d,), (vocab,)
+        The query's.
+    index : DupIndex
+
+    Returns
+    -------
+    ndarray of shape (n_docs,)
+
+    Raises
+    ------
+    ShapeError, InvalidInput, DTypeError, BackendError
+        Another width or vocabulary than the index has.
+
+    Examples
+    --------
+    >>> index = DupIndex.build([[0.5, -1.0]], [[2.0, 3.0, 1.0, -1.0]], 2)
+    >>> scores([1.0, 2.0], [1.0, 2.0, 4.0, 0.0], index).tolist()
+    [6.5]
+    """
+    checks.instance(index, "index", kind=DupIndex)
+    came = dense.shape + mu.shape  # (d, vocab)
+    if came != (index.dense.shape[1], index.vocab):
+        raise ShapeError(
+            f"{public_caller()}: dense is {dense.shape} and mu is {mu.shape}; expected "
+            f"({index.dense.shape[1]},) and ({index.vocab},), as the index has."
+        )
+    # The query's number for every word that a document keeps: only the document is sparse.
+    bag = segment_sum(mu[index.ids] * index.values, index.offsets)  # (n_docs,)
+    return index.dense @ dense + bag  # Eq. (4)
+
+
+@takes(k="count")
+def search(dense: Any, mu: Any, index: DupIndex, *, k: int) -> SearchResult:
+    """The `k` documents of highest `scores`; of equal ones the lower number.
+
+    Parameters
+    ----------
+    dense, mu, index
+        As in `scores`: ndarray of shape (d,), (vocab,), and a DupIndex.
+    k : int
+        All documents if there are not so many.
+
+    Examples
+    --------
+    >>> index = DupIndex.build([[0.0], [1.0]], [[2.0, 3.0], [2.0, 1.0]], 1)
+    >>> search([1.0], [1.0, 0.0], index, k=1).doc_ids.tolist()
+    [1]
+    """
+    every = scores(dense, mu, index)  # (n_docs,)
+    return SearchResult(*topk(every, min(k, len(every))))

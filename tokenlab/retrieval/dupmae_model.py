@@ -1,0 +1,126 @@
+"""The networks of DupMAE: an encoder that sees its whole text, and a decoder of one block."""
+
+from typing import Any
+
+from tokenlab import checks
+from tokenlab.arguments import takes
+from tokenlab.arrays import get_xp
+from tokenlab.models import transformer
+from tokenlab.models.attending import attend, sees_something
+from tokenlab.models.layers import embedding, gelu, known_ids, linear
+from tokenlab.steps import step
+
+__all__ = ["encode", "enhanced_decode", "init", "token_logits"]
+
+
+def init(
+    *, vocab: int, d: int, layers: int = 2, heads: int = 4, n_max: int = 64, rng: Any = None
+) -> dict[str, Any]:
+    """Parameters of an encoder, and of its decoder, which is one block more.
+
+    Parameters
+    ----------
+    vocab, d, layers, heads, n_max : int
+        As in `models.transformer.init`; `n_max` is how long a text may be.
+    rng : numpy.random.Generator, int or None
+
+    Returns
+    -------
+    dict
+
+    Examples
+    --------
+    >>> sorted(init(vocab=9, d=8, rng=0))
+    ['blocks', 'decoder', 'embed', 'norm', 'place']
+    """
+    layers = checks.count(layers, "layers")
+    params = transformer.init(
+        vocab=vocab, d=d, layers=layers + 1, heads=heads, length=n_max, rng=rng
+    )
+    return params | {"blocks": params["blocks"][:-1], "decoder": params["blocks"][-1]}
+
+
+@takes(ids="n int | b n int", params=checks.holding("blocks", "decoder", "embed", "norm", "place"))
+def encode(params: dict[str, Any], ids: Any) -> Any:
+    """The states of every token; each sees all of its text.
+
+    Parameters
+    ----------
+    params : dict
+    ids : ndarray of shape (n,) or (b, n)
+
+    Returns
+    -------
+    ndarray of shape (n, d) or (b, n, d)
+
+    Examples
+    --------
+    >>> encode(init(vocab=9, d=8, rng=0), [0, 4, 5]).shape
+    (3, 8)
+    """
+    n = ids.shape[-1]
+    return transformer.states(params, ids, mask=get_xp(ids).ones((n, n), dtype=bool))
+
+
+@takes(h="... d", params=checks.holding("embed"))
+def token_logits(params: dict[str, Any], h: Any) -> Any:
+    """The one head, tied to the embeddings, for masked tokens, bag and decoder: `(..., vocab)`.
+
+    Parameters
+    ----------
+    params : dict
+    h : ndarray of shape (..., d)
+
+    Examples
+    --------
+    >>> token_logits(init(vocab=9, d=8, rng=0), [[0.0] * 8]).shape
+    (1, 9)
+    """
+    return h @ params["embed"].T
+
+
+@takes(
+    cls="d | b d",
+    ids="n int | b n int",
+    visible="n n bool | b n n bool",
+    params=checks.holding("decoder", "embed", "norm", "place"),
+)
+def enhanced_decode(params: dict[str, Any], cls: Any, ids: Any, visible: Any) -> Any:
+    """Rebuild a text from its first token's state, each position with a context of its own.
+
+    Parameters
+    ----------
+    params : dict
+    cls : ndarray of shape (d,) or (b, d)
+    ids : ndarray of shape (n,) or (b, n)
+        The text as it was; at position 0 `cls` stands for it.
+    visible : ndarray of shape (n, n) or (b, n, n)
+        From `decoder_mask`: True where a position (row) may see another.
+
+    Returns
+    -------
+    ndarray of shape (n, d) or (b, n, d)
+        States for `token_logits`. Position i does not know token i where the mask hides it.
+
+    Examples
+    --------
+    >>> from tokenlab.retrieval.whole_words import decoder_mask
+    >>> params = init(vocab=9, d=8, rng=0)
+    >>> enhanced_decode(params, [0.0] * 8, [0, 4, 5], decoder_mask(3, rng=0)).shape
+    (3, 8)
+    """
+    xp, block, n = get_xp(cls, ids), params["decoder"], ids.shape[-1]
+    known_ids(ids, "ids", len(params["embed"]))
+    sees_something(visible, "visible")
+    place = params["place"][:n]  # (n, d)
+    x = cls[..., None, :] + place  # (..., n, d), what asks: the state, at every position
+    tokens = embedding(params["embed"], ids[..., 1:]) + place[1:]  # (..., n - 1, d)
+    context = xp.concatenate([cls[..., None, :], tokens], axis=-2)  # (..., n, d), what is seen
+    asks, seen = (transformer.normed(block["norm1"], part) for part in (x, context))
+    q = transformer.in_heads(asks, block["qkv"], 0)  # (..., heads, n, width)
+    k, v = (transformer.in_heads(seen, block["qkv"], part) for part in (1, 2))
+    mask = visible[..., None, :, :] if visible.ndim == 3 else visible
+    x = x + transformer.joined(attend(q, k, v, mask)) @ block["out"]
+    x = x + linear(gelu(linear(transformer.normed(block["norm2"], x), block["up"])), block["down"])
+    states = step(transformer.normed(params["norm"], x))  # (..., n, d) [decoder] from the first
+    return states
