@@ -206,8 +206,8 @@ def forward(
     ((3, 7), (1, 3, 7))
     """
     options = {"mask": mask, "positions": positions, "cross": cross, "tap": tap}
-    x, table = last_states(params, ids, **options), embeddings_of(params)
-    head = params.get("head", table.T)  # (d, vocab)
+    x = last_states(params, ids, **options)  # (..., n, d)
+    head = params.get("head", embeddings_of(params).T)  # (d, vocab)
     logits = step(x @ head)  # (..., n, vocab) [norm(x) Eᵀ] of every token, for the next one
     return logits
 
@@ -256,17 +256,8 @@ def last_states(
     x = embedding(table, ids) + embedding(params["place"], positions)  # (..., n, d)
     x = tapped(tap, 0, x)
     for layer, block in enumerate(params["blocks"], start=1):
-        x = x + self_attention(block, normed(block["norm1"], x), mask)  # (..., n, d)
-        if cross is not None:
-            x = x + cross_attention(block["cross"], normed(block["cross"]["norm"], x), cross)
-        x = x + linear(gelu(linear(normed(block["norm2"], x), block["up"])), block["down"])
-        x = tapped(tap, layer, x)
-    x = normed(params["norm"], x)  # (..., n, d)
-    head = params.get("head", table.T)  # (d, vocab)
-    logits = step(x @ head)  # (..., n, vocab) [norm(x) Eᵀ] of every token, for the next one
-    return logits
         x = tapped(tap, layer, through(block, x, mask, cross))
-    return normed(params["norm"], x)
+    return normed(params["norm"], x)  # (..., n, d)
 
 
 def embeddings_of(params: dict[str, Any]) -> Any:
@@ -276,7 +267,7 @@ def embeddings_of(params: dict[str, Any]) -> Any:
 
 def through(block: dict[str, Any], x: Any, mask: Any, cross: Any = None) -> Any:
     """The residual stream behind one layer, `(..., n, d)`."""
-    x = x + self_attention(block, normed(block["norm1"], x), mask)
+    x = x + self_attention(block, normed(block["norm1"], x), mask)  # (..., n, d)
     if cross is not None:
         x = x + cross_attention(block["cross"], normed(block["cross"]["norm"], x), cross)
     return x + linear(gelu(linear(normed(block["norm2"], x), block["up"])), block["down"])
