@@ -41,3 +41,11 @@ def test_noisy_context_is_robust_and_clean_context_draws_better():
     assert noisy[-1] / noisy[1] < 1.3 < 1.8 < clean[-1] / clean[1]
     frechet = {(row[0], row[1]): row[4] for row in FOUND["digits"]["F"]["rows"]}
     assert frechet["xAR, clean context", 80] < frechet["xAR, noisy context", 80]
+
+
+def test_the_channel_head_gains_by_context_and_not_by_the_order_of_frequency():
+    nats = {row[0]: row[1] for row in FOUND["channels"]["E-head"]["rows"]}
+    assert nats["in order"] < nats["parallel"] - 0.2
+    assert nats["in order"] < nats["no context"] - 0.2
+    assert nats["by frequency"] > nats["in order"] - 0.02
+    assert all(row[3] > 1 for row in FOUND["channels"]["E-levels"]["rows"])
