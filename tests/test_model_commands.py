@@ -213,3 +213,48 @@ def test_perplexity_refuses_by_name(small, tmp_path, capsys, data, options, said
 def test_search_names_its_option(capsys):
     assert main(["search", "hello", "--k", "0"]) == 2
     assert "search: --k is 0" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with a name here")
+def test_what_is_no_text_file_is_left_out_with_the_reason(docs, tmp_path):
+    os.mkfifo(docs / "pipe")
+    (docs / "link").symlink_to(docs / "nowhere")
+    (docs / "huge.txt").write_bytes(b"word " * (folders.LARGEST // 5 + 1))
+    done = folders.update(docs, tmp_path / "index", encode)
+    assert done.read == ["a.md", "sub/latin.txt"]
+    assert done.left_out["pipe"] == "no plain file"
+    assert done.left_out["link"] == "cannot be read (No such file or directory)"
+    assert done.left_out["huge.txt"] == "5 MB, more than 5"
+
+
+def test_a_disk_that_is_full_is_named_with_the_file(docs, tmp_path, monkeypatch):
+    write, left = os.fdopen, [1]  # the mark fits
+
+    class Full:
+        def __init__(self, file):
+            self.file = file
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            self.file.close()
+
+        def write(self, data):
+            left[0] -= 1
+            if left[0] < 0:
+                raise OSError(28, "No space left on device")
+            return self.file.write(data)
+
+    monkeypatch.setattr(os, "fdopen", lambda *a: Full(write(*a)))
+    with pytest.raises(OSError, match="No space.*npz"):
+        folders.update(docs, tmp_path / "index", encode)
+    assert not list((tmp_path / "index").glob("*.tmp"))
+
+
+@needs_minilm
+def test_the_faq_answers_with_its_words_marked(capsys):
+    assert main(["search", "how do I copy an object?", "--k", "1"]) == 0
+    text = capsys.readouterr().out
+    assert "faq:109" in text
+    assert "*copy*" in text

@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import re
+import stat
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
@@ -67,7 +68,10 @@ def passages_of(text: str, file: str = "") -> list[Passage]:
 
 def text_of(path: Path) -> str:
     """A file's text, UTF-8 or else Latin-1; `StorageError` says why it is left out."""
-    size = path.stat().st_size
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):  # reading a pipe would wait for ever
+        raise StorageError("no plain file")
+    size = found.st_size
     if size > LARGEST:
         raise StorageError(f"{size / 1e6:.0f} MB, more than {LARGEST / 1e6:.0f}")
     data = path.read_bytes()  # small enough to look at as a whole

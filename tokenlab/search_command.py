@@ -88,11 +88,12 @@ def run_search(arguments: argparse.Namespace) -> int:
     if arguments.docs is not None:
         folders.update(arguments.docs, arguments.index or DEFAULT, encode)
     vectors = model.encode(query)  # (n_q, 384)
+    narrow = vectors
     if arguments.docs is None and arguments.index is None:
-        vectors, index, passages = faq(vectors)
+        narrow, index, passages = faq(vectors)
     else:
         index, passages = folders.read(arguments.index or DEFAULT)
-    found = best(vectors, index, k, arguments.method)
+    found = best(narrow, index, k, arguments.method)
     words = model.pieces(query).tokens
     paragraph(
         "A score is the mean over the words of the question of the best cosine in the passage; a "
@@ -138,8 +139,8 @@ def marked(model: Any, text: str, query: Any, doc: Any, words: list[str]) -> str
     runs = windows(model.tokenizer, text, 256)
     starts = np.concatenate([run.starts for run in runs])
     ends = np.concatenate([run.ends for run in runs])
-    if len(starts) != len(doc):  # the FAQ's vectors are of another cut of the text
-        return text
+    if len(starts) != len(doc) or doc.shape[1] != query.shape[1]:
+        doc = model.encode(text, window=256)  # the FAQ's vectors are of another cut and width
     similarity = query @ doc.T  # (n_q, n_d)
     inner = [i for i, word in enumerate(words) if word[0] != "[" and any(map(str.isalnum, word))]
     chosen = {int(similarity[i].argmax()) for i in inner if similarity[i].max() >= NEAR}
