@@ -247,7 +247,7 @@ def test_a_disk_that_is_full_is_named_with_the_file(docs, tmp_path, monkeypatch)
             return self.file.write(data)
 
     monkeypatch.setattr(os, "fdopen", lambda *a: Full(write(*a)))
-    with pytest.raises(OSError, match="No space.*npz"):
+    with pytest.raises(OSError, match=r"No space.*npz"):
         folders.update(docs, tmp_path / "index", encode)
     assert not list((tmp_path / "index").glob("*.tmp"))
 
