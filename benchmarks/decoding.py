@@ -103,12 +103,14 @@ def valid(title: str) -> Section:
 
 def valid_of_a_model() -> Iterator[Section]:
     """The same for SmolLM2's merges without a splitter, beside `tokenizers`."""
+    here = str(Path(__file__).resolve().parent)
+    sys.path[:] = [place for place in sys.path if place != here]  # a tokenizers.py stands there
     peers = installed({"tokenizers": "tokenizers"})
     if not peers:
         return
     known, order = load_vocabulary("smollm2"), byte_order("gpt2")
-    shown = {byte: chr(byte if i < 188 else 256 + i - 188) for i, byte in enumerate(order)}
-    names = ["".join(shown[byte] for byte in token) for token in known.tokens]
+    letter = {byte: chr(byte if i < 188 else 256 + i - 188) for i, byte in enumerate(order)}
+    names = ["".join(letter[byte] for byte in token) for token in known.tokens]
     pairs = [(names[a], names[b]) for a, b in np.asarray(known.merges).tolist()]
     ids = {name: i for i, name in enumerate(names)}
     rust = peers["tokenizers"].Tokenizer(peers["tokenizers"].models.BPE(ids, pairs))

@@ -1,18 +1,23 @@
 # ruff: noqa: B023
+import itertools
+
 import numpy as np
 import pytest
 
 from tokenlab.decoding import (
     awrs,
+    byte_level,
     constrained,
     sampling,
     speculative,
+    without_replacement,
 )
 from tokenlab.decoding import (
     token_recycling as tr,
 )
 from tokenlab.decoding.chance import exact
 from tokenlab.lm import Counted, TableLM, from_function
+from tokenlab.tokenizers import BPE
 
 P = np.array([0.4, 0.3, 0.15, 0.1, 0.05])
 C = (0, 1, 0, 1, 0)
@@ -193,3 +198,36 @@ def test_filtered():
         0,
     ]
     assert sampling.filtered([2.0, 1.0, 0.0], temperature=0.25, top_p=0.9).tolist()[1] == -np.inf
+
+
+def test_draws_of_a_large_vocabulary_are_those_of_a_small_one():
+    """What comes first and second, over blocks and batches of draws, against the exact chances."""
+    p = np.full(1000, 0.2 / 997)
+    p[[3, 700, 999]] = 0.4, 0.3, 0.1
+    n = 4000
+    counts = np.zeros(3)
+    both = 0
+    for seed in range(n):
+        first, second = itertools.islice(without_replacement(np.log(p), seed), 2)
+        counts += [first == 3, first == 700, first == 999]
+        both += (first, second) == (3, 700)
+    error = 4 * (0.25 / n) ** 0.5
+    np.testing.assert_allclose(counts / n, [0.4, 0.3, 0.1], atol=error)
+    assert both / n == pytest.approx(0.4 * 0.3 / 0.6, abs=error)
+    order = list(without_replacement(np.log(p), 0))
+    assert sorted(order) == list(range(1000))
+
+
+def test_a_lookup_can_ask_for_longer_matches():
+    context = [1, 2, 3, 9, 1, 2]
+    for shortest, draft in ((1, [3, 9]), (2, [3, 9]), (3, [])):
+        found = speculative.prompt_lookup(10, min_ngram=shortest)(context, 2)
+        assert found[0].tolist() == draft
+
+
+def test_the_name_of_a_special_token_is_text_for_bytes():
+    tokenizer = BPE.train("ab ab abc", 260, split="none", special=("<|x|>",))
+    lm = from_function(lambda context: np.zeros(tokenizer.vocab), tokenizer.vocab)
+    model = byte_level.ByteLM(lm, tokenizer, window=1)
+    assert np.isfinite(model.log_prob(b"ab<|x|>"))
+    assert not byte_level.valid_next(tokenizer, [97], window=1)[tokenizer.special["<|x|>"]]

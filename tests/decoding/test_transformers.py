@@ -6,7 +6,7 @@ import pytest
 from tokenlab.autograd import value_and_grad
 from tokenlab.decoding import insertion, speculative, token_recycling
 from tokenlab.decoding.insertion_model import TransformerInsertion, insertion_loss
-from tokenlab.errors import InvalidInput, ShapeError
+from tokenlab.errors import InvalidInput, ShapeError, TokenlabError
 from tokenlab.lm import Counted, Transformer, log_probs_tree, score
 from tokenlab.models import transformer
 from tokenlab.training import train
@@ -74,3 +74,14 @@ def test_the_gradient_reaches_all_parameters():
     corrupted = insertion.corrupt([1, 2, 3], 6, n=2, rng=0)
     _, grads = value_and_grad(insertion_loss)(PARAMS, corrupted)
     assert np.abs(grads["blocks"][0]["qkv"]).max() > 0
+
+
+def test_the_loss_of_several_texts_is_the_mean_of_theirs():
+    params = transformer.init(vocab=4, d=8, layers=2, heads=2, rng=0, dtype=np.float64)
+    texts = [
+        insertion.corrupt(text, 3, rng=i) for i, text in enumerate(([0, 1, 2, 1], [2], [0, 0, 1]))
+    ]
+    alone = [float(insertion_loss(params, text, stop_weight=0.5)) for text in texts]
+    assert float(insertion_loss(params, texts, stop_weight=0.5)) == pytest.approx(np.mean(alone))
+    with pytest.raises(TokenlabError, match="stop_logit"):
+        insertion.loss(np.zeros((2, 1, 3)), np.zeros((2, 1, 3)), [0.0])
