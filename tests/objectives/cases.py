@@ -93,3 +93,36 @@ def _(asarray):
 def _(asarray):
     log_probs = asarray(-abs(random(3, 4)))
     return (log_probs, asarray(random(3, seed=1))), {"old": asarray(-abs(random(3, 4, seed=2)))}
+
+
+@case("tokenlab.objectives.multi_token.head_losses")
+@case("tokenlab.objectives.multi_token.loss")
+def _(asarray):
+    labels = np.array([[0, 1, 4, -100], [2, 3, 0, 1]])
+    return (asarray(random(2, 2, 4, 5)), asarray(labels)), {}
+
+
+@case("tokenlab.objectives.caft.loss")
+def _(asarray):
+    labels = np.array([[0, 1, 4, -100], [2, 3, 0, 1]])
+    return (asarray(random(2, 2, 4, 5)), asarray(labels)), {"progress": 0.25}
+
+
+def caft_heads(asarray):
+    return [{"weight": asarray(random(4, 4, seed=3)), "bias": asarray(random(4, seed=4))}]
+
+
+@case("tokenlab.objectives.caft.head_states")
+def _(asarray):
+    return (caft_heads(asarray), asarray(random(2, 3, 4))), {}
+
+
+@case("tokenlab.objectives.caft.head_logits")
+def _(asarray):
+    return (caft_heads(asarray), asarray(random(2, 3, 4)), asarray(random(4, 5, seed=1))), {}
+
+
+@case("tokenlab.objectives.caft.concept_log_probs")
+def _(asarray):
+    ids, spans = np.array([0, 1, 4]), np.array([[1, 3], [2, 3]])
+    return (asarray(-abs(random(3, 5))), asarray(ids), asarray(spans)), {}
