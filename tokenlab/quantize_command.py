@@ -9,9 +9,6 @@ import numpy as np
 
 from tokenlab.errors import InvalidInput
 
-CHANNELS = 64  # principal components of a patch
-SAMPLED = 2  # every second patch is enough to fit codebooks to
-ITERS = 8
 GAP = 4  # pixels between the pictures
 FORMATS = (".png", ".jpg", ".jpeg", ".webp")
 MOST = {"stages": 16, "n_codes": 1024, "beam": 64}
@@ -49,10 +46,11 @@ def run(arguments: argparse.Namespace) -> int:
     from tokenlab.models.vit import prepare
     from tokenlab.quantization import residual, seit
     from tokenlab.tour.photo_patches import patches, picture, psnr
+    from tokenlab.tour.photo_tokens import stages_of
 
     check(arguments)
     photo = prepare(arguments.photo)
-    basis, codebooks = fitted(photo, arguments.n_codes, arguments.stages)
+    basis, codebooks = stages_of(photo, arguments.n_codes, arguments.stages)
     rows = basis.channels(patches(photo))
     codes = residual.encode(rows, codebooks, beam=arguments.beam)
     near = [picture(basis.patches(z)) for z in residual.stages(codes, codebooks)]
@@ -86,23 +84,6 @@ def check(arguments: argparse.Namespace) -> None:
             f"quantize: --out is {str(out)!r}; expected a file that ends with "
             f"{', '.join(FORMATS)}, in a folder that is there."
         )
-
-
-def fitted(photo: Any, n_codes: int, stages: int) -> tuple[Any, Any]:
-    """Principal components and codebooks of the package's photos that are not this one."""
-    from tokenlab.progress import track
-    from tokenlab.quantization import residual
-    from tokenlab.tour.photo_patches import others_of, principal
-
-    others = others_of(photo)[::SAMPLED]
-    basis = principal(others, CHANNELS)
-    rest, codebooks = basis.channels(others), []
-    rng = np.random.default_rng(0)
-    for _ in track(range(stages), "fitting codebooks"):  # residual.fit, a stage at a time
-        stage = residual.fit(rest, n_codes, 1, iters=ITERS, rng=rng)
-        rest = rest - residual.decode(stage.codes, stage.codebooks)
-        codebooks.append(stage.codebooks[0])
-    return basis, np.stack(codebooks)
 
 
 def file_of(photo: Any, kind: str, quality: int) -> tuple[int, float]:

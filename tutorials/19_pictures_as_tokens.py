@@ -10,9 +10,10 @@
 # - quantize patches by k-means, in residual stages, in parts, by levels and by signs,
 # - say when one large codebook beats two small ones, and why a beam helps,
 # - choose levels for normal numbers, and explain why stretching them helps,
-# - store a data set of pictures as bits, and change the colours of tokens.
+# - store a data set of pictures as bits, and change the colours of tokens,
+# - say what tokens of a photo cost beside JPEG and WebP, and mirror a photo by its tokens.
 #
-# Needs: [k-means](08_k_means.md). About 40 minutes.
+# Needs: [k-means](08_k_means.md). About 60 minutes.
 
 # %%
 import matplotlib.pyplot as plt
@@ -195,7 +196,124 @@ for ax, tokens, name in zip(
 plt.show()
 
 # %% [markdown]
-# ## 6. Step by step
+# ## 6. Photos: bits against decibels
+#
+# Now patches of 8 x 8 pixels of a photo, in 64 principal components. The codebooks are fitted to the
+# three *other* photos: one that helped to make its own codebook would look better than it is.
+
+# %%
+from tokenlab.tour.photo_patches import others_of, patches, photographs, picture, principal, psnr
+
+photos = photographs()
+cat = photos["chelsea"]
+others = others_of(cat)[::2]
+basis = principal(others, 64)
+rows, fresh = basis.channels(others), basis.channels(patches(cat))
+
+
+def decibels(channels):
+    return psnr(picture(basis.patches(channels)), cat)
+
+
+books = residual.fit(rows, 256, 4, iters=6, rng=0).codebooks
+shown = residual.stages(residual.encode(fresh, books), books)
+beam = residual.decode(residual.encode(fresh, books, beam=4), books)
+found = {f"RVQ, {n} stages": (n / 8, decibels(shown[n])) for n in (1, 2, 4)}
+found["RVQ, 4 stages, beam 4"] = (0.5, decibels(beam))
+# Channels dealt out in turn: every part has some of those with much variance.
+for parts in (2, 4):
+    turn = np.arange(64).reshape(-1, parts).T.reshape(-1)
+    fits = product.fit(rows[:, turn], 256, parts, iters=6, rng=0)
+    near = product.decode(product.encode(fresh[:, turn], fits.codebooks), fits.codebooks)
+    found[f"PQ, {parts} parts"] = (parts / 8, decibels(near[:, np.argsort(turn)]))
+for name, (bits, db) in found.items():
+    print(f"{name:22} {bits:.3f} bits a pixel, {db:.1f} dB")
+assert found["PQ, 4 parts"][1] > found["RVQ, 4 stages, beam 4"][1] > found["RVQ, 4 stages"][1]
+print(f"the codebooks of four stages: {books.nbytes:,} bytes, which come on top")
+
+# %% [markdown]
+# The stages of RVQ were fitted to what *earlier stages left of other photos*; the parts of PQ share
+# nothing, and combine freely on a photo that is new. And files?
+
+# %%
+import io
+
+from PIL import Image
+
+for kind, quality in (("JPEG", 2), ("JPEG", 5), ("JPEG", 10), ("WebP", 1)):
+    file = io.BytesIO()
+    Image.fromarray(cat).save(file, kind, quality=quality)
+    near = np.asarray(Image.open(file).convert("RGB"))
+    bits = 8 * file.tell() / 224**2
+    print(f"{kind}, quality {quality:2}       {bits:.3f} bits a pixel, {psnr(near, cat):.1f} dB")
+
+# %% [markdown]
+# Tokens win only at the floor of JPEG, and WebP wins everywhere. Tokens are there to be *modelled*.
+
+# %% alt="A photo of a cat as it is and after one, two and four stages of codes: coarse blocks, then fur, then whiskers"
+fig, axes = plt.subplots(1, 4, figsize=(8, 2.3))
+for ax, n in zip(axes, (1, 2, 4, None), strict=True):
+    ax.imshow(cat if n is None else picture(basis.patches(shown[n])))
+    label = "the photo" if n is None else f"stage {n}: {decibels(shown[n]):.1f} dB"
+    ax.set(xticks=[], yticks=[], xlabel=label)
+plt.show()
+
+# %% [markdown]
+# ## 7. Mirrored, and in other colours, without pixels
+#
+# Training mirrors pictures. Of a photo that is stored as codes the *grid* is easily turned round, but
+# each token keeps its own left and right, and every edge is cut. `seit.fit_adapt` learns, by least
+# squares on the other photos, from tokens to cells of pixels and from mirrored cells to tokens.
+
+# %%
+words = kmeans.fit(rows, 1024, iters=6, rng=0).codebook
+
+
+def tokens_of(photo):
+    return kmeans.assign(basis.channels(patches(photo)), words).codes.reshape(28, 28)
+
+
+def of_codes(codes):
+    return picture(basis.patches(words[codes].reshape(-1, 64)))
+
+
+def mirror(y):
+    return y[:, :, ::-1]
+
+
+rest = [photos[name] for name in photos if name != "chelsea"]
+z = np.stack([words[tokens_of(p)] for p in rest])
+targets = np.stack([words[tokens_of(np.ascontiguousarray(p[:, ::-1]))] for p in rest])
+model = seit.fit_adapt(z, np.stack(rest) / 255, mirror, targets, s=4, ridge=1.0)
+cells = mirror(seit.lift(model, words[tokens_of(cat)][None]))
+near = seit.lower(model, cells).astype(np.float32).reshape(-1, 64)
+adapted = kmeans.assign(near, words).codes.reshape(28, 28)
+aim = np.ascontiguousarray(cat[:, ::-1])
+ways = {
+    "turned round": of_codes(tokens_of(cat)[:, ::-1]),
+    "TokenAdapt": of_codes(adapted),
+    "its own tokens": of_codes(tokens_of(aim)),
+}
+values = [psnr(p, aim) for p in ways.values()]
+assert values == sorted(values)
+
+# %% [markdown]
+# Colours are simpler: the mean and the deviation of each channel are those of the coffee.
+
+# %% alt="Above, a cat mirrored three ways: with cut edges, with whole eyes, and by its own tokens. Below, the cat, the coffee, and the cat in the coffee's browns and reds"
+grid = fresh.reshape(28, 28, 64)
+coffee = basis.channels(patches(photos["coffee"])).reshape(28, 28, 64)
+brown = picture(basis.patches(seit.color_adapt(grid, coffee).reshape(-1, 64)))
+pictures = {f"{name}: {db:.1f} dB": p for (name, p), db in zip(ways.items(), values, strict=True)}
+pictures |= {"the cat": cat, "the coffee": photos["coffee"], "in its colours": brown}
+fig, axes = plt.subplots(2, 3, figsize=(6, 4.4))
+for ax, (name, shown_picture) in zip(axes.reshape(-1), pictures.items(), strict=True):
+    ax.imshow(shown_picture)
+    ax.set(xticks=[], yticks=[], xlabel=name)
+plt.show()
+
+# %% [markdown]
+# ## 8. Step by step
 
 # %%
 with record() as steps:
@@ -209,6 +327,5 @@ steps
 #    why can no stage make a token worse any more?
 # 2. *(medium)* A digit's 8 bytes can be smaller: how many bytes does the entropy of the codes allow,
 #    and how many if each place has its own shares?
-# 3. *(open)* Deal the channels of photo patches (principal components) out to the parts of product
-#    codes in turn, and in order. Which is better, and does it beat residual stages on a photo that
-#    was not fitted?
+# 3. *(open)* Above, the channels of photo patches are dealt out to the parts of product codes in
+#    turn. Take them in order. What happens, and which part is to blame?

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,21 +14,22 @@ from tokenlab.objectives import next_x, token_unify
 from tokenlab.quantization import (
     fsq,
     lfq,
-    product,
-    residual,
     scalar,
-    seit,
     token_shuffle,
     tokenbridge,
 )
 from tokenlab.tour.digits_drawn import by_maskgit, by_resgen, decoded
-from tokenlab.tour.digits_memory import as_pictures, as_tokens, split, stages
+from tokenlab.tour.digits_memory import as_pictures, as_tokens, split
 from tokenlab.tour.digits_networks import CELLS, decentred, flow_sampler, stored
+from tokenlab.tour.photo_patches import photographs, psnr
+from tokenlab.tour.photo_tokens import in_stages, mirrored, recoloured
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SHOWN, THREE = 7, 3
+CAT = "chelsea"
+RATES = Path(__file__).parents[1] / "findings" / "photos.json"
 
 
 def digit(number: int) -> np.ndarray:
@@ -42,38 +45,59 @@ def row(fig: Figure, pictures: Any, labels: Any, **options: Any) -> None:
         bare(ax, label)
 
 
+def two_rows(fig: Figure, pictures: dict[str, Any]) -> None:
+    """Six pictures, each with a word below."""
+    axes = fig.subplots(2, 3).reshape(-1)
+    for ax, (label, shown) in zip(axes, pictures.items(), strict=True):
+        ax.imshow(shown)
+        bare(ax, label)
+        ax.xaxis.label.set_fontsize(8)
+
+
 @figure(
     "rvq",
     name="Residual VQ",
-    alt="A handwritten digit four times: after one stage coarse blocks, after each further stage "
-    "nearer to what was written, after four hardly to be told from it",
-    caption="Each stage quantizes what the stages before have left: 4 bits for 2 x 2 pixels each "
-    "time.",
+    alt="A photo of a cat six times: after one stage coarse blocks of few colours, from stage to "
+    "stage nearer to the photo, which stands last; a beam of four stages is nearer still",
+    caption="Each stage quantizes what the stages before have left: 8 bits for 8 x 8 pixels each "
+    "time, by codebooks from three other photos.",
 )
 def residual_figure(fig: Figure) -> None:
-    near = residual.stages(residual.encode(digit(SHOWN), stages().codebooks), stages().codebooks)
-    row(fig, as_pictures(near)[1:], ("1 stage", "2", "3", "4 stages"))
+    near = in_stages(CAT, 4)
+    photo = photographs()[CAT]
+    pictures = {f"stage {n}, {psnr(near[n], photo):.1f} dB": near[n] for n in (1, 2, 3, 4)}
+    beam = in_stages(CAT, 4, beam=4)[-1]
+    pictures[f"beam of 4, {psnr(beam, photo):.1f} dB"] = beam
+    two_rows(fig, pictures | {"the photo": photo})
 
 
 @figure(
     "pq",
     name="Product quantization",
-    alt="Points of a plane and a regular lattice of crosses over them: every combination of a code "
-    "of the first axis with a code of the second one",
-    caption="A codebook for each half of the channels: 8 and 8 codes make 64 places, not all of "
-    "them where points are.",
+    alt="Decibels over bits a pixel: WebP far above all, then JPEG; product codes lie above "
+    "residual ones, a beam between them; scalar levels, FSQ and LFQ below, the last two flat",
+    caption="Four photos, codebooks from the other three. Parts of a vector meet a new photo better "
+    "than stages do. WebP beats all of them, JPEG all but at the fewest bits.",
 )
 def product_figure(fig: Figure) -> None:
-    x = as_tokens(load_digits().images[split()[0][:150]]).reshape(-1, 4)[:, :2].astype(np.float64)
-    fitted = product.fit(x, 8, 2, rng=0)
-    every = np.array([[a, b] for a in range(8) for b in range(8)])
-    places = product.decode(every, fitted.codebooks)
     ax = fig.subplots()
-    ax.plot(*x.T, ".", color=SAND, markersize=3, label="tokens")
-    ax.plot(*places.T, "x", color=BLUE, markersize=5, label="64 codes")
-    ax.set(xlabel="first channel", ylabel="second channel")
-    ax.legend(loc="upper center", ncols=2, bbox_to_anchor=(0.5, 1.2), frameon=False)
+    for method, points in rates().items():
+        style = "--" if method in ("JPEG", "WebP") else "-"
+        ax.plot(*np.transpose(points), style, marker="o", markersize=3, label=method)
+    ax.set(xlabel="bits a pixel", ylabel="PSNR in dB, mean of four photos", xlim=(0, 1.1))
+    ax.legend(frameon=False, fontsize=8, bbox_to_anchor=(1, 1), loc="upper left")
     plain(ax)
+
+
+def rates() -> dict[str, list[tuple[float, float]]]:
+    """Bits a pixel and decibels of each method, as `tools/findings/photos.py` found them."""
+    rows = json.loads(RATES.read_text(encoding="utf-8"))["rates"]["rows"]
+    found: dict[str, list[tuple[float, float]]] = {}
+    for name, bits, db, *_ in rows:
+        if "entropy" not in name:
+            method = name.partition(", quality")[0]
+            found.setdefault(method, []).append((bits, db))
+    return found
 
 
 @figure(
@@ -205,16 +229,18 @@ def tokenbridge_figure(fig: Figure) -> None:
 @figure(
     "seit",
     name="SeiT, SeiT++",
-    alt="Three digits: one as it was written, another one, and the first with the light and dark "
-    "of the second",
-    caption="Training changes the colours of pictures; ColorAdapt does it to their tokens, by the "
-    "mean and deviation of each channel.",
+    alt="A cat; the cat in the brown and red of a coffee cup; the same as coarse codes. Below it "
+    "mirrored: by turning the tokens round every edge is cut, TokenAdapt's has whole eyes",
+    caption="What training does to pixels, done to codes: other colours by ColorAdapt, the mirror "
+    "image by turning tokens round, by a linear TokenAdapt, and what it should be.",
 )
 def seit_figure(fig: Figure) -> None:
-    x, other = (digit(i).reshape(4, 4, 4) for i in (SHOWN, 0))
-    y = seit.color_adapt(x, other)
-    pictures = as_pictures(np.stack([x, other, y]).reshape(3, 16, 4))
-    row(fig, pictures, ("tokens", "partner", "adapted"))
+    smooth, coded = recoloured(CAT, "coffee")
+    pictures = {"cat": photographs()[CAT], "coffee's colours": smooth, "as codes": coded}
+    turned = mirrored(CAT)
+    aim = turned.pop("mirrored")
+    pictures |= {f"{name}, {psnr(p, aim):.1f} dB": p for name, p in turned.items()}
+    two_rows(fig, pictures)
 
 
 @figure(
