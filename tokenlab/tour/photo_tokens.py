@@ -60,7 +60,8 @@ def tokenizer(name: str) -> Tokenizer:
 
 def mirrored(name: str) -> dict[str, Any]:
     """The mirror image of a photo three ways, as pictures, and the mirrored photo itself."""
-    words, photos = tokenizer(name), photographs()
+    words = tokenizer(name)
+    photos = photographs()
     photo = photos.pop(name)
     turned = {other: np.ascontiguousarray(p[:, ::-1]) for other, p in photos.items()}
     z, targets = (
@@ -85,7 +86,8 @@ def mirror(y: Any) -> Any:
 
 def recoloured(name: str, partner: str) -> tuple[Any, Any]:
     """A photo with another one's colours: of its channels, and of the codes next to them."""
-    words, photos = tokenizer(name), photographs()
+    words = tokenizer(name)
+    photos = photographs()
     z, other = (
         words.basis.channels(patches(photos[which])).reshape(SIDE, SIDE, CHANNELS)
         for which in (name, partner)
@@ -111,7 +113,8 @@ def stages_of(photo: Any, n_codes: int, depth: int) -> tuple[Components, Any]:
     """Components and residual codebooks of the package's photos that are not this one."""
     others = others_of(photo)[::SAMPLED]
     basis = principal(others, CHANNELS)
-    rest, codebooks = basis.channels(others), []
+    rest = basis.channels(others)
+    codebooks = []
     rng = np.random.default_rng(0)
     for _ in track(range(depth), "fitting codebooks"):  # residual.fit, a stage at a time
         stage = residual.fit(rest, n_codes, 1, iters=ITERS, rng=rng)
