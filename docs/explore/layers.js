@@ -71,7 +71,7 @@ Explore.start("layers", (root, data) => {
     const found = now().neighbours[state.at + 1][state.token];
     const [best, cosine] = found[0];
     said.replaceChildren(
-      el("b", {}, `Layer ${state.at + 1}, head ${heads[state.head]}: `),
+      el("b", {}, `Layer ${state.at + 1}, ${state.head ? `head ${state.head}` : "mean of all heads"}: `),
       `${words[state.token]} takes most of ${most.join(", ")}. Behind this layer its nearest token is `,
       el("b", {}, data.pool[best][0]),
       ` of sentence ${data.pool[best][1] + 1}, cosine ${cosine.toFixed(3)}.`

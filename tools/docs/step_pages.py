@@ -16,7 +16,8 @@ hide: [navigation]
 
 A step-through is a run that was recorded: the function's own source on the left, the line that
 just ran lit, the value that it made on the right. Press <kbd>←</kbd> and <kbd>→</kbd>, or the
-buttons. Every array is real data that comes with the package.
+buttons. Every array is real data that comes with the package. Where the weights of a real model
+were not installed when a page was made, random ones stand in, and its title says so.
 
 The pages below are what `tokenlab steps NAME` writes. A page is one file and loads nothing: mail
 it, or put it into a course.
