@@ -600,7 +600,7 @@ assert curve[-1] < curve[0] - 0.5
 # %% [markdown]
 # **Bent.** With positions in random order, the law of training, more calls pay; where the surest are
 # kept, four calls are best. And it holds only for a network that looks: fitted with small steps from
-# random components, ours had a flat curve, and more calls made its digits worse. A normal density for
+# random components, ours had a flat curve, and more calls did not help. A normal density for
 # each class is still nearer to the digits. [More](../quantization.md).
 #
 # ## 18. Noisy context makes better pictures

@@ -20,7 +20,7 @@ def test_the_guide_shows_what_is_stored(monkeypatch):
     sys.modules.pop("found")
 
 
-@pytest.mark.parametrize("part", ["A", "F"])
+@pytest.mark.parametrize("part", ["A", "B", "F"])
 def test_every_table_of_quality_has_the_gaussian(part):
     rows = {row[0]: row for row in FOUND["digits"][part]["rows"]}
     assert rows["test digits"][2] == pytest.approx(0.99, abs=0.005)
@@ -49,3 +49,16 @@ def test_the_channel_head_gains_by_context_and_not_by_the_order_of_frequency():
     assert nats["in order"] < nats["no context"] - 0.2
     assert nats["by frequency"] > nats["in order"] - 0.02
     assert all(row[3] > 1 for row in FOUND["channels"]["E-levels"]["rows"])
+
+
+def test_steps_pay_where_the_network_looks():
+    curves = {row[0].split(" (")[0]: row[1:] for row in FOUND["digits"]["B-context"]["rows"]}
+    gains = {name: curve[0] - min(curve) for name, curve in curves.items()}
+    assert gains["ResGen, fast, from k-means"] > 0.5
+    assert max(gains["MaskGIT"], gains["ResGen, slow"]) < 0.1
+    frechet = {(row[0], row[1]): row[4] for row in FOUND["digits"]["B"]["rows"]}
+    assert frechet["ResGen, random", 16] < 0.6 * frechet["ResGen, random", 1]
+    assert frechet["ResGen, random, slow", 16] > 0.95 * frechet["ResGen, random, slow", 1]
+    # The Gaussian is better than all of them.
+    assert min(frechet.values()) == frechet["test digits", ""]
+    assert sorted(frechet.values())[1] == frechet["a Gaussian for each class", 0]
