@@ -24,7 +24,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # also runs from a checkout
 
-from harness import Facts, Section, installed, main
+from harness import Claim, Facts, Section, installed, main
 
 from tokenlab import models, use_engine
 from tokenlab.data import load_bpe, load_text, load_vocabulary
@@ -80,7 +80,8 @@ def draws(title: str, n: int) -> Section:
         keys = logs - np.log(-np.log(rng.random(VOCAB)))
         return np.argsort(-keys)[:n]
 
-    return Section(title, {LAZY: lazy, SORTED: by_sort}, baseline=SORTED)
+    claims = [Claim(LAZY, SORTED, 1 / 0.15)]
+    return Section(title, {LAZY: lazy, SORTED: by_sort}, SORTED, claims)
 
 
 def valid(title: str) -> Section:
@@ -126,7 +127,8 @@ def valid_of_a_model() -> Iterator[Section]:
 
     np.testing.assert_array_equal(at_once(), anew())
     name = "each candidate by tokenizers"
-    yield Section("valid next tokens of 49,152", {TREES: at_once, name: anew}, baseline=name)
+    claims = [Claim(TREES, name, 1 / 0.15)]
+    yield Section("valid next tokens of 49,152", {TREES: at_once, name: anew}, name, claims)
 
 
 PROMPTS = {
