@@ -102,5 +102,5 @@ def smollm2_steps(number: int, layer: int) -> Steps:
     bias = np.where(seen, 0, -np.inf).astype(np.float32)
     tokens = [model.decode([token]) for token in ids]
     with record({"n": tokens, "n_keys": tokens}) as steps:
-        llama.one_layer(p, x, config.eps, angles, (llama.Cache(), 1), bias, (None, seen))
+        llama.one_layer(p, x, config.eps, angles, (llama.Cache(), 1), bias, (None, seen, None))
     return steps
