@@ -8,7 +8,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "tools" / "findings"
-FOUND = {name: json.loads((FOLDER / f"{name}.json").read_text()) for name in ("digits", "channels")}
+NAMES = ("digits", "channels", "windows")
+FOUND = {name: json.loads((FOLDER / f"{name}.json").read_text()) for name in NAMES}
 
 
 def test_the_guide_shows_what_is_stored(monkeypatch):
@@ -62,3 +63,11 @@ def test_steps_pay_where_the_network_looks():
     # The Gaussian is better than all of them.
     assert min(frechet.values()) == frechet["test digits", ""]
     assert sorted(frechet.values())[1] == frechet["a Gaussian for each class", 0]
+
+
+def test_windows_save_operations_and_cost_nats():
+    rows = FOUND["windows"]["G"]["rows"]
+    nats, operations = ([row[i] for row in rows] for i in (2, 5))
+    assert nats == sorted(nats)
+    assert operations == sorted(operations, reverse=True)
+    assert operations[0] > 10 * operations[2]
