@@ -258,3 +258,17 @@ def test_the_faq_answers_with_its_words_marked(capsys):
     text = capsys.readouterr().out
     assert "faq:109" in text
     assert "*copy*" in text
+
+
+@pytest.mark.parametrize(
+    ("out", "said"),
+    [("x.nope", "expected a picture's name"), ("none/x.png", "is missing"), ("", "picture's name")],
+)
+def test_prune_says_before_the_work_that_its_picture_cannot_be_written(tmp_path, capsys, out, said):
+    image = pytest.importorskip("PIL.Image")
+    photo = tmp_path / "photo.png"
+    image.fromarray(np.zeros((20, 30, 3), np.uint8)).save(photo)
+    assert main(["prune", str(photo), "--out", str(tmp_path / out)]) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert "--out" in error

@@ -53,6 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not 1 <= arguments.keep <= 255:
         raise InvalidInput(f"prune: --keep is {arguments.keep}; expected 1 to 255 of 256 patches.")
     photo = prepare(arguments.photo)
+    checked_out(arguments.out)
     model = models.load("dinov2-small")
     whole, seconds = timed(lambda: model.forward(photo))
     print(f"{'':<20} cosine   patches  seconds  multiply-adds")
@@ -68,6 +69,20 @@ def run(arguments: argparse.Namespace) -> int:
         compare_random(model, photo, whole, arguments)
     print(f"\nkept patches of {arguments.rule}: {arguments.out}")
     return 0
+
+
+def checked_out(out: Path) -> None:
+    """Raise before the work for a picture that cannot be written behind it."""
+    from PIL import Image
+
+    if out.suffix.lower() not in Image.registered_extensions():
+        raise InvalidInput(
+            f"prune: --out is {str(out)!r}; expected a picture's name, such as pruned.png."
+        )
+    if not out.parent.is_dir():
+        raise InvalidInput(
+            f"prune: --out is {str(out)!r}; the folder {str(out.parent)!r} is missing."
+        )
 
 
 def compare_random(model: Any, photo: Any, whole: Any, arguments: Any) -> None:
