@@ -263,7 +263,7 @@ def test_masks_are_drawn_alike_and_the_curriculum_adds_up():
             ),
             "loss: entities have 4 positions, and position 3 is missing",
         ),
-        (lambda: tu.pair_loss(np.zeros((2, 2, 3)), [0, 3], [[0, 1]]), "pair_loss: codes run"),
+        (lambda: tu.pair_loss(np.zeros((2, 2, 3)), [0, 3], [[0, 1]]), "pair_loss: tokens run"),
         (lambda: tu.pair_loss(np.zeros((2, 2, 3)), [0, 1], [[1, 0]]), "pair_loss: pairs run"),
         (lambda: tu.masked_loss(np.zeros((1, 3)), [0], [False]), "masked_loss: mask is nowhere"),
         (lambda: tu.random_mask(3, 1.5), "random_mask: share is 1.5"),

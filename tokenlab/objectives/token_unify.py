@@ -158,7 +158,7 @@ def pair_loss(log_probs: Any, tokens: Any, pairs: Any) -> Any:
     1.3863
     """
     n = len(tokens)
-    known_codes(tokens, log_probs.shape[-1])
+    known_codes(tokens, log_probs.shape[-1], name="tokens")
     i, j = pairs[:, 0], pairs[:, 1]  # length of the prefix, and the token
     if int(i.min()) < 0 or int(j.max()) >= n or bool((j < i).any()):
         raise InvalidInput(
@@ -195,7 +195,7 @@ def masked_loss(log_probs: Any, tokens: Any, mask: Any) -> Any:
     >>> round(float(masked_loss(np.log([[0.5, 0.5], [0.9, 0.1]]), [0, 0], [False, True])), 4)
     0.1054
     """
-    known_codes(tokens, log_probs.shape[-1])
+    known_codes(tokens, log_probs.shape[-1], name="tokens")
     if not bool(mask.any()):
         raise InvalidInput("masked_loss: mask is nowhere True; expected something to be masked.")
     # Of the right token at every place, (n,).

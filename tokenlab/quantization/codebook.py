@@ -12,12 +12,12 @@ from tokenlab.numerics import unit
 __all__: list[str] = []
 
 
-def known_codes(codes: Any, n_codes: int, *, none: bool = False) -> None:
+def known_codes(codes: Any, n_codes: int, *, none: bool = False, name: str = "codes") -> None:
     """Raise unless all are from 0 to n_codes - 1, or with `none` -1."""
     if codes.size and (int(codes.min()) < -none or int(codes.max()) >= n_codes):
         raise InvalidInput(
-            f"{public_caller()}: codes run from {int(codes.min())} to {int(codes.max())}; expected "
-            f"0 to {n_codes - 1}, since there are {n_codes} codes{', or -1 for none' * none}."
+            f"{public_caller()}: {name} run from {int(codes.min())} to {int(codes.max())}; expected "
+            f"0 to {n_codes - 1}, since there are {n_codes} {name}{', or -1 for none' * none}."
         )
 
 

@@ -116,7 +116,7 @@ def unpack_bytes(data: bytes) -> np.ndarray:
     Raises
     ------
     DTypeError, InvalidInput
-        No bytes; an escape with nothing behind it.
+        No bytes; an escape with nothing or another escape behind it.
 
     Examples
     --------
@@ -134,6 +134,11 @@ def unpack_bytes(data: bytes) -> np.ndarray:
             raise InvalidInput(
                 f"unpack_bytes: data ends with an escape at byte {at}; expected one more byte. "
                 "Is it cut off?"
+            )
+        if escaped and row[at + 1] == ESCAPE:
+            raise InvalidInput(
+                f"unpack_bytes: data has two escapes at byte {at}; expected a byte below {ESCAPE} "
+                "behind one: the format ends at code 509, and pack_bytes writes no such pair."
             )
         codes.append(row[at] + (row[at + 1] if escaped else 0))
         at += 1 + int(escaped)
