@@ -22,7 +22,7 @@ from pathlib import Path
 # Must be set before NumPy is imported.
 os.environ.update(OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1", OMP_NUM_THREADS="1")
 
-from assets import digits, faq, lm_head, merges, texts, vit_photos, vocabularies, words
+from assets import digits, faq, lm_head, merges, prompts, texts, vit_photos, vocabularies, words
 from assets.packages import AssetError
 
 BUILDERS = {
@@ -30,6 +30,7 @@ BUILDERS = {
     "faq": faq.build,
     "lm_head": lm_head.build,
     "merges": merges.build,
+    "prompts": prompts.build,
     "texts": texts.build,
     "vit_photos": vit_photos.build,
     "vocabularies": vocabularies.build,

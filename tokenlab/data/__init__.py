@@ -5,11 +5,13 @@ from tokenlab._lazy import lazy
 __getattr__, __dir__, __all__ = lazy(
     __name__,
     {
+        "encoded_prompts": ["Prompts", "load_prompts"],
         "glove": ["load_glove", "load_word_lists"],
         "handwritten_digits": ["Digits", "load_digits"],
         "language_model_head": ["LMHead", "load_lm_head"],
         "merge_tables": ["load_bpe"],
         "python_faq": ["FAQ", "load_faq"],
+        "stored_findings": ["load_findings"],
         "texts": ["load_text"],
         "vocabularies": ["VOCABULARIES", "load_vocabulary"],
         "vit_photos": ["ViTPhotos", "load_vit_photos"],

@@ -160,7 +160,8 @@ def loss(
     p = get_xp(log_p).exp(log_p)
     sampled = uniforms is not None
     q = relaxed_one_hot(log_p, temperature, uniforms=uniforms) if sampled else p  # Eq. (2)
-    h = mix(step(q), vectors)  # (n, d)
+    shares = step(q)  # (n, s) [Eq. 2] how much of each sense
+    h = step(mix(shares, vectors))  # (n, d) [Eq. 3] the word as it is meant here
     logits = h @ params["outputs"].T + params["bias"]  # (n, vocab)
     # The entropy is that of the gate itself, whatever was drawn.
     return cross_entropy(logits, labels) + entropy_weight * entropy(p).mean()  # Eq. (4)

@@ -274,8 +274,8 @@ Differs from the paper
   on it.
 - All tokens without ink share one vector. A model cannot tell blank from newline: see `collisions`.
 - The paper compares with trainable twins on multiple choice questions where both score below
-  chance. In bits per character trainable rows win here, and frozen random ones do as well as
-  frozen glyphs.
+  chance. In bits a character trainable rows win here; glyphs are a little ahead of frozen random
+  rows after a short training.
 
 Cost
 ----
@@ -283,6 +283,6 @@ A singular value decomposition of (n, size²) numbers.
 
 Why not just ...
 ----------------
-*... take random rows?* They do as well, as the numbers here say, and never collide. What pictures
-give is a vector for a character that nobody has seen.
+*... take random rows?* They do nearly as well, as the findings say, and never collide. What
+pictures give is a vector for a character that nobody has seen.
 """

@@ -8,6 +8,7 @@ a browser lets it fetch nothing. By hand: `python tools/docs/explorables.py docs
 
 import itertools
 import json
+import re
 import sys
 from functools import partial
 from html import escape
@@ -24,7 +25,8 @@ from tokenlab.attention import (
     random_landmarks,
     soft_attention,
 )
-from tokenlab.data import FAQ, load_faq, load_vit_photos
+from tokenlab.data import FAQ, load_faq, load_findings, load_text, load_vit_photos
+from tokenlab.embeddings import lexinvariant
 from tokenlab.numerics import topk, unit
 from tokenlab.plots.notebook import png
 from tokenlab.pruning import Reduction
@@ -43,6 +45,10 @@ KEPT = (13, 26, 51, 64, 96, 128, 192, 256)  # of 256 patches: 5 % to all
 SIDES = (16, 32)  # tokens a side: as the model saw the photo, and interpolated
 CELLS = (1, 2, 3, 4, 6, 8, 16)  # landmarks a side
 LAYERS = Path(__file__).with_name("layers.json")  # of layers.py, which needs weights
+LENGTHS = (32, 64, 128, 256, 512, 1024)
+LETTERS_SHOWN = 120  # letters that are shown
+PASSAGES = 3
+LETTERS = "abcdefghijklmnopqrstuvwxyz "
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -67,6 +73,7 @@ def write(folder: Path) -> list[Path]:
     files = []
     pages = {"xtr": xtr(), "pruning": pruning(), "soft": soft(), "layers": layers()}
     pages["tokens"] = explore_tokens.page_of(table_page)
+    pages |= {"mood": mood(), "cipher": cipher()}
     for name, (data, table) in pages.items():
         text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
         for ending, content in (("js", f"window.exploreData = {text};\n"), ("html", table)):
@@ -382,6 +389,84 @@ def layers() -> tuple[dict[str, Any], str]:
         cosine; the sentences one below the other."""
     header = ["token", *(f"layer {i + 1}" for i in range(data["layers"]))]
     return data, table_page("The nearest tokens, layer by layer", text, header, rows)
+
+
+def mood_data() -> tuple[dict[str, Any], list[list[str]]]:
+    """What SmolLM2 wrote at each strength, stored, and its mood and perplexity as rows."""
+    found = load_findings("embeddings")["icv"]
+    name = "second part of each layer, strength "
+    at = {float(k.removeprefix(name)): v for k, v in found.items() if k.startswith(name)}
+    generated = {float(strength): texts for strength, texts in found["generated"].items()}
+    strengths = sorted(generated)
+    data = {
+        "strengths": strengths,
+        "prompts": list(generated[strengths[0]]),
+        "texts": [list(generated[s].values()) for s in strengths],
+        "odds": [at[s]["log-odds of good"] for s in strengths],
+        "perplexity": [at[s]["perplexity"] for s in strengths],
+    }
+    rows = []
+    for i, s in enumerate(strengths):
+        numbers = [f"{data['odds'][i]:.1f}", f"{data['perplexity'][i]:.0f}"]
+        rows.append([f"{s:g}", *numbers, data["texts"][i][0]])
+    return data, rows
+
+
+def cipher_data() -> tuple[dict[str, Any], list[list[str]]]:
+    """What a search and counting read, by length, and the shares that are right as rows."""
+    text = re.sub("[^a-z]+", " ", load_text("shakespeare").lower())
+    ids = np.array([LETTERS.index(c) for c in text])
+    half = len(ids) // 2
+    counts = np.full((27, 27), 0.1)
+    np.add.at(counts, (ids[:half], ids[1 : half + 1]), 1)
+    table = np.log(counts / counts.sum(axis=1, keepdims=True))
+    usual = np.argsort(-np.bincount(ids[:half], minlength=27), kind="stable")
+    runs = []
+    for passage in range(PASSAGES):
+        secret = np.random.default_rng(passage).permutation(27)  # what an observed one stands for
+        start = half + 20_000 * (passage + 1)
+        parts = (ids[start : start + n] for n in LENGTHS)
+        runs.append([broken(plain, secret, table, usual) for plain in parts])
+    rows = []
+    for i, n in enumerate(LENGTHS):
+        shares = [np.mean([run[i][name] for run in runs]) for name in ("search", "counted")]
+        rows.append([str(n), *(f"{share:.2f}" for share in shares)])
+    return {"lengths": list(LENGTHS), "runs": runs}, rows
+
+
+def broken(plain: Any, secret: Any, table: Any, usual: Any) -> dict[str, Any]:
+    """One ciphered text: what is observed, read and true, and how much of it is right."""
+    observed = np.argsort(secret)[plain]
+    found = lexinvariant.swap_search(table, observed, rng=0)
+    counted = np.empty(27, np.int64)
+    counted[np.argsort(-np.bincount(observed, minlength=27), kind="stable")] = usual
+    as_text = lambda row: "".join(LETTERS[i] for i in row[:LETTERS_SHOWN])  # noqa: E731
+    return {
+        "observed": as_text(observed),
+        "read": as_text(found.key[observed]),
+        "plain": as_text(plain),
+        "search": round(float((found.key[observed] == plain).mean()), 3),
+        "counted": round(float((counted[observed] == plain).mean()), 3),
+        "found": round(float(found.score), 2),
+        "true": round(float(table[plain[:-1], plain[1:]].sum()), 2),
+    }
+
+
+def mood() -> tuple[dict[str, Any], str]:
+    """What a shift does to SmolLM2, and its mood and perplexity as a table."""
+    data, rows = mood_data()
+    text = "SmolLM2 with the output of each layer's second part shifted, by strength."
+    header = ["strength", "log-odds of good words", "perplexity", data["prompts"][0] + " …"]
+    return data, table_page("The mood of a model", text, header, rows)
+
+
+def cipher() -> tuple[dict[str, Any], str]:
+    """Ciphers of several lengths, and how much of them is read right as a table."""
+    data, rows = cipher_data()
+    text = "Letters that are right, as the mean of three passages of Shakespeare."
+    return data, table_page(
+        "How long must a cipher be?", text, ["letters", "by search", "by frequency"], rows
+    )
 
 
 def _short(x: Any, digits: int = 3) -> float:

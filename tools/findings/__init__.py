@@ -1,0 +1,1 @@
+"""What takes long to run for a finding: scripts whose results are stored."""
