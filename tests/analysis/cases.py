@@ -38,3 +38,42 @@ def _(asarray):
 @case("tokenlab.analysis.dynamics.purity")
 def _(asarray):
     return (asarray(random(6, 4)), asarray(np.array([0, 1, 0, 1, 0, 1])), 2), {}
+
+
+@case("tokenlab.analysis.reagent.update")
+def _(asarray):
+    replaced = np.array([[True, False, True], [False, False, True]])
+    return (asarray(random(2, 3)), asarray(replaced), asarray(np.array([0.5, -0.25]))), {}
+
+
+def square(x):
+    return (x * x).sum()
+
+
+@case("tokenlab.analysis.attribution.gradient_norm")
+@case("tokenlab.analysis.attribution.gradient_input")
+def _(asarray):
+    return (square, asarray(random(3, 4))), {}
+
+
+@case("tokenlab.analysis.attribution.integrated_gradients")
+def _(asarray):
+    return (square, asarray(random(3, 4))), {"steps": 4}
+
+
+@case("tokenlab.analysis.attribution.rollout")
+def _(asarray):
+    return (asarray(np.full((2, 2, 3, 3), 1 / 3, np.float32)),), {}
+
+
+@case("tokenlab.analysis.faithfulness.distance")
+def _(asarray):
+    p, q = np.array([0.5, 0.25, 0.25], np.float32), np.array([0.25, 0.25, 0.5], np.float32)
+    return (asarray(p), asarray(q)), {}
+
+
+@case("tokenlab.analysis.faithfulness.sufficiency")
+@case("tokenlab.analysis.faithfulness.comprehensiveness")
+def _(asarray):
+    predict = lambda x: (1 + abs(x).sum(axis=1)) / (3 + abs(x).sum())  # noqa: E731
+    return (predict, asarray(1 + abs(random(3, 4))), asarray(abs(random(3, seed=1)))), {"k": 2}
