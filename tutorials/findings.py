@@ -1177,7 +1177,7 @@ assert tuned["triplet accuracy"] > 0.75 > 4 * tuned["top 1 of 158"]
 
 # %%
 for name, row in results["icv"].items():
-    if "log-odds of good" in row:
+    if isinstance(row, dict) and "log-odds of good" in row:
         numbers = ", ".join(f"{key} {value:.1f}" for key, value in row.items())
         print(f"{name}: {numbers}")
 icv = results["icv"]
