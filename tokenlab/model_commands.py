@@ -127,7 +127,8 @@ def vq_head(model: Any, n_codes: int) -> Any:
     from tokenlab.quantization import kmeans
 
     print(f"k-means of {model.vocab} rows to {n_codes} codes ...", file=sys.stderr)
-    found = kmeans.fit(model.params["embed"], n_codes, iters=8, rng=0)
+    # A drawn start: seeding by k-means++ would take longer than all that follows.
+    found = kmeans.fit(model.params["embed"], n_codes, init="random", iters=5, rng=0)
     return vq_logits.VQHead(found.codebook, found.codes).log_softmax
 
 
