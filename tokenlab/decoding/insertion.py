@@ -180,7 +180,8 @@ def stops_of(stop_logit: Any, texts: tuple[int, ...]) -> Any:
         return checks.number(stop_logit, "stop_logit")
     if np.shape(stop_logit) != texts:
         raise ShapeError(
-            f"loss: stop_logit is {np.shape(stop_logit)}; expected {texts}, one for each text."
+            f"loss: stop_logit is {np.shape(stop_logit)}; expected {texts}, one for each text of "
+            "logits."
         )
     return stop_logit
 
