@@ -196,7 +196,7 @@ def senses_figure(fig: Figure) -> None:
     ax.set_yticks(places, rows, fontsize=7)
     ax.invert_yaxis()
     ax.set(xlim=(0.4, 1), xlabel="told apart")
-    ax.legend(frameon=False, loc="lower right")
+    ax.legend(loc="upper right", fontsize=7)
     plain(ax)
 
 
@@ -224,7 +224,7 @@ def triplet_figure(fig: Figure) -> None:
 @figure(
     "in_context_vectors",
     name="In-context vectors",
-    alt="Two curves against the strength of the shift: log-odds of good words rise from three, and "
+    alt="Two curves against the strength of the shift: log-odds of good words rise from below zero, and "
     "the perplexity of an ordinary text rises with them, steeply at the end",
     caption="SmolLM2 shifted towards good words: the mood turns, and from some strength on the model "
     "no longer writes English.",
