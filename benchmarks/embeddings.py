@@ -1,4 +1,4 @@
-"""Word vectors against gensim, fastText, and GloVe's compiled programs: time and loss.
+"""Word vectors against gensim, fastText, GloVe's compiled programs, and codes against faiss.
 
     python benchmarks/embeddings.py --threads 1 --rounds 5 --json embeddings.json
 
@@ -27,7 +27,7 @@ import numpy as np
 from harness import Claim, Facts, Section, installed, main
 
 from tokenlab.data import load_text
-from tokenlab.embeddings import glove, skip_gram, subwords, word_vectors
+from tokenlab.embeddings import glove, paragraph_codes, skip_gram, subwords, word_vectors
 from tokenlab.engine import use_engine
 
 OURS, READABLE, SHARED = "tokenlab", "tokenlab, readable", "tokenlab, shared draws"
@@ -70,9 +70,9 @@ def corpus(characters: int | None = None) -> Corpus:
 
 def sections(options: argparse.Namespace) -> Iterator[Section | Facts]:
     text = corpus(200_000 if options.quick else None)
-    peers = installed({"gensim": "gensim", "fasttext": "fasttext-wheel"})
+    peers = installed({"gensim": "gensim", "fasttext": "fasttext-wheel", "faiss": "faiss-cpu"})
     with tempfile.TemporaryDirectory() as folder:
-        for make in (by_skip_gram, by_glove, by_subwords, by_counting):
+        for make in (by_skip_gram, by_glove, by_subwords, by_counting, by_bits):
             section, facts = make(text, peers, Path(folder))
             if options.only in section.title:
                 yield section
@@ -291,6 +291,24 @@ def by_counting(text: Corpus, peers: dict[str, Any], folder: Path) -> tuple[Sect
         claims = [Claim(OURS, "cooccur", 1 / 0.6)]
     title = f"co-occurrence, {size(text)}, window 10"
     return Section(title, methods, "cooccur", claims, clock="cpu"), None
+
+
+def by_bits(text: Corpus, peers: dict[str, Any], folder: Path) -> tuple[Section, Any]:
+    rng = np.random.default_rng(0)
+    query, stored = (rng.integers(256, size=(n, 16), dtype=np.uint8) for n in (50, 200_000))
+    search = lambda: paragraph_codes.hamming_topk(query, stored, 10)  # noqa: E731
+    methods: dict[str, Callable[[], Any]] = {OURS: fast(search), READABLE: fast(search, "numpy")}
+    claims = []
+    if "faiss" in peers:
+        faiss = peers["faiss"]
+        faiss.omp_set_num_threads(1)
+        index = faiss.IndexBinaryFlat(128)
+        index.add(stored)
+        assert (index.search(query, 10)[0] == search().distances).all()
+        methods["faiss"] = lambda: index.search(query, 10)
+        claims = [Claim(OURS, "faiss", 0.5)]
+    title = "Hamming top 10, 50 codes of 128 bits among 200,000"
+    return Section(title, methods, "faiss", claims, clock="cpu"), None
 
 
 if __name__ == "__main__":

@@ -157,3 +157,29 @@ def test_what_is_stored_of_the_layers_is_what_the_model_computes(explorables):
         assert abs(a - b).max() <= 1  # a share on the border between two per cents
         a, b = (np.array(x["neighbours"])[..., 1] for x in (old, new))
         np.testing.assert_allclose(a, b, atol=2e-3)
+
+
+def test_what_is_stored_of_moods_holds_together(explorables):
+    data, table = explorables.mood()
+    n = len(data["strengths"])
+    assert data["strengths"] == sorted(data["strengths"])
+    assert 0.0 in data["strengths"]
+    assert [len(texts) for texts in data["texts"]] == [len(data["prompts"])] * n
+    assert len(data["odds"]) == len(data["perplexity"]) == n
+    assert table.count("<tr>") == n + 1
+
+
+def test_a_cipher_is_read_and_counted(explorables):
+    plain = np.array([explorables.LETTERS.index(c) for c in "the cat and the dog " * 8])
+    secret = np.random.default_rng(0).permutation(27)
+    pairs = np.full((27, 27), 1e-3)
+    np.add.at(pairs, (plain[:-1], plain[1:]), 1)
+    table = np.log(pairs / pairs.sum(axis=1, keepdims=True))
+    usual = np.argsort(-np.bincount(plain, minlength=27), kind="stable")
+    found = explorables.broken(plain, secret, table, usual)
+    assert found["plain"].startswith("the cat and the dog ")
+    observed = np.argsort(secret)[plain]
+    assert found["observed"][0] == explorables.LETTERS[observed[0]]
+    assert found["true"] == pytest.approx(table[plain[:-1], plain[1:]].sum(), abs=0.01)
+    shown = [a == b for a, b in zip(found["read"], found["plain"], strict=True)]
+    assert found["found"] >= found["true"] - 1 or np.mean(shown) < 1
