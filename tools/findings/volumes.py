@@ -21,10 +21,10 @@ from tokenlab.objectives import token_unify
 from tokenlab.quantization import kmeans
 from tokenlab.training import train
 
-SIDE, SPACING, NOISE, CUBE, VOCAB = 64, 11, 0.12, 4, 32
+SIDE, SPACING, NOISE, CUBE, VOCAB = 64, 16, 0.12, 4, 32
 SHAPE = (2, 4, 4)  # cubes of a sequence
 N = int(np.prod(SHAPE))
-D, LAYERS, STEPS, BATCH, RATE = 64, 2, 100, 32, 1e-2
+D, LAYERS, STEPS, BATCH, RATE = 64, 2, 400, 32, 1e-2
 AHEAD, PREFIXES, EVERY = (1, 4, 16), (9, 14), 30  # every 30th box of the test is asked
 ROLLOUTS = 4  # drawn for each prefix
 
