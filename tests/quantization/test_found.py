@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "tools" / "findings"
-NAMES = ("digits", "channels", "windows")
+NAMES = ("digits", "channels", "windows", "volumes")
 FOUND = {name: json.loads((FOLDER / f"{name}.json").read_text()) for name in NAMES}
 
 
@@ -71,3 +71,11 @@ def test_windows_save_operations_and_cost_nats():
     assert nats == sorted(nats)
     assert operations == sorted(operations, reverse=True)
     assert operations[0] > 10 * operations[2]
+
+
+def test_far_ahead_the_next_code_rolled_out_is_best():
+    rows = {(row[0], row[1]): row[2:5] for row in FOUND["volumes"]["H"]["rows"]}
+    best = rows.pop(("next", "rolled out"))
+    assert all(mine < other for row in rows.values() for mine, other in zip(best, row, strict=True))
+    probes = {row[0]: row[2] for row in FOUND["volumes"]["H"]["probe"]["rows"]}
+    assert max(probes, key=probes.get) == "next"
