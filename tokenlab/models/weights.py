@@ -5,9 +5,10 @@ hold matrices as `(d_out, d_in)` are read as they lie and turned by a view, so t
 in one piece of memory.
 """
 
+import contextlib
 import math
 import mmap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -215,10 +216,17 @@ def gguf_header(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         return read_gguf(data)
 
 
-def mapped(path: Path) -> mmap.mmap:
+@contextlib.contextmanager
+def mapped(path: Path) -> Iterator[mmap.mmap]:
     """A file's bytes, read when they are looked at."""
     try:
         with path.open("rb") as file:
-            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except (OSError, ValueError) as error:
         raise StorageError(f"models.load: {path} cannot be read ({error}).") from None
+    try:
+        yield data
+    finally:
+        # Ctrl-C leaves views behind, in the frames of its traceback: the last of them closes it.
+        with contextlib.suppress(BufferError):
+            data.close()
