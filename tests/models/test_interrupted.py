@@ -23,6 +23,6 @@ def test_without_views_the_file_is_closed(tmp_path):
     with weights.mapped(path) as data:
         assert len(data) == 64
     with pytest.raises(ValueError, match="closed"):
-        data[0]
+        _ = data[0]
     with pytest.raises(StorageError, match="cannot be read"), weights.mapped(tmp_path / "none"):
         pass
