@@ -10,12 +10,14 @@ components are a column of their own. JPEG and WebP are Pillow's, with all their
 from found import main, table, timed  # sets one thread, before NumPy is imported
 
 # isort: split
+import gzip
 import io
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
+from tokenlab.data import load_digits
 from tokenlab.quantization import (
     fsq,
     kmeans,
@@ -26,6 +28,8 @@ from tokenlab.quantization import (
     seit,
     tokenbridge,
 )
+from tokenlab.tour.digits_memory import as_tokens, split
+from tokenlab.tour.digits_quality import recognised
 from tokenlab.tour.photo_patches import (
     PATCH,
     others_of,
@@ -210,5 +214,45 @@ def levels(options: Any) -> dict:
     return table("16 levels for each of 16 channels, 1 bit a pixel", columns, rows)
 
 
+def digits(options: Any) -> dict:
+    """Finding D: 500 test digits as codes, and as one JPEG of all of them."""
+    every, (train, test) = load_digits(), split()
+    x, y = (as_tokens(every.images[half]) for half in (train, test))
+
+    def by_one(n_codes: int) -> tuple[str, float, float]:
+        codebook = kmeans.fit(x.reshape(-1, 4), n_codes, rng=0).codebook
+        near = codebook[kmeans.assign(y.reshape(-1, 4), codebook).codes].reshape(y.shape)
+        stored = seit.storage_bytes(1, 16, n_codes)
+        return f"one of {n_codes} codes", *of_digits(stored, near)
+
+    rows = [by_one(n_codes) for n_codes in (2, 4, 8, 16, 64, 256)]
+    fitted = residual.fit(x.reshape(-1, 4), 16, 2, rng=0)
+    near = residual.decode(residual.encode(y.reshape(-1, 4), fitted.codebooks), fitted.codebooks)
+    rows.append(("two stages of 16 codes", *of_digits(16.0, near.reshape(y.shape))))
+    sheets = {q: as_sheet(every.images[test], q) for q in (2, 5, 10, 15, 20, 30, 50, 75)}
+    rows += [(f"JPEG, quality {q}", *of_digits(*sheet)) for q, sheet in sheets.items()]
+    zipped = len(gzip.compress(every.images[test].astype(np.uint8).tobytes(), mtime=0))
+    rows.append(("pixels, gzip", *of_digits(zipped / len(test), y)))
+    return table(
+        "Bytes a digit, and how many are recognised", ["stored as", "bytes", "recognised"], rows
+    )
+
+
+def of_digits(stored: float, tokens: Any) -> tuple[float, float]:
+    """Bytes a digit, and the share that the three nearest training digits recognise."""
+    return stored, recognised(tokens, load_digits().labels[split()[1]])
+
+
+def as_sheet(images: Any, quality: int) -> tuple[float, Any]:
+    """All digits on one sheet as a JPEG: its bytes a digit, and the digits read again as tokens."""
+    from PIL import Image
+
+    grid = np.round(images * (255 / 16)).astype(np.uint8).reshape(20, 25, 8, 8)
+    file = io.BytesIO()
+    Image.fromarray(grid.swapaxes(1, 2).reshape(160, 200)).save(file, "JPEG", quality=quality)
+    read = np.asarray(Image.open(file)).reshape(20, 8, 25, 8).swapaxes(1, 2).reshape(-1, 8, 8)
+    return file.tell() / len(images), as_tokens(read * (16 / 255))
+
+
 if __name__ == "__main__":
-    main("photos", __doc__, {"rates": rates, "levels": levels})
+    main("photos", __doc__, {"rates": rates, "levels": levels, "digits": digits})
