@@ -31,8 +31,8 @@ class StepThrough:
 
     @property
     def family(self) -> str:
-        """The part of the tour that it stands in."""
-        return self.run.__module__.rpartition(".")[2]
+        """The part of the tour that it stands in, or beside: `embeddings_words` is of embeddings."""
+        return self.run.__module__.rpartition(".")[2].partition("_")[0]
 
     @property
     def shown(self) -> int:
