@@ -1133,7 +1133,7 @@ for bits in ("16 bits", "32 bits"):
 
 # %% [markdown]
 # **Bent.** Trained briefly, and begun in directions that many passages share, they beat both. Trained longer, the
-# loss falls on and they lose to the signs of a PCA. [The module](../api/embeddings.md) says why.
+# loss falls on and they lose to the signs of a PCA. [More](23_learning_from_text.md).
 #
 # ## 40. A gate tells the senses of merged words apart
 #
@@ -1152,7 +1152,7 @@ assert max(row[0] for row in pairs) > 0.8 > min(row[0] for row in pairs)
 
 # %% [markdown]
 # **Bent.** Some pairs are told apart, others no better than by guessing: half a million letters are little.
-# [The module](../api/embeddings.md) has the rest.
+# [More](23_learning_from_text.md).
 #
 # ## 41. T-VEC: a high triplet score means good retrieval
 #
@@ -1168,7 +1168,7 @@ assert tuned["triplet accuracy"] > 0.75 > 4 * tuned["top 1 of 158"]
 
 # %% [markdown]
 # **Failed.** A triplet asks about one negative, retrieval about 157. And with weight decay every row of every matrix
-# moves in one step: that all layers changed says nothing. [The module](../api/embeddings.md) has the rest.
+# moves in one step: that all layers changed says nothing. [More](23_learning_from_text.md).
 #
 # ## 42. In-context vectors turn the mood
 #
