@@ -118,7 +118,7 @@ def rising(levels: Any, name: str) -> None:
         )
 
 
-@accelerated("quantization.place", work=lambda x, borders: x.size, pays_from=2e3)
+@accelerated("quantization.place", work=lambda x, borders: x.size, pays_from=5e3)
 def place(x: Any, borders: Any) -> Any:
     """How many borders lie below each number."""
     return get_xp(x).searchsorted(borders, x, side="left")
