@@ -77,3 +77,27 @@ def _(asarray):
 def _(asarray):
     predict = lambda x: (1 + abs(x).sum(axis=1)) / (3 + abs(x).sum())  # noqa: E731
     return (predict, asarray(1 + abs(random(3, 4))), asarray(abs(random(3, seed=1)))), {"k": 2}
+
+
+@case("tokenlab.analysis.bigram_subnetworks.bigram_table")
+def _(asarray):
+    return (asarray(np.array([0, 1, 1, 0, 2])), 4), {}
+
+
+@case("tokenlab.analysis.bigram_subnetworks.conditional_entropy")
+def _(asarray):
+    table = np.array([[0.5, 0.5], [1.0, 0.0]])
+    return (asarray(table), asarray(np.array([0, 1, 1]))), {}
+
+
+@case("tokenlab.analysis.bigram_subnetworks.surprisal_correlation")
+def _(asarray):
+    return (asarray(random(5)), asarray(random(5, seed=1))), {}
+
+
+@case("tokenlab.analysis.bigram_subnetworks.loss")
+def _(asarray):
+    forward = lambda params, ids: params["w"][ids]  # noqa: E731
+    weights, ids = {"w": asarray(random(3, 3))}, asarray(np.array([[0, 1]]))
+    target = asarray(np.full((1, 2, 3), 1 / 3))
+    return ({"w": asarray(random(3, 3, seed=1))}, weights, ids, target), {"forward": forward}
