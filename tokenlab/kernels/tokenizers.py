@@ -231,7 +231,7 @@ def _places(entry, place_of, older, in_order):  # type: ignore[no-untyped-def]
 def merged_chunks(ids: Any, offsets: Any, pairs: Any, news: Any) -> Any:
     """Twin of `tokenlab.tokenizers.merging.merged_chunks`."""
     slots, values = _table(np.ascontiguousarray(pairs))
-    out, ends = _merge_all(ids.astype(np.int64), offsets, slots, values, news)
+    out, ends = _merge_all(ids.astype(np.int32, copy=False), offsets, slots, values, news)
     return out, ends
 
 
@@ -264,7 +264,7 @@ def _table(pairs):  # type: ignore[no-untyped-def]
 @njit_in_order
 def _rank(a, b, slots, values):  # type: ignore[no-untyped-def]
     """The place in line of a pair, or -1."""
-    key = (a << 32) | b
+    key = _pair(a, b)
     mask = len(slots) - 1
     spot = _spot(key, mask)
     while slots[spot] >= 0:
@@ -276,7 +276,7 @@ def _rank(a, b, slots, values):  # type: ignore[no-untyped-def]
 
 @njit_in_order
 def _merge_all(given, offsets, slots, values, news):  # type: ignore[no-untyped-def]
-    out = np.empty(len(given), dtype=np.int64)
+    out = np.empty(len(given), dtype=np.int32)
     ends = np.zeros(len(offsets), dtype=np.int64)
     n_out = 0
     for c in range(len(offsets) - 1):
@@ -308,25 +308,27 @@ def _merge_all(given, offsets, slots, values, news):  # type: ignore[no-untyped-
             out[n_out] = chunk[i]
             n_out += 1
         ends[c + 1] = n_out
-    return out[:n_out].copy(), ends
+    return out[:n_out].astype(np.int64), ends
 
 
 @njit_in_order
 def _queued(ids, slots, values, news):  # type: ignore[no-untyped-def]
     """A long chunk with a queue of ranks and places; how many ids are left in front."""
     n = len(ids)
-    before = np.arange(-1, n - 1)
-    after = np.arange(1, n + 1)
-    after[n - 1] = -1
-    queue = [(0, 0)]
+    before = np.empty(n, dtype=np.int32)
+    after = np.empty(n, dtype=np.int32)
+    queue = [np.int64(0)]  # rank and place in one number
     queue.pop()
-    for i in range(n - 1):
-        rank = _rank(ids[i], ids[i + 1], slots, values)
+    for i in range(n):
+        before[i] = i - 1
+        after[i] = i + 1 if i + 1 < n else -1
+        rank = _rank(ids[i], ids[i + 1], slots, values) if i + 1 < n else -1
         if rank >= 0:
-            queue.append((rank, i))
+            queue.append(_pair(rank, i))
     heapq.heapify(queue)
     while len(queue) > 0:
-        rank, i = heapq.heappop(queue)
+        key = heapq.heappop(queue)
+        rank, i = int(key >> 32), int(key & 0xFFFFFFFF)
         j = after[i]
         if ids[i] < 0 or j < 0 or _rank(ids[i], ids[j], slots, values) != rank:
             continue  # one of the two was merged since
@@ -335,11 +337,12 @@ def _queued(ids, slots, values, news):  # type: ignore[no-untyped-def]
         after[i] = after[j]
         if after[i] >= 0:
             before[after[i]] = i
-        for left in (before[i], i):
+        for side in range(2):
+            left = before[i] if side == 0 else i
             if left >= 0 and after[left] >= 0:
                 found = _rank(ids[left], ids[after[left]], slots, values)
                 if found >= 0:
-                    heapq.heappush(queue, (found, left))
+                    heapq.heappush(queue, _pair(found, left))
     left = 0
     for i in range(n):
         if ids[i] >= 0:

@@ -241,7 +241,9 @@ class Encoder:
         wholes = np.array([whole.get(chunk, none) for chunk in chunks], dtype=np.int64)
         rest = wholes == none  # (n_chunks,) chunks that merges cut
         parts = [chunk for chunk, cut in zip(chunks, rest.tolist(), strict=True) if cut]
-        codes = np.array(self.byte_id)[np.frombuffer(b"".join(parts), np.uint8)]  # (n_bytes,)
+        codes = np.array(self.byte_id, dtype=np.int32)[
+            np.frombuffer(b"".join(parts), np.uint8)
+        ]  # (n_bytes,)
         if (codes < 0).any():
             for part in parts:
                 self._bytes_of(part)  # tells of a byte that no token has
