@@ -74,6 +74,13 @@ def pair_loss(vectors, outputs, word, context, draws):
     return loss
 
 
+# %% 11.2 | mean over draws
+def pair_loss(vectors, outputs, word, context, draws):
+    v = vectors[word]
+    false = [np.logaddexp(0, outputs[d] @ v) for d in draws if d != context]
+    return np.logaddexp(0, -outputs[context] @ v) + (np.mean(false) if false else 0)
+
+
 # %% 11.3 | context among the draws
 def sgd_step(vectors, outputs, word, context, draws, rate):
     vectors, outputs = vectors.copy(), outputs.copy()
@@ -170,6 +177,19 @@ def cbow_step(vectors, outputs, centre, around, draws, rate):
     return vectors, outputs
 
 
+# %% 11.4 | centre among the draws
+def cbow_step(vectors, outputs, centre, around, draws, rate):
+    vectors, outputs = vectors.copy(), outputs.copy()
+    h, e = vectors[around].mean(axis=0), 0
+    for i, c in enumerate([centre, *draws]):
+        g = rate * ((i == 0) - 1 / (1 + np.exp(-outputs[c] @ h)))
+        e = e + g * outputs[c]
+        outputs[c] += g * h
+    for a in around:
+        vectors[a] += e / len(around)
+    return vectors, outputs
+
+
 # %% 11.5 | log k missing
 def best_products(counts, k):
     rows, columns = counts.sum(1)[:, None], counts.sum(0)[None]
@@ -191,3 +211,10 @@ def best_products(counts, k):
     there = counts > 0
     found[there] = np.log((counts * counts.sum() / rows / columns)[there]) - np.log(k)
     return found
+
+
+# %% 11.5 | log k added
+def best_products(counts, k):
+    rows, columns = counts.sum(1)[:, None], counts.sum(0)[None]
+    with np.errstate(divide="ignore"):
+        return np.log(counts * counts.sum() / rows / columns) + np.log(k)
