@@ -33,7 +33,7 @@ LEFT_OUT = {
 }  # a user of the papers calls none of these with data, but for the checks, tested by themselves
 
 
-NAMES = {("perplexity", "groups")}  # documents may be named by text
+NAMES = {("perplexity", "groups"), ("purity", "labels")}  # what may be named by text
 
 
 class Tensor:

@@ -281,17 +281,19 @@ def learn(
     Examples
     --------
     >>> forward = lambda params, ids: params["blocks"][ids]
-    >>> params = {"blocks": np.eye(2) * 9}
-    >>> found = learn(params, [np.array([[0]])], None, forward=forward, penalty=float("inf"))
+    >>> params, halves = {"blocks": np.eye(2) * 9}, lambda ids: np.full((1, 1, 2), 0.5)
+    >>> found = learn(params, [np.array([[0]])], halves, forward=forward, penalty=float("inf"))
     >>> bool(found.masks["blocks"].any()), found.converged
     (False, True)
     """
     checks.function(forward, "forward")
     rate = checks.positive(rate, "rate")
     growth = checks.number(growth, "growth", at_least=1)
+    if not (isinstance(penalty, float) and np.isinf(penalty)):
+        penalty = checks.number(penalty, "penalty")
     theta = start(params, where)  # all masks one half
     # A price without end needs no training.
-    if isinstance(penalty, float) and np.isinf(penalty):
+    if np.isinf(penalty):
         full = {path: get_xp(x).full(x.shape, penalty < 0) for path, x in theta.items()}
         return Subnetwork(full, theta, np.zeros(0), 1.0, True)
     checks.function(target, "target")

@@ -36,7 +36,7 @@ from tokenlab import checks, numerics
 from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp, to_numpy
 from tokenlab.errors import InvalidInput, ShapeError, public_caller
-from tokenlab.lm.protocol import score
+from tokenlab.lm.protocol import ids_of, score
 from tokenlab.ranges import lengths
 from tokenlab.steps import step
 
@@ -201,7 +201,7 @@ def dependence(f: Callable[[Any], Any], x: Any, *, size: float = 1e-3, rng: Any 
     return xp.stack(columns, axis=1)
 
 
-@takes(states="... d", output="d vocab")
+@takes(states="... d", output="d vocab", norm="function")
 def lens(states: Any, output: Any, *, norm: Callable[[Any], Any] | None = None) -> Any:
     """What each state would say if the walk ended there, (3): the logit lens.
 
@@ -291,7 +291,8 @@ def path_log_prob(lm: Any, path: Sequence[int], *, prefix: Sequence[int] = ()) -
     >>> round(path_log_prob(from_function(lambda context: [0.0, 0.0], 2), [0, 1]), 4)
     -1.3863
     """
-    return float(score(lm, path, prefix).sum())  # Eq. (4)
+    tokens = ids_of(path, "path", lm.vocab)
+    return float(score(lm, tokens, ids_of(prefix, "prefix", lm.vocab)).sum())  # Eq. (4)
 
 
 class Purity(NamedTuple):
@@ -318,7 +319,7 @@ def purity(vectors: Any, labels: Any, k: int = 5) -> Purity:
     1.0
     """
     n, xp = len(vectors), get_xp(vectors, labels)
-    kinds = np.unique(to_numpy(labels), return_inverse=True)[1]
+    kinds = np.unique(to_numpy(checks.array(labels, "labels", xp)), return_inverse=True)[1]
     if kinds.shape != (n,):
         raise ShapeError(f"purity: labels are {np.shape(labels)}; expected ({n},), as vectors.")
     if k >= n:

@@ -58,6 +58,24 @@ def walked(tree: Any, path: str = "") -> Iterable[tuple[str, Any]]:
         yield path, tree
 
 
+def arrays_of(params: Any) -> dict[str, Any]:
+    """Every array of a model by its path, or an error that names `params`."""
+    every = dict(walked(params)) if isinstance(params, dict | list | tuple) else {}
+    if not every or not all(hasattr(stop(x), "ndim") for x in every.values()):
+        raise InvalidInput(
+            f"{public_caller()}: params is {checks.shown(params)}; expected nested dicts and lists "
+            "of arrays."
+        )
+    return every
+
+
+def mask_dict(masks: Any, name: str) -> Masks:
+    """One array for each path, and one at least."""
+    if not checks.mapping(masks, name):
+        raise InvalidInput(f"{public_caller()}: {name} is empty; expected an array for each path.")
+    return masks
+
+
 def paths(params: Any, *, inside: str = "blocks") -> list[str]:
     """Where the weights are that can be masked: arrays of two and more axes.
 
@@ -80,7 +98,7 @@ def paths(params: Any, *, inside: str = "blocks") -> list[str]:
     # Vectors, such as norms and biases, are always kept.
     below = [
         path
-        for path, x in walked(params)
+        for path, x in arrays_of(params).items()
         if stop(x).ndim >= 2 and (not inside or f"{path}/".startswith(f"{inside}/"))
     ]
     if not below:
@@ -106,8 +124,8 @@ def start(params: Any, where: Iterable[str] | None = None) -> Masks:
     >>> start({"blocks": np.ones((2, 2))})["blocks"].tolist()
     [[0.0, 0.0], [0.0, 0.0]]
     """
-    every = dict(walked(params))
-    where = paths(params) if where is None else list(where)
+    every = arrays_of(params)
+    where = paths(params) if where is None else checks.texts(where, "where")
     known_paths(where, every, "where")
     # At 0 every mask is one half, and learns fastest.
     return {path: get_xp(every[path]).zeros_like(every[path]) for path in where}
@@ -147,8 +165,8 @@ def apply(params: Any, masks: Masks) -> Any:
     >>> apply({"w": np.full((1, 2), 5.0)}, {"w": np.array([[True, False]])})["w"].tolist()
     [[5.0, 0.0]]
     """
-    every = dict(walked(params))
-    known_paths(masks, every, "masks")
+    every = arrays_of(params)
+    known_paths(checks.mapping(masks, "masks"), every, "masks")
     for path, mask in masks.items():
         # Broadcasting would mask whole rows or columns with one number.
         if stop(mask).shape != every[path].shape:
@@ -190,7 +208,7 @@ def soft_masks(theta: Masks, temperature: float) -> Masks:
     # (1 + tanh(x / 2)) / 2 is the sigmoid, and does not overflow.
     return {
         path: (1 + get_xp(x).tanh(x * (temperature / 2))) / 2
-        for path, x in checks.mapping(theta, "theta").items()
+        for path, x in mask_dict(theta, "theta").items()
     }
 
 
@@ -292,8 +310,8 @@ def magnitude_masks(params: Any, masks: Masks) -> Masks:
     >>> magnitude_masks({"w": np.array([[1.0, -3.0, 2.0]])}, masks)["w"].tolist()
     [[False, True, False]]
     """
-    every = dict(walked(params))
-    known_paths(masks, every, "masks")
+    every = arrays_of(params)
+    known_paths(checks.mapping(masks, "masks"), every, "masks")
     largest = {}
     for path, mask in booleans(masks, "masks").items():
         xp = get_xp(mask)

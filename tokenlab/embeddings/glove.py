@@ -269,8 +269,8 @@ def fitted(
 NOTES = r"""
 Differs from the paper
 ----------------------
-- The paper says AdaGrad and no more; here squares begin at 1, as in the released code, and the factor
-  2 of the gradient belongs to the rate, as there.
+- The paper says AdaGrad and no more; here squares begin at 1, as in the released code
+  (`stanfordnlp/GloVe`, 52f7dbc), and the factor 2 of the gradient belongs to the rate, as there.
 - **The released program learns biases at rate 1, not $\eta$.** An earlier version multiplied the
   slope by $\eta$ before all else; when clipping came in, the factor went into the updates of the
   vectors alone. Their squares add up with $\eta$ inside, those of the biases without.

@@ -38,6 +38,7 @@ from tokenlab.embeddings.subword_rows import (
     subword_ids,
     unseen_ids,
 )
+from tokenlab.errors import InvalidInput, public_caller
 from tokenlab.numerics import segment_sum
 from tokenlab.progress import track
 from tokenlab.steps import step
@@ -243,6 +244,8 @@ def train(
     >>> model.vectors().shape, model.vector("unseen").shape
     ((3, 4), (4,))
     """
+    if not words:
+        raise InvalidInput(f"{public_caller()}: words is empty; expected a text for each id.")
     counts = word_counts(ids, offsets, len(words))  # (vocab,)
     rng = checks.generator(rng)
     checks.choice(how, "how", HOW)

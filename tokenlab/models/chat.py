@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from tokenlab import checks
 from tokenlab.errors import InvalidInput, public_caller
 from tokenlab.options import shown
 
@@ -55,8 +56,11 @@ def rendered(template: str, messages: Sequence[Message], *, prompt: bool = True)
     >>> rendered("{% for m in messages %}<{{ m['content'] }}>{% endfor %}", [{"content": "Hello"}])
     '<Hello>'
     """
-    parts = list(pieces(template))
-    names: Names = {"messages": list(messages), "add_generation_prompt": prompt}
+    parts = list(pieces(checks.text(template, "template")))
+    said = [
+        checks.mapping(message, "messages") for message in checks.sequence(messages, "messages")
+    ]
+    names: Names = {"messages": said, "add_generation_prompt": checks.flag(prompt, "prompt")}
     text, left = filled(parts, names, True)
     if left:
         raise InvalidInput(f"{public_caller()}: template has {left[0][1]!r} without a beginning.")

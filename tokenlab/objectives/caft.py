@@ -216,14 +216,14 @@ def head_states(heads: list[dict[str, Any]], hidden: Any) -> list[Any]:
     causal = transformer.seen(xp, n, None)  # (n, n), for heads that are blocks
     states = [hidden]  # the model's own first
     for head in checks.sequence(heads, "heads"):
-        if "weight" in head:
+        if "weight" in checks.mapping(head, "heads"):
             states.append(hidden + silu(hidden @ head["weight"] + head["bias"]))  # Eq. (3)
         else:
             states.append(transformer.through(head, hidden, causal))
     return states
 
 
-@takes(hidden="b n d", output="d vocab")
+@takes(hidden="b n d", output="d vocab", norm="function")
 def head_logits(
     heads: list[dict[str, Any]],
     hidden: Any,

@@ -73,7 +73,7 @@ def known_labels(labels: Any, vocab: int, ignore: int) -> None:
     if bool(wrong.any()):
         raise InvalidInput(
             f"{public_caller()}: labels has {int(labels[wrong][0])}; expected 0 to {vocab - 1}, "
-            f"since logits have vocab = {vocab}, or {ignore} for what does not count."
+            f"since logits have vocab = {vocab}, or ignore = {ignore} for what does not count."
         )
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from tokenlab import checks
 from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp
+from tokenlab.errors import ShapeError, public_caller
 from tokenlab.models import transformer
 from tokenlab.models.attending import attend, sees_something
 from tokenlab.models.layers import embedding, gelu, known_ids, linear
@@ -34,6 +35,7 @@ def init(
     ['blocks', 'decoder', 'embed', 'norm', 'place']
     """
     layers = checks.count(layers, "layers")
+    n_max = checks.count(n_max, "n_max")
     params = transformer.init(
         vocab=vocab, d=d, layers=layers + 1, heads=heads, length=n_max, rng=rng
     )
@@ -110,6 +112,11 @@ def enhanced_decode(params: dict[str, Any], cls: Any, ids: Any, visible: Any) ->
     (3, 8)
     """
     xp, block, n = get_xp(cls, ids), params["decoder"], ids.shape[-1]
+    if cls.shape[:-1] != ids.shape[:-1] or visible.shape[:-2] not in ((), ids.shape[:-1]):
+        raise ShapeError(
+            f"{public_caller()}: cls is {cls.shape}, ids are {ids.shape}, visible is "
+            f"{visible.shape}; expected (d,), (n,), (n, n), or a batch of each."
+        )
     known_ids(ids, "ids", len(params["embed"]))
     sees_something(visible, "visible")
     place = params["place"][:n]  # (n, d)

@@ -94,7 +94,8 @@ def occurring(ids: Any, vocab: int, special: Sequence[int]) -> Any:
     """The different tokens of a text, without the special ones."""
     checks.within(ids, "ids", vocab, "vocab")
     xp = get_xp(ids)
-    unwanted = xp.asarray([checks.whole(token, "special") for token in special], dtype=xp.int64)
+    special = [checks.whole(token, "special") for token in checks.sequence(special, "special")]
+    unwanted = xp.asarray(special, dtype=xp.int64)
     here = xp.unique(ids)  # (n_words,)
     return here[~xp.isin(here, unwanted)]
 
@@ -146,7 +147,8 @@ def llr(
             f"{public_caller()}: hidden is {hidden.shape} and weight is {weight.shape}; expected "
             f'{expected} for variant="{variant}".'
         )
-    scores = xp.maximum(hidden @ weight + bias, 0)  # (vocab,), or (n,)
+    scores = hidden @ weight  # (vocab,), or (n,)
+    scores = xp.maximum(scores + bias_like(bias, scores), 0)
     if variant == "paper":
         return xp.log1p(scores)  # Eq. (2)
     if ids is None or vocab is None:
@@ -157,6 +159,17 @@ def llr(
     w = xp.zeros(vocab, dtype=scores.dtype)
     w[here] = of.max(axis=0)  # the largest of a word's tokens
     return w
+
+
+def bias_like(bias: Any, x: Any) -> Any:
+    """A number, or one for each entry of the last axis."""
+    xp = get_xp(x)
+    bias = checks.finite(checks.floats(bias, "bias", xp), "bias", xp)
+    if bias.shape not in ((), x.shape[-1:]):
+        raise ShapeError(
+            f"{public_caller()}: bias is {bias.shape}; expected a number or {x.shape[-1:]}."
+        )
+    return bias.astype(x.dtype, copy=False)
 
 
 @takes(logits="... vocab")
@@ -201,7 +214,8 @@ def modulation(w: Any, weight: Any, bias: Any = 0.0) -> Any:
     >>> modulation([1.0, 0.0], [[1.0, 5.0], [1.0, -5.0]]).tolist()
     [0.5, 0.5]
     """
-    logits = step(w @ weight.T + bias)  # (..., d) [W w + b] what the words say to each dimension
+    said = w @ weight.T  # (..., d)
+    logits = step(said + bias_like(bias, said))  # (..., d) [W w + b] what the words say to each
     v = step(softmax(logits))  # (..., d) [v (4)] how much each dimension counts
     return v
 
@@ -231,7 +245,7 @@ def slr_modulation(ids: Any, weight: Any, bias: Any = 0.0, *, special: Sequence[
     here = occurring(ids, weight.shape[1], special)
     two = get_xp(weight).log(get_xp(weight).asarray(2, dtype=weight.dtype))  # Eq. (1)
     summed = weight.T[here].sum(axis=0)  # (d,), rows of the transpose
-    return softmax(summed * two + bias)  # Eq. (4)
+    return softmax(summed * two + bias_like(bias, summed))  # Eq. (4)
 
 
 @takes(e="... d", v="... d", normalize="flag")
