@@ -133,7 +133,7 @@ def test_purity():
         (lambda: walk(np.ones((3, 2)), np.ones((2, 4, 2))), "moves"),
         (lambda: dependence(None, np.ones((3, 2))), "f is None"),
         (lambda: dependence(np.tanh, np.ones((3, 2)), size=0), "size"),
-        (lambda: path_log_prob(from_function(lambda c: [0.0], 1), [1]), "tokens"),
+        (lambda: path_log_prob(from_function(lambda c: [0.0], 1), [1]), "path"),
     ],
 )
 def test_bad_input(call, match):
