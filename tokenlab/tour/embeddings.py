@@ -46,13 +46,14 @@ GOOD = ("wonderful", "excellent", "beautiful", "good", "best")
 
 
 def run(out: Path) -> None:
-    """Print words on an axis, WEAT, a cipher, a prompt's words, codes, and moods."""
+    """Print words on an axis, WEAT, a cipher, a prompt's words, codes, moods, and neighbours."""
     story.axis()
     story.cipher()
     story.prompt()
     story.unwanted()
     story.codes()
     story.mood()
+    story.neighbours()
     page = debias_steps(SHOWN).to_html(out / "debias.html", title="Debiasing, step by step")
     print(f"\nStep through debiasing in a browser: {page}")
 

@@ -8,6 +8,7 @@ from tokenlab.tour.embeddings_texts import chain, debiased, representative_token
 from tokenlab.tour.terminal import heading, paragraph, table
 
 LINE = 33  # characters of an axis
+SCORES = "similarity", "of form", "of meaning"
 
 
 def axis() -> None:
@@ -111,3 +112,26 @@ def mood() -> None:
     table(("shifted", "log-odds of good words", "perplexity"), rows)
     fed = [(name, f"{value:.2f}") for name, value in found["feeding"].items()]
     table(("an answer's log-likelihood a token", "nats"), fed)
+
+
+def neighbours() -> None:
+    heading("Word vectors: who stands next to a word, by four methods")
+    found = load_findings("word_vectors")
+    methods = {"counts": "PPMI-SVD", "skip-gram": "skip-gram", "GloVe": "GloVe"}
+    methods["subwords"] = "subwords, sum"
+    words = ("king", "mother", "walked")
+    rows = []
+    for label, name in methods.items():
+        near = found["neighbours"][name]
+        rows.append((label, *(", ".join(near[word][:2]) for word in words)))
+    table(("nearest two", *words), rows)
+    scores = [
+        (label, *(f"{found['methods'][name][part]:.2f}" for part in SCORES))
+        for label, name in methods.items()
+    ]
+    table(("all plays and the King James Bible", *SCORES), scores)
+    paragraph(
+        """Similarity: rank correlation with what people say; the other two: analogies answered.
+        Letters know the form of a word. What a word means the methods know about equally well;
+        that counts know it best, as is often told, did not come out on these texts."""
+    )

