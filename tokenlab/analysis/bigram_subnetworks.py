@@ -35,16 +35,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tokenlab import checks
-from tokenlab.analysis.mask_sets import (
-    Masks,
+from tokenlab.analysis.mask_controls import (
     Overlap,
-    Settled,
-    apply,
     complement,
     magnitude_masks,
     overlap,
-    paths,
     random_masks,
+)
+from tokenlab.analysis.mask_sets import (
+    Masks,
+    Settled,
+    apply,
+    paths,
     settled,
     soft_masks,
     start,

@@ -1,4 +1,4 @@
-"""Masks of a model's weights as dicts from paths such as `blocks/0/up`: made, applied, compared."""
+"""Masks of a model's weights as dicts from paths such as `blocks/0/up`: made and applied."""
 
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -10,14 +10,9 @@ from tokenlab.arrays import get_xp, is_taped, stop, to_numpy
 from tokenlab.errors import InvalidInput, ShapeError, public_caller
 
 __all__ = [
-    "Overlap",
     "Settled",
     "apply",
-    "complement",
-    "magnitude_masks",
-    "overlap",
     "paths",
-    "random_masks",
     "settled",
     "soft_masks",
     "start",
@@ -35,19 +30,6 @@ class Settled(NamedTuple):
     on: float
 
 
-class Overlap(NamedTuple):
-    """How many weights two subnetworks share, and the mean and deviation of chance."""
-
-    shared: int
-    expected: float
-    deviation: float
-
-    @property
-    def z(self) -> float:
-        """(shared - expected) / deviation; 0 where chance leaves no choice."""
-        return (self.shared - self.expected) / self.deviation if self.deviation else 0.0
-
-
 def walked(tree: Any, path: str = "") -> Iterable[tuple[str, Any]]:
     """Every array of nested dicts and lists, with its path."""
     if isinstance(tree, dict | list | tuple):  # a list's names are its places
@@ -55,11 +37,12 @@ def walked(tree: Any, path: str = "") -> Iterable[tuple[str, Any]]:
         for name, part in items:
             yield from walked(part, f"{path}/{name}" if path else str(name))
     else:
-        yield path, tree
+        yield path, tree  # an array
 
 
 def arrays_of(params: Any) -> dict[str, Any]:
     """Every array of a model by its path, or an error that names `params`."""
+    # One dict of all arrays, so that a path is one look-up.
     every = dict(walked(params)) if isinstance(params, dict | list | tuple) else {}
     if not every or not all(hasattr(stop(x), "ndim") for x in every.values()):
         raise InvalidInput(
@@ -125,6 +108,7 @@ def start(params: Any, where: Iterable[str] | None = None) -> Masks:
     [[0.0, 0.0], [0.0, 0.0]]
     """
     every = arrays_of(params)
+    # Some of the paths, for example one layer's, ask where the bigrams are.
     where = paths(params) if where is None else checks.texts(where, "where")
     known_paths(where, every, "where")
     # At 0 every mask is one half, and learns fastest.
@@ -247,118 +231,7 @@ def settled(theta: Masks, temperature: float) -> Settled:
     """
     # All masks in one row: shares are of weights, whichever array they stand in.
     masks = np.concatenate([to_numpy(m).ravel() for m in soft_masks(theta, temperature).values()])
+    # The same borders as the paper: what lies between may still turn.
     off = float((masks <= 0.1).mean())
     on = float((masks >= 0.9).mean())
     return Settled(off, float(((masks > 0.1) & (masks < 0.9)).mean()), on)
-
-
-def complement(masks: Masks) -> Masks:
-    """Everything else: True where the mask is False.
-
-    Parameters
-    ----------
-    masks : dict of arrays of bool
-
-    Examples
-    --------
-    >>> complement({"w": np.array([[True, False]])})["w"].tolist()
-    [[False, True]]
-    """
-    # What is left when the subnetwork is taken out: is it critical?
-    return {path: ~mask for path, mask in booleans(masks, "masks").items()}
-
-
-def booleans(masks: Masks, name: str) -> Masks:
-    """The masks, which must be of booleans."""
-    # Numbers such as 0.5 are no decision; `threshold` makes one.
-    named = checks.mapping(masks, name).items()
-    return {path: checks.booleans(mask, name, get_xp(mask)) for path, mask in named}
-
-
-def random_masks(masks: Masks, *, rng: Any = None) -> Masks:
-    """As many weights of each array, drawn at random.
-
-    Parameters
-    ----------
-    masks : dict of arrays of bool
-    rng : numpy.random.Generator, int or None
-
-    Examples
-    --------
-    >>> int(random_masks({"w": np.array([[True, False, False]])}, rng=0)["w"].sum())
-    1
-    """
-    rng = checks.generator(rng)
-    # Shuffled within its array: where the weights are, by layer and part, stays the same.
-    return {
-        path: get_xp(mask).asarray(rng.permutation(to_numpy(mask).ravel()).reshape(mask.shape))
-        for path, mask in booleans(masks, "masks").items()
-    }
-
-
-def magnitude_masks(params: Any, masks: Masks) -> Masks:
-    """As many weights of each array, the largest ones; of equal ones the first.
-
-    Parameters
-    ----------
-    params : nested dicts and lists of arrays
-    masks : dict of arrays of bool
-
-    Examples
-    --------
-    >>> masks = {"w": np.array([[True, False, False]])}
-    >>> magnitude_masks({"w": np.array([[1.0, -3.0, 2.0]])}, masks)["w"].tolist()
-    [[False, True, False]]
-    """
-    every = arrays_of(params)
-    known_paths(checks.mapping(masks, "masks"), every, "masks")
-    largest = {}
-    for path, mask in booleans(masks, "masks").items():
-        xp = get_xp(mask)
-        size = abs(every[path]).ravel()  # (n,), how large each weight is
-        chosen = xp.zeros(size.shape, dtype=bool)
-        # Stable, so that of equal weights the first ones stay.
-        chosen[xp.argsort(-size, kind="stable")[: int(mask.sum())]] = True
-        largest[path] = chosen.reshape(mask.shape)
-    return largest
-
-
-def overlap(a: Masks, b: Masks) -> Overlap:
-    """How many weights two subnetworks share, beside chance within each array, exactly.
-
-    Parameters
-    ----------
-    a, b : dict of arrays of bool
-        Of the same paths and shapes.
-
-    Returns
-    -------
-    Overlap
-        Chance is hypergeometric: as many weights of each array, all sets alike.
-
-    Examples
-    --------
-    >>> mask = {"w": np.array([[True, True, False, False]])}
-    >>> overlap(mask, mask).shared, overlap(mask, mask).expected
-    (2, 1.0)
-    """
-    a = booleans(a, "a")
-    b = booleans(b, "b")
-    if {path: x.shape for path, x in a.items()} != {path: x.shape for path, x in b.items()}:
-        raise ShapeError(
-            f"{public_caller()}: a has {len(a)} arrays and b has {len(b)}; expected the same paths "
-            "and shapes."
-        )
-    shared = 0
-    expected = variance = 0.0  # chance in each array is independent, so both add up
-    for path, mask in a.items():
-        first = int(mask.sum())
-        second = int(b[path].sum())
-        n = mask.size
-        # Hypergeometric: of n weights one side has `first`, the other draws `second`.
-        shared += int((mask & b[path]).sum())
-        expected += first * second / n
-        # Of n weights, one of two sets drawn without replacement: the variance shrinks as n nears.
-        if n > 1:  # of one weight there is nothing to choose
-            variance += first * second * (n - first) * (n - second) / (n * n * (n - 1))
-    return Overlap(shared, expected, variance**0.5)

@@ -94,7 +94,8 @@ def similarity(x: Any, pairs: Any, human: Any) -> float:
 
     Examples
     --------
-    >>> similarity([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0]], [[0, 1], [0, 2], [1, 2]], [9, 1, 2])
+    >>> x, pairs = [[1.0, 0.0], [1.0, 0.1], [0.0, 1.0]], [[0, 1], [0, 2], [1, 2]]
+    >>> round(similarity(x, pairs, [9, 1, 2]), 6)
     1.0
     """
     checks.within(pairs, "pairs", len(x), "n", of="x")

@@ -246,7 +246,7 @@ def train(
     """
     if not words:
         raise InvalidInput(f"{public_caller()}: words is empty; expected a text for each id.")
-    counts = word_counts(ids, offsets, len(words))  # (vocab,)
+    counts = word_counts(ids, offsets, len(words))  # (vocab,), how often each word occurs
     rng = checks.generator(rng)
     checks.choice(how, "how", HOW)
     # How words are spelled is kept with the table, for those that come later.
@@ -268,7 +268,7 @@ def train(
     outputs = np.zeros((len(words), d), dtype=np.float32)
     history = np.zeros(epochs)  # (epochs,)
     for epoch in track(range(epochs), "subwords"):
-        kept, ends = subsample(ids, offsets, keep, rng=rng)
+        kept, ends = subsample(ids, offsets, keep, rng=rng)  # (n_kept,), (n_docs + 1,)
         # Skipped first, then looked around, as in skip-gram.
         texts = (kept, ends, widths_of(len(kept), window, rng))
         rates = falling(rate, epoch, epochs, len(kept))

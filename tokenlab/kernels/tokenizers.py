@@ -70,8 +70,7 @@ def _learn(  # type: ignore[no-untyped-def]
     older = np.empty(room, dtype=given.dtype)
     slots = np.full(1 << 12, -1, dtype=np.int64)  # pair -> its row, a table with open places
     row_of = np.empty(1 << 12, dtype=np.int32)
-    rows = 0
-    entries = 0
+    rows = entries = 0
     for c in range(len(offsets) - 1):
         for i in range(offsets[c], offsets[c + 1]):
             before[i] = i - 1 if i > offsets[c] else -1

@@ -36,6 +36,7 @@ def init(
     """
     layers = checks.count(layers, "layers")
     n_max = checks.count(n_max, "n_max")
+    # The decoder is the last block: small, so that the first token's state must hold the text.
     params = transformer.init(
         vocab=vocab, d=d, layers=layers + 1, heads=heads, length=n_max, rng=rng
     )
@@ -118,7 +119,7 @@ def enhanced_decode(params: dict[str, Any], cls: Any, ids: Any, visible: Any) ->
             f"{visible.shape}; expected (d,), (n,), (n, n), or a batch of each."
         )
     known_ids(ids, "ids", len(params["embed"]))
-    sees_something(visible, "visible")
+    sees_something(visible, "visible")  # a row without True would divide by 0
     place = params["place"][:n]  # (n, d)
     x = cls[..., None, :] + place  # (..., n, d), what asks: the state, at every position
     tokens = embedding(params["embed"], ids[..., 1:]) + place[1:]  # (..., n - 1, d)

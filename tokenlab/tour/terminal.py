@@ -17,7 +17,9 @@ def heading(text: str, *, line: bool = True) -> None:
     """A line of text, bold where the terminal can, and with a line below."""
     plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
     bold, end = ("\x1b[1m", "\x1b[0m") if sys.stdout.isatty() and not plain else ("", "")
-    print(f"\n{bold}{textwrap.fill(text, width(), break_long_words=False)}{end}")
+    print(
+        f"\n{bold}{textwrap.fill(text, width(), break_long_words=False, break_on_hyphens=False)}{end}"
+    )
     if line:
         print("─" * min(width(), len(text)))
 

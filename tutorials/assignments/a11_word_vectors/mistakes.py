@@ -162,7 +162,9 @@ def uphill(right, *args):
     return stepped(*args, uphill=True)
 
 
-@mistake("11.3", "word not moved", "the word does not move.")
+@mistake(
+    "11.3", "word not moved", "the word itself does not move: it takes a step as the outputs do."
+)
 def word_stays(right, vectors, outputs, word, context, draws, rate):
     return vectors.copy(), right.sgd_step(vectors, outputs, word, context, draws, rate)[1]
 
@@ -210,7 +212,9 @@ def centre_unskipped(right, *args):
     return around_stepped(*args, unskipped=True)
 
 
-@mistake("11.5", "log k missing", "log k is not taken off.")
+@mistake(
+    "11.5", "log k missing", "log k is not taken off: with k draws a product is that much lower."
+)
 def without_k(right, counts, k):
     return right.best_products(counts, 1)
 
