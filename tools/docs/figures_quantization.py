@@ -81,9 +81,10 @@ def residual_figure(fig: Figure) -> None:
 )
 def product_figure(fig: Figure) -> None:
     ax = fig.subplots()
-    for method, points in rates().items():
+    # A marker each: colours alone are lost in grey print.
+    for (method, points), marker in zip(rates().items(), "ovs^Dxp*P", strict=True):
         style = "--" if method in ("JPEG", "WebP") else "-"
-        ax.plot(*np.transpose(points), style, marker="o", markersize=3, label=method)
+        ax.plot(*np.transpose(points), style, marker=marker, markersize=5, label=method)
     ax.set(xlabel="bits a pixel", ylabel="PSNR in dB, mean of four photos", xlim=(0, 1.1))
     ax.legend(frameon=False, fontsize=8, bbox_to_anchor=(1, 1), loc="upper left")
     plain(ax)
