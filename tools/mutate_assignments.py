@@ -150,6 +150,13 @@ EQUIVALENT: dict[tuple[str, str], str] = {
     ("9.5", "sign: -1 | last = np.full"): "every place on the way is written afterwards",
     ("9.5", "one less: 1 | for end in range(1"): "no token ends at the beginning",
     ("9.6", "missing `np.array([len"): "the line names a value, and changes nothing",
+    ("11.1", "arguments exchanged: max"): ROUND,
+    ("11.1", "arguments exchanged: min"): ROUND,
+    ("11.2", "sides exchanged: outputs[context] @"): "a product of two vectors",
+    ("11.2", "arguments exchanged: np.logaddexp"): "a sum of two",
+    ("11.3", "no copy: vectors[word].copy()"): "the rows of words are read, and written once at the end",
+    ("11.3", "sides exchanged: outputs[target] @"): "a product of two vectors",
+    ("11.4", "sides exchanged: outputs[target] @"): "a product of two vectors",
 }
 
 
