@@ -154,7 +154,10 @@ EQUIVALENT: dict[tuple[str, str], str] = {
     ("11.1", "arguments exchanged: min"): ROUND,
     ("11.2", "sides exchanged: outputs[context] @"): "a product of two vectors",
     ("11.2", "arguments exchanged: np.logaddexp"): "a sum of two",
-    ("11.3", "no copy: vectors[word].copy()"): "the rows of words are read, and written once at the end",
+    (
+        "11.3",
+        "no copy: vectors[word].copy()",
+    ): "the rows of words are read, and written once at the end",
     ("11.3", "sides exchanged: outputs[target] @"): "a product of two vectors",
     ("11.4", "sides exchanged: outputs[target] @"): "a product of two vectors",
 }
