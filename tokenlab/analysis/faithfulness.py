@@ -19,6 +19,7 @@ from tokenlab import checks
 from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp
 from tokenlab.errors import InvalidInput, ShapeError, public_caller
+from tokenlab.numerics import topk
 
 __all__ = ["comprehensiveness", "distance", "sufficiency"]
 
@@ -156,7 +157,7 @@ def distances(
     if k is not None:
         k = checks.count(k, "k", at_most=n)
         kept = xp.zeros(n, dtype=bool)
-        kept[xp.argsort(-scores, kind="stable")[:k]] = True  # of equal ones the lower position
+        kept[topk(scores, k).ids] = True  # of equal ones the lower position
         rate = (kept ^ reverse).astype(x.dtype)  # (n,), 1 for what stays
         draws, variant = 1, "paper"  # the released hard form has the root
     else:

@@ -38,7 +38,7 @@ from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp, to_numpy
 from tokenlab.errors import InvalidInput, ShapeError, public_caller
 from tokenlab.lm.protocol import ids_of, log_probs_batch
-from tokenlab.numerics import softmax
+from tokenlab.numerics import softmax, topk
 from tokenlab.steps import step
 
 __all__ = ["Attribution", "attribute", "middle_replacer", "uniform_replacer", "update"]
@@ -206,9 +206,8 @@ def started(start: Any, runs: int, n: int, rng: np.random.Generator) -> np.ndarr
 
 def best(log_odds: np.ndarray, keep: int) -> np.ndarray:
     """True for the `keep` best positions of each run; of equal ones the lower position."""
-    order = np.argsort(-log_odds, axis=1, kind="stable")[:, :keep]
     chosen = np.zeros(log_odds.shape, bool)
-    np.put_along_axis(chosen, order, True, axis=1)
+    np.put_along_axis(chosen, topk(log_odds, min(keep, log_odds.shape[1])).ids, True, axis=1)
     return chosen
 
 

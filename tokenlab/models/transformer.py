@@ -265,19 +265,27 @@ def embeddings_of(params: dict[str, Any]) -> Any:
     return params["embed"] if "embed" in params else stop(params["frozen_embed"])
 
 
-def through(block: dict[str, Any], x: Any, mask: Any, cross: Any = None) -> Any:
-    """The residual stream behind one layer, `(..., n, d)`."""
-    x = x + self_attention(block, normed(block["norm1"], x), mask)  # (..., n, d)
+def through(
+    block: dict[str, Any], x: Any, mask: Any, cross: Any = None, context: Any = None
+) -> Any:
+    """The residual stream behind one layer, `(..., n, d)`; `context` is looked at in place of `x`."""
+    context = None if context is None else normed(block["norm1"], context)
+    x = x + self_attention(block, normed(block["norm1"], x), mask, context)  # (..., n, d)
     if cross is not None:
         x = x + cross_attention(block["cross"], normed(block["cross"]["norm"], x), cross)
+    return feed_forward(block, x)
+
+
+def feed_forward(block: dict[str, Any], x: Any) -> Any:
+    """The second part of a layer, which sees each token alone."""
     return x + linear(gelu(linear(normed(block["norm2"], x), block["up"])), block["down"])
 
 
-def seen(xp: Any, n: int, mask: Any) -> Any:
+def seen(xp: Any, n: int, mask: Any, name: str = "mask") -> Any:
     """Who sees whom, for all heads: by default every token those up to itself."""
     if mask is None:
         return xp.arange(n)[:, None] >= xp.arange(n)  # (n, n)
-    sees_something(mask, "mask")
+    sees_something(mask, name)
     return mask[..., None, :, :] if mask.ndim == 3 else mask  # (b, 1, n, n)
 
 
@@ -298,9 +306,11 @@ def normed(p: dict[str, Any], x: Any) -> Any:
     return layer_norm(x, p["gain"], p["bias"]) if "bias" in p else rms_norm(x, p["gain"])
 
 
-def self_attention(p: dict[str, Any], x: Any, mask: Any) -> Any:
-    """Every token looks at those that the mask allows."""
-    q, k, v = (in_heads(x, p["qkv"], i) for i in range(3))  # each (..., heads, n, width)
+def self_attention(p: dict[str, Any], x: Any, mask: Any, context: Any = None) -> Any:
+    """Every token looks at those that the mask allows, of its own or of a given context."""
+    looked_at = x if context is None else context
+    q = in_heads(x, p["qkv"], 0)  # (..., heads, n, width)
+    k, v = (in_heads(looked_at, p["qkv"], i) for i in (1, 2))
     return joined(attend(q, k, v, mask)) @ p["out"]
 
 

@@ -40,7 +40,7 @@ from tokenlab.models.layers import cross_entropy
 from tokenlab.numerics import log_softmax
 from tokenlab.retrieval.dupmae_index import DupIndex, Lexical, scores, search, sparsify
 from tokenlab.retrieval.dupmae_model import encode, enhanced_decode, init, token_logits
-from tokenlab.retrieval.whole_words import decoder_mask, encoder_mask
+from tokenlab.retrieval.whole_words import decoder_mask, encoder_mask, ordinary
 from tokenlab.steps import step
 
 __all__ = [
@@ -146,13 +146,6 @@ def bow_weights(
     weights = xp.zeros(vocab, dtype=xp.float32)
     weights[words] = 1 if variant == "paper" else 1 / max(len(words), 1)  # repeats count in len
     return weights
-
-
-def ordinary(ids: Any, special: Sequence[int]) -> Any:
-    """True for tokens that are words."""
-    xp = get_xp(ids)
-    special = [checks.whole(token, "special") for token in checks.sequence(special, "special")]
-    return ~xp.isin(ids, xp.asarray(special, dtype=ids.dtype))
 
 
 @takes(mu="vocab", ids="n int")

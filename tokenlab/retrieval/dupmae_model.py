@@ -7,8 +7,7 @@ from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp
 from tokenlab.errors import ShapeError, public_caller
 from tokenlab.models import transformer
-from tokenlab.models.attending import attend, sees_something
-from tokenlab.models.layers import embedding, gelu, known_ids, linear
+from tokenlab.models.layers import embedding, known_ids
 from tokenlab.steps import step
 
 __all__ = ["encode", "enhanced_decode", "init", "token_logits"]
@@ -112,23 +111,18 @@ def enhanced_decode(params: dict[str, Any], cls: Any, ids: Any, visible: Any) ->
     >>> enhanced_decode(params, [0.0] * 8, [0, 4, 5], decoder_mask(3, rng=0)).shape
     (3, 8)
     """
-    xp, block, n = get_xp(cls, ids), params["decoder"], ids.shape[-1]
+    xp, n = get_xp(cls, ids), ids.shape[-1]
     if cls.shape[:-1] != ids.shape[:-1] or visible.shape[:-2] not in ((), ids.shape[:-1]):
         raise ShapeError(
             f"{public_caller()}: cls is {cls.shape}, ids are {ids.shape}, visible is "
             f"{visible.shape}; expected (d,), (n,), (n, n), or a batch of each."
         )
     known_ids(ids, "ids", len(params["embed"]))
-    sees_something(visible, "visible")  # a row without True would divide by 0
+    mask = transformer.seen(xp, n, visible, "visible")
     place = params["place"][:n]  # (n, d)
     x = cls[..., None, :] + place  # (..., n, d), what asks: the state, at every position
     tokens = embedding(params["embed"], ids[..., 1:]) + place[1:]  # (..., n - 1, d)
     context = xp.concatenate([cls[..., None, :], tokens], axis=-2)  # (..., n, d), what is seen
-    asks, seen = (transformer.normed(block["norm1"], part) for part in (x, context))
-    q = transformer.in_heads(asks, block["qkv"], 0)  # (..., heads, n, width)
-    k, v = (transformer.in_heads(seen, block["qkv"], part) for part in (1, 2))
-    mask = visible[..., None, :, :] if visible.ndim == 3 else visible
-    x = x + transformer.joined(attend(q, k, v, mask)) @ block["out"]
-    x = x + linear(gelu(linear(transformer.normed(block["norm2"], x), block["up"])), block["down"])
+    x = transformer.through(params["decoder"], x, mask, context=context)  # (..., n, d)
     states = step(transformer.normed(params["norm"], x))  # (..., n, d) [decoder] from the first
     return states

@@ -39,6 +39,7 @@ from tokenlab.arrays import get_xp
 from tokenlab.errors import InvalidInput, ShapeError, public_caller
 from tokenlab.models.layers import cross_entropy, softmax
 from tokenlab.numerics import unit
+from tokenlab.retrieval.whole_words import ordinary
 from tokenlab.steps import step
 
 __all__ = ["clr", "enhance", "info_nce", "llr", "modulation", "slr", "slr_modulation"]
@@ -93,11 +94,8 @@ def slr(
 def occurring(ids: Any, vocab: int, special: Sequence[int]) -> Any:
     """The different tokens of a text, without the special ones."""
     checks.within(ids, "ids", vocab, "vocab")
-    xp = get_xp(ids)
-    special = [checks.whole(token, "special") for token in checks.sequence(special, "special")]
-    unwanted = xp.asarray(special, dtype=xp.int64)
-    here = xp.unique(ids)  # (n_words,)
-    return here[~xp.isin(here, unwanted)]
+    here = get_xp(ids).unique(ids)  # (n_words,)
+    return here[ordinary(here, special)]
 
 
 @takes(hidden="d | n d", weight="d vocab | d", ids="n int")

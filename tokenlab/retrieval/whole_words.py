@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from tokenlab import checks
+from tokenlab.arrays import get_xp
 from tokenlab.errors import InvalidInput, ShapeError, public_caller
 
 __all__ = ["decoder_mask", "encoder_mask"]
@@ -90,6 +91,13 @@ def decoder_mask(n: int, share: float = 0.5, *, words: Any = None, rng: Any = No
     visible = ~(hidden | np.eye(n, dtype=bool))  # row i hides i
     visible[:, 0] = True  # the state that is to hold the text
     return visible
+
+
+def ordinary(ids: Any, special: Sequence[int]) -> Any:
+    """True for tokens that are words."""
+    xp = get_xp(ids)
+    special = [checks.whole(token, "special") for token in checks.sequence(special, "special")]
+    return ~xp.isin(ids, xp.asarray(special, dtype=ids.dtype))
 
 
 def numbered(words: Any, n: int) -> np.ndarray:

@@ -33,7 +33,7 @@ from tokenlab import checks
 from tokenlab.arrays import get_xp, stop, to_numpy
 from tokenlab.errors import ShapeError, public_caller
 from tokenlab.models import transformer
-from tokenlab.models.layers import embedding, gelu, linear
+from tokenlab.models.layers import embedding
 from tokenlab.numerics import log_softmax
 from tokenlab.steps import step
 from tokenlab.tape import mapped
@@ -222,9 +222,7 @@ def spelled(params: dict[str, Any], pooled: Any, words: Any) -> Any:
 def stack(blocks: list[dict[str, Any]], x: Any, mask: Any) -> Any:
     """Transformer blocks, one after the other."""
     for block in blocks:
-        x = x + transformer.self_attention(block, transformer.normed(block["norm1"], x), mask)
-        inner = linear(transformer.normed(block["norm2"], x), block["up"])
-        x = x + linear(gelu(inner), block["down"])
+        x = transformer.through(block, x, mask)
     return x
 
 

@@ -13,8 +13,8 @@ import numpy as np
 
 from tokenlab.arrays import get_xp, stop
 from tokenlab.models.attending import attend
-from tokenlab.models.layers import embedding, gelu, linear
-from tokenlab.models.transformer import in_heads, joined, normed
+from tokenlab.models.layers import embedding, linear
+from tokenlab.models.transformer import feed_forward, in_heads, joined, normed
 from tokenlab.models.transformer import init as transformer
 from tokenlab.objectives import next_x
 from tokenlab.parameters import load
@@ -55,7 +55,7 @@ def forward(params: Any, x: Any, labels: Any, mask: Any) -> Any:
     x = x + embedding(params["embed"], labels)[:, None]  # the class, at every position
     for block in params["blocks"]:
         x = x + looking(block, normed(block["norm1"], x), mask)
-        x = x + linear(gelu(linear(normed(block["norm2"], x), block["up"])), block["down"])
+        x = feed_forward(block, x)
     return linear(normed(params["norm"], x), params["out"], params["bias"])
 
 
