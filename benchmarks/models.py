@@ -35,13 +35,15 @@ sys.path[:] = [path for path in sys.path if Path(path).resolve() != HERE]
 # ruff: noqa: E402
 from tokenlab import models, use_engine
 from tokenlab.data import load_text, load_vit_photos
+from tokenlab.models.wordpiece import WordPiece
 from tokenlab.pruning import Schedule
 
 OURS, PLAIN, TORCH, ORT = "tokenlab", "tokenlab, NumPy alone", "torch", "onnxruntime"
 PRUNED, READING = "tokenlab, 64 patches after layer 4", "limit: all weights read once (sum)"
 PADDED = "torch, padded"
+PIECES, RUST = "WordPiece, 100,000 characters, no word seen before", "tokenizers"
 ONE_ROW = "NumPy, one row through BLAS"
-PEERS = {name: name for name in ("torch", "transformers", "onnxruntime", "onnx")}
+PEERS = {name: name for name in ("torch", "transformers", "onnxruntime", "onnx", "tokenizers")}
 # Texts, tokens of each, and how much of the better peer's time is wanted at most.
 MINILM = ((1, 24, 1.55), (1, 128, 1.35), (1, 512, 1.45), (8, 128, 1.2))
 
@@ -50,6 +52,8 @@ def sections(options: argparse.Namespace) -> Iterator[Section | Facts]:
     peers = installed(PEERS)
     if models.find("minilm"):
         yield from minilm_sections(peers, options)
+        if "tokenizers" in peers and options.only in PIECES:
+            yield pieces(peers["tokenizers"])
     if models.find("dinov2-small") and options.only in "ViT, one photo":
         yield vit_section(peers)
     if models.find("smollm2"):
@@ -123,6 +127,22 @@ def ragged(title: str, model: Any, whole: Any, other: Any) -> Section:
         methods[PADDED] = lambda: other(padded, mask.astype(np.int64))
         assert np.abs(methods[PADDED]()[mask] - methods[OURS]()).max() < 1e-4
     return section(title, methods, PADDED, [at_most(0.7, PADDED)])
+
+
+def pieces(tokenizers: Any) -> Section:
+    """Words into pieces; the vocabulary is read anew, so that nothing is remembered."""
+    path = models.find("minilm").paths["vocab.txt"]
+    other = tokenizers.Tokenizer.from_file(str(path.with_name("tokenizer.json")))
+    other.no_truncation()
+    other.no_padding()
+    text = load_text("shakespeare")[:100_000]
+    vocabulary = WordPiece.load(path).tokens
+    methods = {
+        OURS: lambda: WordPiece(vocabulary).encode(text).ids,
+        RUST: lambda: other.encode(text).ids,
+    }
+    assert methods[OURS]().tolist() == methods[RUST]()
+    return section(PIECES, methods, RUST, [at_most(4, RUST)])
 
 
 def vit_section(peers: Any) -> Section:

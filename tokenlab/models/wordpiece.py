@@ -11,6 +11,7 @@ vocabulary first, and pieces that go on begin with `##`. A word without such pie
 """
 
 import functools
+import re
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,7 +27,8 @@ from tokenlab.tokenizers.text import checked_text
 __all__ = ["Pieces", "WordPiece"]
 
 LONGEST = 100  # characters of a word that is looked at
-KNOWN = 1 << 17  # words whose pieces are remembered
+KNOWN = 1 << 17  # runs whose pieces are remembered
+RUNS = re.compile(r"[^ \t\n\r]+")  # no word goes on behind one of these blanks
 CHINESE = (
     *((0x4E00, 0x9FFF), (0x3400, 0x4DBF), (0x20000, 0x2A6DF), (0x2A700, 0x2B73F)),
     *((0x2B740, 0x2B81F), (0x2B920, 0x2CEAF), (0xF900, 0xFAFF), (0x2F800, 0x2FA1F)),
@@ -73,8 +75,8 @@ class WordPiece:
         missing = [mark for mark in ("[CLS]", "[SEP]", "[UNK]") if mark not in self.id_of]
         if missing:
             raise InvalidInput(f"WordPiece: tokens has no {missing[0]}, which every text needs.")
-        # Texts repeat their words: a word is cut once and then looked up.
-        self._known: dict[str, tuple[list[int], list[int]]] = {}
+        # Texts repeat their words: what stands between two blanks is cut once, then looked up.
+        self._known: dict[str, tuple[list[int], list[int], list[int]]] = {}
 
     @classmethod
     def load(cls, path: str | Path) -> "WordPiece":
@@ -143,20 +145,31 @@ class WordPiece:
         ids: list[int] = []
         starts: list[int] = []
         ends: list[int] = []
-        for letters, first, last in words(checked_text(text)):
-            pieces, cuts = self._pieces(letters)
+        for run in RUNS.finditer(checked_text(text)):
+            pieces, first, last = self._run(run.group())
             ids += pieces
-            starts += [
-                first[c] for c in cuts[:-1]
-            ]  # of the text as it was given, not as it was cleaned
-            ends += [last[c - 1] for c in cuts[1:]]  # one behind the last character
+            starts += [run.start() + i for i in first]
+            ends += [run.start() + i for i in last]
         return ids, starts, ends
+
+    def _run(self, run: str) -> tuple[list[int], list[int], list[int]]:
+        """Ids, starts and ends of a run of characters between blanks."""
+        found = self._known.get(run)
+        if found is not None:
+            return found
+        found = ([], [], [])
+        for letters, first, last in words(run):
+            pieces, cuts = self._pieces(letters)
+            found[0].extend(pieces)
+            # Places of the text as it was given, not as it was cleaned; an end is one behind.
+            found[1].extend(first[c] for c in cuts[:-1])
+            found[2].extend(last[c - 1] for c in cuts[1:])
+        if len(self._known) < KNOWN and len(run) <= LONGEST:
+            self._known[run] = found
+        return found
 
     def _pieces(self, word: str) -> tuple[list[int], list[int]]:
         """The longest piece that fits, again and again: ids, and where each begins and the end."""
-        found = self._known.get(word)
-        if found is not None:
-            return found
         ids: list[int] = []
         cuts = [0]
         whole = ([self.id_of["[UNK]"]], [0, len(word)])
@@ -171,10 +184,7 @@ class WordPiece:
                     break
             else:
                 break  # no piece fits here, so the whole word is unknown
-        found = (ids, cuts) if cuts[-1] == len(word) else whole
-        if len(self._known) < KNOWN:
-            self._known[word] = found
-        return found
+        return (ids, cuts) if cuts[-1] == len(word) else whole
 
 
 def words(text: str) -> list[Word]:
