@@ -16,13 +16,14 @@ def leading_factors(rows: Any, columns: Any, values: Any, n: int, d: int) -> tup
     """`u (n, d)`, `s (d,)` and `v (n, d)` of an (n, n) matrix, largest s first."""
     xp = get_xp(values)
     sparse = importlib.util.find_spec("scipy") is not None and not is_cupy(values)
-    # The iteration finds a few axes of a large matrix, not all of a small one.
-    if sparse and n > DENSE and 4 * d < n and len(values):
+    # The iterations find a few axes of a large matrix, not all of a small one.
+    few = n > DENSE and 4 * d < n and len(values)
+    if few and sparse:
         u, s, v = by_iteration(rows, columns, values, n, d)
     else:
         matrix = xp.zeros((n, n), dtype=values.dtype)
         matrix[rows, columns] = values
-        u, s, vt = xp.linalg.svd(matrix, full_matrices=False)
+        u, s, vt = by_draws(matrix, d) if few else xp.linalg.svd(matrix, full_matrices=False)
         u, s, v = u[:, :d], s[:d], vt[:d].T  # (n, d), (d,), (n, d)
     # Both of a pair may be turned round: the largest entry of each u is made positive.
     largest = xp.abs(u).argmax(axis=0)  # (d,)
@@ -41,3 +42,14 @@ def by_iteration(rows: Any, columns: Any, values: Any, n: int, d: int) -> tuple[
     u, s, vt = svds(matrix, k=d, v0=start)
     order = np.argsort(-s, kind="stable")  # ARPACK has the smallest first
     return u[:, order], s[order], vt[order].T
+
+
+def by_draws(matrix: Any, d: int, iters: int = 12) -> tuple[Any, Any, Any]:
+    """The same where SciPy is not: random directions, which each product turns towards the axes."""
+    xp = get_xp(matrix)
+    draws = np.random.default_rng(0).standard_normal((len(matrix), 2 * d + 10))
+    q = xp.linalg.qr(matrix @ xp.asarray(draws, dtype=matrix.dtype))[0]  # (n, 2 d + 10)
+    for _ in range(iters):
+        q = xp.linalg.qr(matrix @ (matrix.T @ q))[0]
+    u, s, vt = xp.linalg.svd(q.T @ matrix, full_matrices=False)
+    return q @ u, s, vt

@@ -10,6 +10,9 @@ from tokenlab.numerics import TopK
 
 __all__ = ["hamming_topk"]
 
+BLOCK = 1024  # rows whose words stay in the cache while all questions pass over them
+GROUP = 128  # rows whose least distance says whether they are looked at one by one
+
 
 def hamming_topk(x: Any, y: Any, k: int) -> TopK:
     """Twin of `tokenlab.bits.hamming_topk`."""
@@ -46,21 +49,52 @@ def _ones(v):  # type: ignore[no-untyped-def]
 def _nearest(x, y, ids, distances):  # type: ignore[no-untyped-def]
     """The k nearest of each row, in order; a later row of the same distance changes nothing."""
     k, width = ids.shape[1], x.shape[1]
-    for q in range(len(x)):
-        found, worst = 0, np.int64(1) << 60
-        for j in range(len(y)):
-            total = np.uint64(0)
+    found = np.zeros(len(x), np.int64)
+    worst = np.full(len(x), 1 << 60, np.int64)
+    columns, total = np.empty((width, BLOCK), np.uint64), np.empty(BLOCK, np.int64)
+    for first in range(0, len(y), BLOCK):
+        size = min(BLOCK, len(y) - first)
+        # Words of all rows side by side: the loops over rows then go by vectors.
+        for w in range(width):
+            for j in range(size):
+                columns[w, j] = y[first + j, w]
+        for q in range(len(x)):
+            total[:size] = 0
             for w in range(width):
-                total += _ones(x[q, w] ^ y[j, w])
-            distance = np.int64(total)
-            if distance >= worst:
-                continue
-            place = min(found, k - 1)
-            while place > 0 and distances[q, place - 1] > distance:
-                distances[q, place] = distances[q, place - 1]
-                ids[q, place] = ids[q, place - 1]
-                place -= 1
-            distances[q, place], ids[q, place] = distance, j
-            found = min(found + 1, k)
-            if found == k:
-                worst = distances[q, k - 1]
+                _add_ones(x[q, w], columns[w], total, size)
+            for start in range(0, size, GROUP):
+                end = min(start + GROUP, size)
+                if _least(total, start, end) >= worst[q]:
+                    continue
+                for j in range(start, end):
+                    if total[j] < worst[q]:
+                        _insert(total[j], first + j, ids[q], distances[q], found[q])
+                        found[q] = min(found[q] + 1, k)
+                        if found[q] == k:
+                            worst[q] = distances[q, k - 1]
+
+
+@njit
+def _add_ones(word, column, total, size):  # type: ignore[no-untyped-def]
+    """In how many bits one word differs from each of a column."""
+    for j in range(size):
+        total[j] += np.int64(_ones(word ^ column[j]))
+
+
+@njit
+def _least(values, start, end):  # type: ignore[no-untyped-def]
+    least = values[start]
+    for j in range(start, end):
+        least = min(least, values[j])
+    return least
+
+
+@njit
+def _insert(distance, row, ids, distances, found):  # type: ignore[no-untyped-def]
+    """Put a row behind those that are as near."""
+    place = min(found, len(ids) - 1)
+    while place > 0 and distances[place - 1] > distance:
+        distances[place] = distances[place - 1]
+        ids[place] = ids[place - 1]
+        place -= 1
+    distances[place], ids[place] = distance, row

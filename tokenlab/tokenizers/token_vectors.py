@@ -12,6 +12,7 @@ import numpy as np
 from tokenlab import checks
 from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp, to_numpy
+from tokenlab.embeddings.word_vectors import cooccurrence, ppmi_svd
 from tokenlab.errors import ShapeError
 
 __all__ = ["ppmi_vectors", "procrustes", "word_space"]
@@ -98,24 +99,11 @@ def ppmi_vectors(ids: Any, vocab: int, d: int = 100, *, window: int = 5) -> np.n
     window = checks.count(window, "window")
     text = to_numpy(ids)
     checks.within(text, "ids", vocab, "vocab")
-    keys = [text[:-gap] * vocab + text[gap:] for gap in range(1, min(window, len(text) - 1) + 1)]
-    pairs, times = np.unique(np.concatenate([*keys, np.zeros(0, np.int64)]), return_counts=True)
-    x = np.zeros((vocab, vocab))
-    np.add.at(x, (pairs // vocab, pairs % vocab), times)
-    x += x.T.copy()  # before and behind alike
-    each = x.sum(axis=1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        pmi = np.log(x * x.sum() / (each[:, None] * each))
-    positive = np.where(x > 0, np.maximum(pmi, 0), 0)  # (vocab, vocab)
-    u, s, _ = np.linalg.svd(positive) if vocab < 800 else some_singular(positive, d)
-    return u[:, :d] * np.sqrt(s[:d]) * (each > 0)[:, None]
-
-
-def some_singular(x: np.ndarray, d: int, iters: int = 4) -> tuple[Any, Any, Any]:
-    """The first singular vectors of a large matrix, from a random start that is sharpened."""
-    draws = np.random.default_rng(0).standard_normal((x.shape[1], d + 10))
-    q = np.linalg.qr(x @ draws)[0]  # (n, d + 10)
-    for _ in range(iters):
-        q = np.linalg.qr(x @ (x.T @ q))[0]
-    u, s, vt = np.linalg.svd(q.T @ x, full_matrices=False)
-    return q @ u, s, vt
+    # A vocabulary of 50,000 has pairs enough to fill the memory: only what occurs is counted.
+    there, places = np.unique(text, return_inverse=True)  # (n_there,), (n,)
+    out = np.zeros((vocab, d))
+    if len(there):
+        counts = cooccurrence(places, [0, len(text)], len(there), window=window)
+        axes = min(d, len(there))
+        out[there, :axes] = ppmi_svd(counts, axes, power=1.0)[0]
+    return out

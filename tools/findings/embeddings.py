@@ -31,6 +31,7 @@ from tokenlab.embeddings import (
     visual_unicode,
     weat,
 )
+from tokenlab.lm import ChainLM
 from tokenlab.models import transformer
 from tokenlab.models.layers import cross_entropy
 from tokenlab.numerics import log_softmax, unit
@@ -327,6 +328,72 @@ def run_cipher():
 def plain(text):
     """Small letters and single blanks."""
     return re.sub("[^a-z]+", " ", text.lower())
+
+
+CHAIN = (
+    [0.25, 0.25, 0.25, 0.25],
+    [[0.1, 0.6, 0.2, 0.1], [0.1, 0.1, 0.7, 0.1], [0.2, 0.1, 0.1, 0.6], [0.6, 0.1, 0.1, 0.2]],
+)
+
+
+def run_lexinvariant(steps=4000, n=48, d=32):
+    """A trained lexinvariant model on a renamed chain of 4 symbols, beside Bayes' rule."""
+    start, move = np.array(CHAIN[0]), np.array(CHAIN[1])
+    rng = np.random.default_rng(1)
+    test, names = drawn_texts(start, move, 512, n, rng)
+    tables = lexinvariant.random_embedding(len(test), 4, d, rng=rng)
+    lm = ChainLM(start, move, n)
+    exact = np.array([lexinvariant.decipher(lm, ids).predictive[:-1] for ids in test])
+    counts = np.cumsum(np.eye(4)[test], axis=1) - np.eye(4)[test]  # of what stands before
+    counted = (counts + 1) / (counts + 1).sum(axis=2, keepdims=True)
+    plain_ = np.take_along_axis(names, test, axis=1)  # what each observed symbol stands for
+    known = np.concatenate([start[plain_[:, :1]], move[plain_[:, :-1], plain_[:, 1:]]], axis=1)
+    rows = {
+        "the key is known": -np.log(known).mean(axis=0),
+        "Bayes' rule": nats_at(exact, test),
+        "symbols counted": nats_at(counted, test),
+    }
+    variants = {"trained": lexinvariant.loss, "trained, without the row before": without_before}
+    for name, loss in variants.items():
+        params = lexinvariant.init(d=d, layers=2, heads=4, rng=0, length=n)
+
+        def batch(rng):
+            ids = drawn_texts(start, move, 64, n, rng)[0]
+            return ids, lexinvariant.random_embedding(64, 4, d, rng=rng)
+
+        params, _ = train(loss, params, batch, rate=3e-3, steps=steps, rng=0)
+        if loss is without_before:
+            params = params | {"previous": 0 * params["previous"]}
+        p = np.exp(log_softmax(lexinvariant.forward(params, test, tables)))
+        p = np.concatenate([np.full((len(test), 1, 4), 0.25), p[:, :-1]], axis=1)
+        rows[name] = nats_at(p, test)
+        far = (exact * np.log(exact / p)).sum(axis=2)[:, -8:].mean()
+        rows[f"{name}: KL to Bayes, last 8 places"] = far
+    curves = [name for name, row in rows.items() if np.ndim(row)]
+    rows["mean of all places"] = {name: np.mean(rows[name]) for name in curves}
+    rows["mean of the last 8"] = {name: np.mean(rows[name][-8:]) for name in curves}
+    return rows
+
+
+def drawn_texts(start, move, many, n, rng):
+    """Texts of a chain, each under names of its own, and what each name stands for."""
+    texts = np.empty((many, n), int)
+    texts[:, 0] = rng.choice(len(start), many, p=start)
+    for t in range(1, n):
+        ahead = np.cumsum(move[texts[:, t - 1]], axis=1)
+        texts[:, t] = (rng.random((many, 1)) > ahead[:, :-1]).sum(axis=1)
+    stands_for = rng.permuted(np.tile(np.arange(len(start)), (many, 1)), axis=1)
+    return np.take_along_axis(np.argsort(stands_for, axis=1), texts, axis=1), stands_for
+
+
+def without_before(params, ids, table):
+    """The loss of a model that does not see the row of the token before at once."""
+    return lexinvariant.loss(params | {"previous": 0 * params["previous"]}, ids, table)
+
+
+def nats_at(p, ids):
+    """Mean of -log p of what came, at every place."""
+    return -np.log(np.take_along_axis(p, ids[..., None], axis=2)[..., 0]).mean(axis=0)
 
 
 # 5. Frozen glyphs ------------------------------------------------------------------------------------
@@ -708,6 +775,7 @@ PARTS = {
     "decor": run_decor,
     "flow": run_flow,
     "cipher": run_cipher,
+    "lexinvariant": run_lexinvariant,
     "glyphs": run_glyphs,
     "codes": run_codes,
     "senses": run_senses,
