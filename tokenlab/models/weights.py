@@ -97,9 +97,11 @@ def vit_params(inputs: Mapping[str, list[str]], tensors: Mapping[str, Any]) -> P
 
     def linear(name: str, scale: Any = 1) -> Params:
         node = "/backbone/" + name.replace(".", "/").replace("layer/", "layer.") + "/MatMul"
-        weight = own(tensors[inputs[node][1]])  # (d, d_out)
+        # By columns, as the other models' matrices lie: a few rows times it are a tenth faster.
+        weight = np.array(tensors[inputs[node][1]], np.float32, order="F")  # (d, d_out)
         # (x W + b) · s = x (W s) + b s, channel by channel: one factor less in every forward.
-        return {"weight": weight * scale, "bias": named(name + ".bias") * scale}
+        weight *= scale
+        return {"weight": weight, "bias": named(name + ".bias") * scale}
 
     def layer(name: str) -> Params:
         scale1, scale2 = (named(f"{name}.layer_scale{i}.lambda1") for i in (1, 2))
@@ -134,7 +136,8 @@ def places(inputs: Mapping[str, list[str]], tensors: Mapping[str, Any]) -> np.nd
     side = math.isqrt(table.shape[1])  # 37
     resize = cubic_resize(side, GRID)
     table = table.reshape(side, side, -1)
-    patches = np.einsum("iy,jx,yxd->ijd", resize, resize, table).reshape(GRID * GRID, -1)
+    rows = np.tensordot(resize, table, 1)  # (16, 37, d): first down, then across
+    patches = (resize @ rows).reshape(GRID * GRID, -1)
     return np.concatenate([cls, patches]).astype(np.float32)
 
 
