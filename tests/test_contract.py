@@ -74,6 +74,7 @@ NOT_PAPERS = {
     "tokenlab.quantization.linear_adapt",
     "tokenlab.quantization.mixture",
     "tokenlab.quantization.token_bytes",
+    "tokenlab.objectives.distances",
     "tokenlab.objectives.entities",
     "tokenlab.objectives.flow",
     "tokenlab.retrieval.index",

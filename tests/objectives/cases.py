@@ -3,6 +3,9 @@
 import numpy as np
 from cases import case, random
 
+from tokenlab.objectives import future_token
+from tokenlab.tape import mapped
+
 KNOWN = np.array([False, True, False, False])
 
 
@@ -126,3 +129,47 @@ def _(asarray):
 def _(asarray):
     ids, spans = np.array([0, 1, 4]), np.array([[1, 3], [2, 3]])
     return (asarray(-abs(random(3, 5))), asarray(ids), asarray(spans)), {}
+
+
+def ftp_params(asarray):
+    sizes = {"vocab": 7, "d": 4, "layers": 1, "heads": 2, "pseudo": 2, "horizon": 3, "n_max": 6}
+    return mapped(asarray, future_token.init(**sizes, rng=0))
+
+
+@case("tokenlab.objectives.distances.windows")
+def _(asarray):
+    return (asarray(np.array([[5, 6, 0], [1, 2, 3]])), 2), {}
+
+
+@case("tokenlab.objectives.future_token.encode")
+@case("tokenlab.objectives.future_token.forward")
+def _(asarray):
+    return (ftp_params(asarray), asarray(np.array([[5, 6, 0], [1, 2, 3]]))), {}
+
+
+@case("tokenlab.objectives.future_token.expand")
+def _(asarray):
+    return (ftp_params(asarray), asarray(random(3, 4))), {}
+
+
+@case("tokenlab.objectives.future_token.decode")
+def _(asarray):
+    inputs = asarray(np.array([[5, 6], [6, 0], [0, 0]]))
+    return (ftp_params(asarray), asarray(random(3, 4)), inputs), {}
+
+
+@case("tokenlab.objectives.distances.distance_losses")
+@case("tokenlab.objectives.future_token.loss")
+def _(asarray):
+    targets = np.array([[0, 1], [4, -100], [-100, -100]])
+    return (asarray(random(3, 2, 5)), asarray(targets)), {}
+
+
+@case("tokenlab.objectives.distances.smoothness")
+def _(asarray):
+    return (asarray(random(2, 4, 3)),), {"center": True}
+
+
+@case("tokenlab.objectives.future_token.generate")
+def _(asarray):
+    return (ftp_params(asarray), asarray(np.array([5, 6])), 3), {"keep": 2, "rng": 0}

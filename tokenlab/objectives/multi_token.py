@@ -67,12 +67,12 @@ def head_losses(logits: Any, labels: Any, *, ignore: int = -100) -> list[Any]:
     return [shifted_loss(head, labels, 1 + j, ignore) for j, head in enumerate(logits)]
 
 
-def known_labels(labels: Any, vocab: int, ignore: int) -> None:
+def known_labels(labels: Any, vocab: int, ignore: int, name: str = "labels") -> None:
     """Raise for a label that is neither a token nor ignored."""
     wrong = (labels != ignore) & ((labels < 0) | (labels >= vocab))
     if bool(wrong.any()):
         raise InvalidInput(
-            f"{public_caller()}: labels has {int(labels[wrong][0])}; expected 0 to {vocab - 1}, "
+            f"{public_caller()}: {name} has {int(labels[wrong][0])}; expected 0 to {vocab - 1}, "
             f"since logits have vocab = {vocab}, or ignore = {ignore} for what does not count."
         )
 
