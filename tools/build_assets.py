@@ -22,7 +22,18 @@ from pathlib import Path
 # Must be set before NumPy is imported.
 os.environ.update(OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1", OMP_NUM_THREADS="1")
 
-from assets import digits, faq, lm_head, merges, prompts, texts, vit_photos, vocabularies, words
+from assets import (
+    digits,
+    faq,
+    lm_head,
+    merges,
+    prompts,
+    texts,
+    tiny_lm,
+    vit_photos,
+    vocabularies,
+    words,
+)
 from assets.packages import AssetError
 
 BUILDERS = {
@@ -32,6 +43,7 @@ BUILDERS = {
     "merges": merges.build,
     "prompts": prompts.build,
     "texts": texts.build,
+    "tiny_lm": tiny_lm.build,
     "vit_photos": vit_photos.build,
     "vocabularies": vocabularies.build,
     "words": words.build,

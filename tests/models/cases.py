@@ -144,3 +144,10 @@ def _():
     yield 1e19 * random(3, 8), random(17, 8, seed=1).T
     yield random(3, 4), random(4, 5)  # by rows: BLAS
     yield random(3, 4, dtype=np.float64), random(9, 4, dtype=np.float64).T
+
+
+@case("tokenlab.models.hooks.residual_moves")
+def _(asarray):
+    params = mapped(asarray, transformer.init(vocab=7, d=4, layers=1, heads=2, rng=0))
+    ids = asarray(np.array([1, 2, 3]))
+    return (lambda **hooks: transformer.forward(params, ids, **hooks),), {}

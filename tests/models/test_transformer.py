@@ -122,6 +122,16 @@ def test_cross_states_for_one_or_for_all():
     )
 
 
+def test_what_the_second_part_adds_can_be_seen_and_replaced():
+    params, added, stream = small(), {}, {}
+    logits = forward(params, IDS, edit_mlp=added.__setitem__, tap=stream.__setitem__)
+    assert sorted(added) == [1, 2]
+    np.testing.assert_array_equal(logits, forward(params, IDS))
+    without = {}
+    forward(params, IDS, edit_mlp=lambda layer, y: 0 * y, tap=without.__setitem__)
+    np.testing.assert_allclose(without[1] + added[1], stream[1], atol=1e-6)
+
+
 def test_a_tap_sees_every_layer_and_may_replace_it():
     params, seen = small(), {}
 

@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = lazy(
         "python_faq": ["FAQ", "load_faq"],
         "stored_findings": ["load_findings"],
         "texts": ["load_text"],
+        "tiny_language_model": ["TinyLM", "load_tiny_lm"],
         "vocabularies": ["VOCABULARIES", "load_vocabulary"],
         "vit_photos": ["ViTPhotos", "load_vit_photos"],
     },

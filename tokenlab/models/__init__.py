@@ -7,7 +7,7 @@ __getattr__, __dir__, __all__ = lazy(
     {
         "bert": ["MiniLM"],
         "cache": ["Cache"],
-        "hooks": ["Block"],
+        "hooks": ["Block", "residual_moves"],
         "loading": ["load"],
         "smollm2": ["SmolLM2"],
         "sources": ["SOURCES", "find"],

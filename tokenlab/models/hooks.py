@@ -1,15 +1,18 @@
-"""What all real models let you see and replace: a layer's `Block`, and the checks of what hooks say.
+"""What all models let you see and replace: a layer's `Block`, all its moves, checks of hooks.
 
-Layers count from 1; 0 is what enters layer 1. At a layer come `tap`, `watch`, then `prune`.
+Layers count from 1; 0 is what enters layer 1. At a layer come `edit_mlp`, `tap`, `watch`, then
+`prune`.
 """
 
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from tokenlab.arguments import takes
+from tokenlab.arrays import get_xp
 from tokenlab.errors import InvalidInput, public_caller
 from tokenlab.options import shown
 
-__all__ = ["Block"]
+__all__ = ["Block", "residual_moves"]
 
 Tap = Callable[[int, Any], Any]
 Watch = Callable[[int, "Block"], Any]
@@ -46,6 +49,48 @@ class Block:
     def __repr__(self) -> str:
         h, n, _ = self.q.shape
         return f"Block({n} tokens, {h} heads, d={self.x.shape[-1]})"
+
+
+@takes(call="function")
+def residual_moves(call: Callable[..., Any]) -> tuple[Any, Any]:
+    """What enters the first layer of a decoder, and what every part of every layer adds to it.
+
+    Parameters
+    ----------
+    call : callable
+        `call(tap=..., edit_mlp=...)` runs a model's `forward` with these two hooks.
+
+    Returns
+    -------
+    start : ndarray of shape (..., n, d)
+    moves : ndarray of shape (2 layers, ..., n, d)
+        Attention, second part, attention, ...; `analysis.dynamics.walk` takes both.
+
+    Raises
+    ------
+    InvalidInput
+        No layer called the hooks.
+
+    Examples
+    --------
+    >>> from tokenlab.models import transformer
+    >>> params = transformer.init(vocab=7, d=4, layers=2, heads=2, rng=0)
+    >>> start, moves = residual_moves(lambda **hooks: transformer.forward(params, [1, 2], **hooks))
+    >>> start.shape, moves.shape
+    ((2, 4), (4, 2, 4))
+    """
+    stream: list[Any] = []  # behind each layer, and before the first
+    second: list[Any] = []  # what the second part of each layer adds
+    call(tap=lambda _, x: stream.append(x), edit_mlp=lambda _, y: second.append(y))
+    if not second or len(stream) != len(second) + 1:
+        raise InvalidInput(
+            f"{public_caller()}: call gave {len(stream)} states and {len(second)} moves of a second "
+            "part; expected a function that hands tap and edit_mlp on to a model's forward."
+        )
+    moves = []
+    for before, after, y in zip(stream, stream[1:], second, strict=False):
+        moves += [after - y - before, y]  # what is not of the second part, attention added
+    return stream[0], get_xp(stream[0]).stack(moves)
 
 
 def checked(params: Any, parts: tuple[str, ...], **functions: Any) -> None:

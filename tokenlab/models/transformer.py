@@ -16,6 +16,7 @@ given states, `head` stands where the embeddings are not tied, and `frozen_embed
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -157,6 +158,7 @@ TEXTS = {
     "cross": "n_cross d | b n_cross d",
     "params": checks.holding("norm", "place", "blocks"),
     "tap": "function",
+    "edit_mlp": "function",
 }
 
 
@@ -169,6 +171,7 @@ def forward(
     positions: Any = None,
     cross: Any = None,
     tap: Callable[[int, Any], Any] | None = None,
+    edit_mlp: Callable[[int, Any], Any] | None = None,
 ) -> Any:
     """Logits of the next token at every position.
 
@@ -188,6 +191,9 @@ def forward(
         `tap(layer, x)` gets the residual stream `x (..., n, d)` behind each layer, counted from 1,
         and as layer 0 what enters the first; what it returns takes the place of `x`, and None
         leaves it.
+    edit_mlp : callable, optional
+        `edit_mlp(layer, y)` gets what the second part of a layer adds, `(..., n, d)`; what it
+        returns is added in its place.
 
     Returns
     -------
@@ -205,8 +211,7 @@ def forward(
     >>> forward(params, [1, 2, 3]).shape, forward(params, [[1, 2, 3]]).shape
     ((3, 7), (1, 3, 7))
     """
-    options = {"mask": mask, "positions": positions, "cross": cross, "tap": tap}
-    x = last_states(params, ids, **options)  # (..., n, d)
+    x = last_states(params, ids, mask, positions, cross, tap, edit_mlp)  # (..., n, d)
     head = params.get("head", embeddings_of(params).T)  # (d, vocab)
     logits = step(x @ head)  # (..., n, vocab) [norm(x) Eᵀ] of every token, for the next one
     return logits
@@ -221,12 +226,13 @@ def states(
     positions: Any = None,
     cross: Any = None,
     tap: Callable[[int, Any], Any] | None = None,
+    edit_mlp: Callable[[int, Any], Any] | None = None,
 ) -> Any:
     """What `forward` multiplies with the head: the states behind the last norm, `(..., n, d)`.
 
     Parameters
     ----------
-    params, ids, mask, positions, cross, tap
+    params, ids, mask, positions, cross, tap, edit_mlp
         As in `forward`: dict; ndarray of shape (n,) or (b, n), and so on.
 
     Examples
@@ -235,11 +241,11 @@ def states(
     >>> states(params, [1, 2, 3]).shape
     (3, 4)
     """
-    return last_states(params, ids, mask=mask, positions=positions, cross=cross, tap=tap)
+    return last_states(params, ids, mask, positions, cross, tap, edit_mlp)
 
 
 def last_states(
-    params: dict[str, Any], ids: Any, *, mask: Any, positions: Any, cross: Any, tap: Any
+    params: Any, ids: Any, mask: Any, positions: Any, cross: Any, tap: Any, edit_mlp: Any
 ) -> Any:
     """`states`, whose arguments were looked at."""
     xp, n = get_xp(ids, *params["norm"].values()), ids.shape[-1]
@@ -256,7 +262,8 @@ def last_states(
     x = embedding(table, ids) + embedding(params["place"], positions)  # (..., n, d)
     x = tapped(tap, 0, x)
     for layer, block in enumerate(params["blocks"], start=1):
-        x = tapped(tap, layer, through(block, x, mask, cross))
+        edit = None if edit_mlp is None else partial(tapped, edit_mlp, layer, name="edit_mlp")
+        x = tapped(tap, layer, through(block, x, mask, cross, edit=edit))
     return normed(params["norm"], x)  # (..., n, d)
 
 
@@ -266,19 +273,21 @@ def embeddings_of(params: dict[str, Any]) -> Any:
 
 
 def through(
-    block: dict[str, Any], x: Any, mask: Any, cross: Any = None, context: Any = None
+    block: Any, x: Any, mask: Any, cross: Any = None, context: Any = None, edit: Any = None
 ) -> Any:
-    """The residual stream behind one layer, `(..., n, d)`; `context` is looked at in place of `x`."""
+    """The residual stream behind one layer, `(..., n, d)`; `context` is looked at in place of `x`, and
+    what `edit` makes of the second part's move is added."""
     context = None if context is None else normed(block["norm1"], context)
     x = x + self_attention(block, normed(block["norm1"], x), mask, context)  # (..., n, d)
     if cross is not None:
         x = x + cross_attention(block["cross"], normed(block["cross"]["norm"], x), cross)
-    return feed_forward(block, x)
+    return feed_forward(block, x, edit)
 
 
-def feed_forward(block: dict[str, Any], x: Any) -> Any:
+def feed_forward(block: dict[str, Any], x: Any, edit: Callable[[Any], Any] | None = None) -> Any:
     """The second part of a layer, which sees each token alone."""
-    return x + linear(gelu(linear(normed(block["norm2"], x), block["up"])), block["down"])
+    y = linear(gelu(linear(normed(block["norm2"], x), block["up"])), block["down"])
+    return x + (y if edit is None else edit(y))
 
 
 def seen(xp: Any, n: int, mask: Any, name: str = "mask") -> Any:
