@@ -6,7 +6,7 @@
 # with the package, with the weights of DINOv2-small, MiniLM and SmolLM2.
 #
 # Needs: nothing. The results are stored, since the weights do not come with the package; with them,
-# `python benchmarks/model_findings.py` computes all of it anew, in some minutes.
+# `python tools/findings/models.py` computes all of it anew, in some minutes.
 
 # %%
 import json
@@ -17,7 +17,7 @@ import numpy as np
 
 import tokenlab
 
-STORE = Path(tokenlab.__file__).parent / "data" / "model_findings.json"
+STORE = Path(tokenlab.__file__).parent / "data" / "findings" / "models.json"
 found = json.loads(STORE.read_text(encoding="utf-8"))
 
 

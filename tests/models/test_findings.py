@@ -11,9 +11,9 @@ import pytest
 from tokenlab.attention import softmax_attention
 from tokenlab.tour import small_models
 
-SOURCE = Path(__file__).parents[2] / "benchmarks" / "model_findings.py"
+SOURCE = Path(__file__).parents[2] / "tools" / "findings" / "models.py"
 
-pytestmark = pytest.mark.skipif(not SOURCE.is_file(), reason="benchmarks are not in a package")
+pytestmark = pytest.mark.skipif(not SOURCE.is_file(), reason="tools are not in a package")
 
 
 @pytest.fixture(scope="module")

@@ -1,14 +1,15 @@
 """What four questions to the real models found, on bundled data: printed, and stored for the docs.
 
-    python benchmarks/model_findings.py                      # all four, some minutes
-    python benchmarks/model_findings.py pruning channel      # some of them
-    python benchmarks/model_findings.py --store              # also into tokenlab/data/model_findings.json
+    python tools/findings/models.py                      # all four, some minutes
+    python tools/findings/models.py pruning channel      # some of them
+    python tools/findings/models.py --store              # also into tokenlab/data/findings/models.json
 
 Needs the models' packages (`tokenlab models`). Everything random is seeded.
 """
 
 import argparse
 import json
+import sys
 import time
 from collections.abc import Callable
 from functools import partial
@@ -16,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # also runs from a checkout
 
 import tokenlab
 from tokenlab import models
@@ -37,7 +40,7 @@ from tokenlab.numerics import log_softmax
 from tokenlab.pruning import Schedule
 from tokenlab.quantization import kmeans
 
-STORE = Path(tokenlab.__file__).parent / "data" / "model_findings.json"
+STORE = Path(tokenlab.__file__).parent / "data" / "findings" / "models.json"
 Found = dict[str, Any]
 Attention = Callable[[Any, Any, Any], Any]
 
