@@ -302,7 +302,8 @@ def generate(
     (5,)
     """
     horizon, n_max = len(params["decoder"]["place"]), len(params["encoder"]["place"])
-    keep, rng = checks.count(keep, "keep", at_most=horizon), checks.generator(rng)
+    keep = checks.count(keep, "keep", at_most=horizon)
+    rng = checks.generator(rng)
     if not len(ids):
         raise InvalidInput("generate: ids is empty; expected a token to begin with.")
     xp, text = get_xp(ids), to_numpy(ids).tolist()
