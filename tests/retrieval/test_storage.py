@@ -446,8 +446,8 @@ def test_a_reader_whose_files_are_replaced_begins_again(folder, monkeypatch):
 
     read, news = storage._read_manifest, [make(seed=1), make(seed=2)]
 
-    def slow(place):
-        manifest = read(place)
+    def slow(place, kind):
+        manifest = read(place, kind)
         if news:
             news.pop(0).save(place)  # and its files are gone
         return manifest

@@ -1,5 +1,6 @@
 """Documents of DupMAE: a dense vector each, and the few words of its bag that count most."""
 
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from tokenlab import checks
@@ -70,6 +71,75 @@ class DupIndex(NamedTuple):
         ids, values = sparsify(mu, k)  # each (n_docs, k)
         offsets = get_xp(dense, mu).arange(len(mu) + 1) * k  # every document has k entries
         return cls(dense, offsets, ids.ravel(), values.ravel(), mu.shape[1])
+
+    @property
+    def n_docs(self) -> int:
+        """How many documents."""
+        return len(self.dense)
+
+    @property
+    def n_entries(self) -> int:
+        """How many words of documents in all."""
+        return len(self.ids)
+
+    @property
+    def d(self) -> int:
+        """The width of a document's vector."""
+        return self.dense.shape[1]
+
+    def save(self, path: str | Path) -> Path:
+        """Write the index into a folder, as `TokenIndex.save` does; return it."""
+        from tokenlab.retrieval.storage import save_index
+
+        return save_index(self, Path(path), stored())
+
+    @classmethod
+    def load(cls, path: str | Path, *, mmap: bool = True, verify: bool = True) -> "DupIndex":
+        """Read an index that `save` wrote.
+
+        Parameters
+        ----------
+        path : str or Path
+            The folder.
+        mmap, verify : bool
+            As in `TokenIndex.load`.
+
+        Raises
+        ------
+        StorageError
+            When the folder is missing, foreign, of a newer version, or damaged.
+        """
+        from tokenlab.retrieval.storage import load_arrays
+
+        found = load_arrays(Path(path), stored(), mmap=mmap, verify=verify)
+        return cls(**found.arrays, vocab=found.facts["vocab"])
+
+
+def stored() -> Any:
+    """What is kept of an index on disk."""
+    from tokenlab.retrieval.storage import OTHER_SHAPE, Kind, fitting
+
+    def damage(arrays: dict[str, Any], facts: dict[str, Any]) -> str | None:
+        dense, ids, values = arrays["dense"], arrays["ids"], arrays["values"]
+        entries = (facts["n_entries"],)
+        if dense.shape != (facts["n_docs"], facts["d"]) or {ids.shape, values.shape} != {entries}:
+            return OTHER_SHAPE
+        if dense.dtype.kind != "f" or values.dtype.kind != "f" or ids.dtype.kind not in "iu":
+            return f"its arrays are {dense.dtype}, {values.dtype} and {ids.dtype}"
+        if len(arrays["offsets"]) != len(dense) + 1 or not fitting(arrays["offsets"], len(ids)):
+            return "the offsets do not fit the words"
+        if len(ids) and not 0 <= ids.min() <= ids.max() < facts["vocab"]:
+            return f"a word is not among 0 to {facts['vocab'] - 1}"
+        return None
+
+    return Kind(
+        name="DupIndex",
+        called="a DupMAE index",
+        arrays=("dense", "offsets", "ids", "values"),
+        facts=("n_docs", "n_entries", "d", "vocab"),
+        numbers=("dense", "values"),
+        damage=damage,
+    )
 
 
 @takes(dense="d", mu="vocab")

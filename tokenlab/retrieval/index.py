@@ -223,9 +223,9 @@ class TokenIndex:
         or programs that save into one folder the second waits, and the last one wins; one that
         loads meanwhile gets the old index or the new one. See `tokenlab.retrieval.storage`.
         """
-        from tokenlab.retrieval.storage import save_index
+        from tokenlab.retrieval.storage import TOKENS, save_index
 
-        return save_index(self, Path(path))
+        return save_index(self, Path(path), TOKENS)
 
     @classmethod
     def load(cls, path: str | Path, *, mmap: bool = True, verify: bool = True) -> "TokenIndex":
@@ -246,9 +246,10 @@ class TokenIndex:
         StorageError
             When the folder is missing, foreign, of a newer version, or damaged.
         """
-        from tokenlab.retrieval.storage import load_arrays
+        from tokenlab.retrieval.storage import TOKENS, load_arrays
 
-        return cls._trusted(*load_arrays(Path(path), mmap=mmap, verify=verify))
+        found = load_arrays(Path(path), TOKENS, mmap=mmap, verify=verify).arrays
+        return cls._trusted(found["tokens"], found["offsets"])
 
 
 def _is_frozen(x: Any) -> bool:

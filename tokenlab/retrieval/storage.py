@@ -1,9 +1,9 @@
-"""A token index on disk: `.npy` files that any NumPy reads, and a manifest that vouches for them.
+"""An index on disk: `.npy` files that any NumPy reads, and a manifest that vouches for them.
 
 Data files carry their digest in their name, and the manifest is replaced in one step when they are
 complete. So the manifest that a reader sees always describes files that are there, and a program
 that still has the old files mapped goes on undisturbed. One saver waits for another; a reader whose
-files were replaced while it read begins again.
+files were replaced while it read begins again. What is stored of a class is its `Kind`.
 """
 
 import contextlib
@@ -11,8 +11,9 @@ import hashlib
 import json
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,26 +21,85 @@ from tokenlab.arrays import to_numpy
 from tokenlab.errors import StorageError
 from tokenlab.retrieval.locking import LOCK, alone_in
 
-FORMAT, VERSION, MANIFEST = "tokenlab.TokenIndex", 1, "manifest.json"
-KEYS: dict[str, type] = {"n_docs": int, "n_tokens": int, "d": int, "dtype": str, "files": dict}
-FILES: dict[str, type] = {"tokens": dict, "offsets": dict}
+VERSION, MANIFEST = 1, "manifest.json"
 FILE_KEYS: dict[str, type] = {"name": str, "bytes": int, "sha256": str}
-WRITTEN = re.compile(
-    r"(tokens|offsets)(-[0-9a-f]{16}\.npy|\.\d+\.tmp)|manifest\.json\.\d+\.tmp|" + re.escape(LOCK)
-)
 CHUNK = 1 << 20  # values that are looked at together
+OTHER_SHAPE = "an array does not have the shape that the manifest states"
+
+Arrays = dict[str, np.ndarray]
 
 
-def save_index(index: Any, folder: Path) -> Path:
+class Kind(NamedTuple):
+    """What is stored of one class of index.
+
+    `arrays` are attributes, each a file of that name; the manifest states the type of the first,
+    and `facts`, which are attributes, too. `damage(arrays, facts)` says what does not fit together,
+    or None. `numbers` are the arrays of vectors, which are looked through for NaN.
+    """
+
+    name: str
+    called: str
+    arrays: tuple[str, ...]
+    facts: tuple[str, ...]
+    numbers: tuple[str, ...]
+    damage: Callable[[Arrays, dict[str, Any]], str | None]
+
+    @property
+    def format(self) -> str:
+        """What the manifest calls it."""
+        return f"tokenlab.{self.name}"
+
+    @property
+    def written(self) -> re.Pattern[str]:
+        """The names of files that a save gives."""
+        kinds = "|".join(self.arrays)
+        draft = re.escape(MANIFEST) + r"\.\d+\.tmp"
+        return re.compile(
+            rf"({kinds})(-[0-9a-f]{{16}}\.npy|\.\d+\.tmp)|{draft}|{re.escape(LOCK)}"
+        )
+
+
+class Stored(NamedTuple):
+    """What was read: `arrays` by name, offsets in memory, and the `facts` of the manifest."""
+
+    arrays: Arrays
+    facts: dict[str, Any]
+
+
+def _tokens_damage(arrays: Arrays, facts: dict[str, Any]) -> str | None:
+    tokens, offsets = arrays["tokens"], arrays["offsets"]
+    if tokens.shape != (facts["n_tokens"], facts["d"]) or len(offsets) != facts["n_docs"] + 1:
+        return OTHER_SHAPE
+    if tokens.dtype.kind != "f":
+        return f"its tokens are {tokens.dtype} and no floating numbers"
+    return None if fitting(offsets, len(tokens)) else "the offsets do not fit the tokens"
+
+
+TOKENS = Kind(
+    name="TokenIndex",
+    called="a token index",
+    arrays=("tokens", "offsets"),
+    facts=("n_docs", "n_tokens", "d"),
+    numbers=("tokens",),
+    damage=_tokens_damage,
+)
+
+
+def fitting(offsets: np.ndarray, n: int) -> bool:
+    """Whether offsets start at 0, never go down and end at `n`; equal ones are an empty document."""
+    return bool(offsets[0] == 0 and offsets[-1] == n and np.all(offsets[1:] >= offsets[:-1]))
+
+
+def save_index(index: Any, folder: Path, kind: Kind) -> Path:
     """Write `index` into `folder`, replacing an index that is already there."""
-    _require_ours(folder)
+    _require_ours(folder, kind)
     with alone_in(folder) as made:  # another saver has ended, and its index is whole
         try:
-            _require_ours(folder)  # once more: it may have changed while we waited
-            _save(index, folder)
+            _require_ours(folder, kind)  # once more: it may have changed while we waited
+            _save(index, folder, kind)
         except BaseException:  # a full disk, Ctrl-C: what is there now is what was there before
             with contextlib.suppress(OSError):
-                _remove_leftovers(folder, keep=_named(_manifest(folder)))
+                _remove_leftovers(folder, kind, keep=_named(_manifest(folder)))
             for part in made[::-1]:
                 with contextlib.suppress(OSError):  # it holds something
                     part.rmdir()
@@ -47,29 +107,26 @@ def save_index(index: Any, folder: Path) -> Path:
     return folder
 
 
-def _require_ours(folder: Path) -> None:
+def _require_ours(folder: Path, kind: Kind) -> None:
     """Nothing of somebody else is overwritten."""
-    if folder.exists() and not (folder.is_dir() and (_ours(folder) or _unfinished(folder))):
+    if folder.exists() and not (
+        folder.is_dir() and (_ours(folder, kind) or _unfinished(folder, kind))
+    ):
         raise StorageError(
-            f"TokenIndex.save: {folder} exists and holds something that is not a token index. "
+            f"{kind.name}.save: {folder} exists and holds something that is not {kind.called}. "
             "Choose a new folder; nothing was written."
         )
 
 
-def _save(index: Any, folder: Path) -> None:
+def _save(index: Any, folder: Path, kind: Kind) -> None:
     # The files of an index on a GPU are those of any other.
-    tokens, offsets = to_numpy(index.tokens), to_numpy(index.offsets)
-    files = {
-        "tokens": _write(folder, "tokens", tokens),
-        "offsets": _write(folder, "offsets", offsets),
-    }
+    arrays = {name: to_numpy(getattr(index, name)) for name in kind.arrays}
+    files = {name: _write(folder, name, array) for name, array in arrays.items()}
     manifest = {
-        "format": FORMAT,
+        "format": kind.format,
         "version": VERSION,
-        "n_docs": index.n_docs,
-        "n_tokens": index.n_tokens,
-        "d": index.d,
-        "dtype": str(tokens.dtype),
+        **{fact: getattr(index, fact) for fact in kind.facts},
+        "dtype": str(arrays[kind.arrays[0]].dtype),
         "files": files,
     }
     # Complete on disk under another name, then renamed: a rename happens or does not.
@@ -79,42 +136,44 @@ def _save(index: Any, folder: Path) -> None:
         _flush(file)
     draft.replace(folder / MANIFEST)
     # Only now: until the new manifest is there, the old one needs its files.
-    _remove_leftovers(folder, keep=_named(manifest))
+    _remove_leftovers(folder, kind, keep=_named(manifest))
 
 
-def load_arrays(folder: Path, *, mmap: bool, verify: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Return `(tokens, offsets)` of a saved index; what is wrong with it is a `StorageError`."""
+def load_arrays(folder: Path, kind: Kind, *, mmap: bool, verify: bool) -> Stored:
+    """What a save wrote; what is wrong with it is a `StorageError`."""
     while True:  # ends, unless a saver is quicker for ever
         before = _stamp(folder)
         try:
-            return _load(folder, mmap=mmap, verify=verify)
+            return _load(folder, kind, mmap=mmap, verify=verify)
         except StorageError:
             # Was it replaced while we read? Then its old files are gone, and the new ones are there.
             if _stamp(folder) == before:
                 raise
 
 
-def _load(folder: Path, *, mmap: bool, verify: bool) -> tuple[np.ndarray, np.ndarray]:
-    manifest = _read_manifest(folder)
-    tokens = _read(folder, manifest["files"]["tokens"], verify)
-    offsets = np.array(_read(folder, manifest["files"]["offsets"], verify))
-    expected = (manifest["n_tokens"], manifest["d"]), manifest["dtype"], (manifest["n_docs"] + 1,)
+def _load(folder: Path, kind: Kind, *, mmap: bool, verify: bool) -> Stored:
+    manifest = _read_manifest(folder, kind)
+    arrays = {name: _read(folder, kind, manifest["files"][name], verify) for name in kind.arrays}
+    first = arrays[kind.arrays[0]]
     # The manifest may be edited, or the files exchanged: compare all that it states.
-    if (tokens.shape, str(tokens.dtype), offsets.shape) != expected or offsets.dtype != np.int64:
-        raise _damaged(folder, "an array does not have the shape that the manifest states")
-    if tokens.dtype.kind != "f":
-        raise _damaged(folder, f"its tokens are {tokens.dtype} and no floating numbers")
-    # Equal neighbours are an empty document.
-    if offsets[0] != 0 or offsets[-1] != len(tokens) or np.any(offsets[1:] < offsets[:-1]):
-        raise _damaged(folder, "the offsets do not fit the tokens")
-    if verify and not _all_finite(tokens):  # right digests vouch for the bytes, not for the numbers
-        raise _damaged(folder, "tokens are NaN or infinite")
-    return tokens if mmap else np.array(tokens), offsets
+    offsets = arrays["offsets"] = np.array(arrays["offsets"])
+    if offsets.ndim != 1 or not len(offsets) or str(first.dtype) != manifest["dtype"]:
+        raise _damaged(folder, kind, OTHER_SHAPE)
+    if offsets.dtype != np.int64:
+        raise _damaged(folder, kind, f"its offsets are {offsets.dtype} and not int64")
+    facts = {fact: manifest[fact] for fact in kind.facts}
+    if damage := kind.damage(arrays, facts):
+        raise _damaged(folder, kind, damage)
+    # Right digests vouch for the bytes, not for the numbers.
+    for name in kind.numbers if verify else ():
+        if not _all_finite(arrays[name]):
+            raise _damaged(folder, kind, f"{name} are NaN or infinite")
+    return Stored(arrays if mmap else {name: np.array(x) for name, x in arrays.items()}, facts)
 
 
 def _all_finite(tokens: np.ndarray) -> bool:
     # Block after block: a map of the whole file would come into memory at once.
-    rows = max(1, CHUNK // max(1, tokens.shape[1]))
+    rows = max(1, CHUNK // max(1, tokens[:1].size))
     return all(np.isfinite(tokens[i : i + rows]).all() for i in range(0, len(tokens), rows))
 
 
@@ -128,15 +187,15 @@ def _stamp(folder: Path) -> Any:
     return stat.st_ino, stat.st_mtime_ns, stat.st_size
 
 
-def _write(folder: Path, kind: str, array: np.ndarray) -> dict[str, Any]:
+def _write(folder: Path, name: str, array: np.ndarray) -> dict[str, Any]:
     # The process number keeps two drafts apart.
-    draft = folder / f"{kind}.{os.getpid()}.tmp"
+    draft = folder / f"{name}.{os.getpid()}.tmp"
     with draft.open("wb") as file:
         np.save(file, array, allow_pickle=False)
         _flush(file)
     # Of the file and not of the array, so that what is read back is what is compared.
     digest = _digest(draft)
-    final = folder / f"{kind}-{digest[:16]}.npy"
+    final = folder / f"{name}-{digest[:16]}.npy"
     if final.exists() and _digest(final) == digest:  # some systems cannot replace a mapped file
         draft.unlink()
     else:
@@ -144,25 +203,25 @@ def _write(folder: Path, kind: str, array: np.ndarray) -> dict[str, Any]:
     return {"name": final.name, "bytes": final.stat().st_size, "sha256": digest}
 
 
-def _read(folder: Path, entry: dict[str, Any], verify: bool) -> np.ndarray:
+def _read(folder: Path, kind: Kind, entry: dict[str, Any], verify: bool) -> np.ndarray:
     # A name with a path in it could lead anywhere.
     path = folder / entry["name"]
     try:
         if path.parent != folder or not path.is_file():
-            raise _damaged(folder, f"{entry['name'][:80]} is missing")
+            raise _damaged(folder, kind, f"{entry['name'][:80]} is missing")
         size = path.stat().st_size
         if size != entry["bytes"]:
-            raise _damaged(folder, f"{path.name} has {size} bytes, not {entry['bytes']}")
+            raise _damaged(folder, kind, f"{path.name} has {size} bytes, not {entry['bytes']}")
         # The digest covers header and numbers: one flipped bit is found.
         if verify and _digest(path) != entry["sha256"]:
-            raise _damaged(folder, f"{path.name} has another digest than the manifest states")
+            raise _damaged(folder, kind, f"{path.name} has another digest than the manifest states")
         array = _mapped(path)
     except StorageError:
         raise
     except Exception as error:  # NumPy's reader raises what a damaged header makes it stumble over
-        raise _damaged(folder, f"{path.name[:80]} is no array ({error})") from error
+        raise _damaged(folder, kind, f"{path.name[:80]} is no array ({error})") from error
     if not isinstance(array, np.ndarray):
-        raise _damaged(folder, f"{path.name} is no array, but an archive of them")
+        raise _damaged(folder, kind, f"{path.name} is no array, but an archive of them")
     return array
 
 
@@ -178,31 +237,32 @@ def _mapped(path: Path) -> np.ndarray:
     return np.load(path, mmap_mode="r" if 0 not in header[0] else None, allow_pickle=False)
 
 
-def _read_manifest(folder: Path) -> dict[str, Any]:
+def _read_manifest(folder: Path, kind: Kind) -> dict[str, Any]:
     if not folder.is_dir():
-        raise StorageError(f"TokenIndex.load: there is no folder {folder}.")
+        raise StorageError(f"{kind.name}.load: there is no folder {folder}.")
     manifest = _manifest(folder)
-    if manifest.get("format") != FORMAT:
+    if manifest.get("format") != kind.format:
         raise StorageError(
-            f"TokenIndex.load: {folder} is not a token index: it has no {MANIFEST} of the format "
-            f"{FORMAT!r}. Folders of this kind are written by TokenIndex.save."
+            f"{kind.name}.load: {folder} is not {kind.called}: it has no {MANIFEST} of the format "
+            f"{kind.format!r}. Folders of this kind are written by {kind.name}.save."
         )
     if manifest.get("version") != VERSION:
         raise StorageError(
-            f"TokenIndex.load: {folder} has version {manifest.get('version')!r}; this release "
+            f"{kind.name}.load: {folder} has version {manifest.get('version')!r}; this release "
             f"reads version {VERSION}. Upgrade tokenlab, or save the index again."
         )
-    _require(folder, manifest, KEYS)
-    _require(folder, manifest["files"], FILES)
-    for kind in FILES:
-        _require(folder, manifest["files"][kind], FILE_KEYS)
+    facts: dict[str, type] = dict.fromkeys(kind.facts, int)
+    _require(folder, kind, manifest, facts | {"dtype": str, "files": dict})
+    _require(folder, kind, manifest["files"], dict.fromkeys(kind.arrays, dict))
+    for name in kind.arrays:
+        _require(folder, kind, manifest["files"][name], FILE_KEYS)
     return manifest
 
 
-def _require(folder: Path, entry: dict[str, Any], keys: dict[str, type]) -> None:
-    for key, kind in keys.items():
-        if not isinstance(entry.get(key), kind):
-            raise _damaged(folder, f"the manifest lacks {key}, or it is no {kind.__name__}")
+def _require(folder: Path, kind: Kind, entry: dict[str, Any], keys: dict[str, type]) -> None:
+    for key, wanted in keys.items():
+        if not isinstance(entry.get(key), wanted):
+            raise _damaged(folder, kind, f"the manifest lacks {key}, or it is no {wanted.__name__}")
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
@@ -214,8 +274,8 @@ def _manifest(folder: Path) -> dict[str, Any]:
     return manifest if isinstance(manifest, dict) else {}
 
 
-def _ours(folder: Path) -> bool:
-    return _manifest(folder).get("format") == FORMAT
+def _ours(folder: Path, kind: Kind) -> bool:
+    return _manifest(folder).get("format") == kind.format
 
 
 def _named(manifest: dict[str, Any]) -> set[str]:
@@ -225,15 +285,15 @@ def _named(manifest: dict[str, Any]) -> set[str]:
     return {str(entry["name"]) for entry in entries if isinstance(entry, dict) and "name" in entry}
 
 
-def _unfinished(folder: Path) -> bool:
+def _unfinished(folder: Path, kind: Kind) -> bool:
     """True for an empty folder, and for what a crash of the very first save leaves behind."""
     # Only names that we give: a folder of somebody else with one odd file is not ours.
-    return all(WRITTEN.fullmatch(path.name) for path in folder.iterdir())
+    return all(kind.written.fullmatch(path.name) for path in folder.iterdir())
 
 
-def _damaged(folder: Path, what: str) -> StorageError:
+def _damaged(folder: Path, kind: Kind, what: str) -> StorageError:
     return StorageError(
-        f"TokenIndex.load: {folder} is damaged: {what}. Save the index again from its source."
+        f"{kind.name}.load: {folder} is damaged: {what}. Save the index again from its source."
     )
 
 
@@ -248,9 +308,9 @@ def _flush(file: Any) -> None:
     os.fsync(file.fileno())
 
 
-def _remove_leftovers(folder: Path, keep: set[str]) -> None:
+def _remove_leftovers(folder: Path, kind: Kind, keep: set[str]) -> None:
     """Delete data files that the manifest no longer names, as far as the system allows it."""
     for path in list(folder.iterdir()):
-        if WRITTEN.fullmatch(path.name) and path.name not in keep:
+        if kind.written.fullmatch(path.name) and path.name not in keep:
             with contextlib.suppress(OSError):  # still mapped by a reader: the next save tries
                 path.unlink()
