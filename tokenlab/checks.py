@@ -90,7 +90,6 @@ __all__ = [
 
 INT = np.dtype(np.int64)
 USUAL = {np.dtype(np.float32), np.dtype(np.float64)}  # floats that need no conversion
-
 SMALL = 1 << 14  # entries that are looked at one by one, which is faster for a few
 
 
@@ -107,6 +106,12 @@ def floats(x: Any, name: str, xp: ModuleType) -> Any:
     """
     if type(x) is np.ndarray and x.dtype in USUAL and x.flags.c_contiguous:
         return x
+    x = laid(x, name, xp)
+    return xp.ascontiguousarray(x) if x.ndim and not is_taped(x) else x
+
+
+def laid(x: Any, name: str, xp: ModuleType) -> Any:
+    """The same in whatever order it lies in memory: a transpose of a large matrix stays one."""
     x = array(x, name, xp)
     if x.dtype.kind in "iu":
         x = x.astype(xp.float32 if x.dtype.itemsize <= 2 else xp.float64)
@@ -117,7 +122,7 @@ def floats(x: Any, name: str, xp: ModuleType) -> Any:
             f"{public_caller()}: {name} has dtype {x.dtype}; expected real numbers "
             f"(float16, float32, float64 or integers). {fix_of_type(x, 'numpy.float32')}"
         )
-    return xp.ascontiguousarray(x) if x.ndim and not is_taped(x) else x
+    return x
 
 
 def array(x: Any, name: str, xp: ModuleType) -> Any:
@@ -153,7 +158,7 @@ def finite(x: Any, name: str, xp: ModuleType) -> Any:
             return x
     else:  # squares that add up to a finite number are finite; this needs no second array
         with np.errstate(over="ignore", invalid="ignore"):
-            flat = inside.ravel()
+            flat = inside.ravel(order="K")
             if math.isfinite(flat.dot(flat)):
                 return x
     bad = ~xp.isfinite(inside)
@@ -171,8 +176,7 @@ def shaped(x: Any, name: str, axes: Sequence[str]) -> Any:
     """Return `x`, or raise `ShapeError` unless it has exactly these named axes."""
     if x.ndim != len(axes):
         raise ShapeError(
-            f"{public_caller()}: {name} is {x.shape}, {x.ndim} axes; "
-            f"expected {len(axes)}: "
+            f"{public_caller()}: {name} is {x.shape}, {x.ndim} axes; expected {len(axes)}: "
             f"({', '.join(axes)}{',' if len(axes) == 1 else ''})."
             + {-1: " For a single vector pass x[None, :].", 1: " For several pass list(x)."}.get(
                 x.ndim - len(axes) if len(axes) == 2 else 0, ""

@@ -165,6 +165,12 @@ def _(asarray):
     return (asarray(random(2, 3, 5)),), {"mask": asarray(np.ones((2, 3), bool))}
 
 
+@case("tokenlab.retrieval.dupmae.bag_of_states")
+def _(asarray):
+    mask = asarray(np.array([True, False, True]))
+    return (asarray(random(5, 4)), asarray(random(3, 4, seed=1))), {"mask": mask}
+
+
 @case("tokenlab.retrieval.dupmae.bow_weights")
 def _(asarray):
     return (asarray(np.array([0, 1, 1])), 4), {}
@@ -227,3 +233,26 @@ def _(asarray):
 @case("tokenlab.retrieval.dupmae_index.search")
 def _(asarray):
     return (asarray(random(4)), asarray(random(6, seed=2)), dup_index(asarray)), {"k": 2}
+
+
+@case("tokenlab.retrieval.dupmae_index.DupIndex")
+def _(asarray):
+    ids, offsets = asarray(np.array([0, 4, 4])), asarray(np.array([0, 1, 1, 3]))
+    return (asarray(random(3, 2)), offsets, ids, asarray(random(3)), 5), {}
+
+
+@parity("retrieval.kept_products")
+def _():
+    generator = np.random.default_rng(9)
+    for n_docs, longest, vocab in [
+        (0, 5, 3),
+        (1, 1, 1),
+        (4, 0, 2),
+        (300, 40, 90),
+        (5, 900, 30_000),
+    ]:
+        offsets = np.concatenate([[0], np.cumsum(generator.integers(0, longest + 1, n_docs))])
+        ids = generator.integers(0, vocab, offsets[-1]).astype(np.int32)
+        for dtype in (np.float32, np.float64):
+            yield random(vocab, dtype=dtype), ids, eighths(len(ids)), offsets
+        yield random(vocab) * 1e15, ids, -random(len(ids)) * 1e15, offsets

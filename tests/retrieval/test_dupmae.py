@@ -1,13 +1,17 @@
 """DupMAE: hand cases, what a row of the decoder can know, masks of whole words, the index."""
 
+import json
+
 import numpy as np
 import pytest
 from scipy import sparse
 
 from tokenlab import autograd, errors
+from tokenlab.retrieval import TokenIndex
 from tokenlab.retrieval.dupmae import (
     DupIndex,
     bag_logits,
+    bag_of_states,
     bow_loss,
     bow_weights,
     decoder_mask,
@@ -192,3 +196,150 @@ def test_gradients():
 def test_bad_input(call, match):
     with pytest.raises(errors.TokenlabError, match=match):
         call()
+
+
+def test_the_bag_of_states_is_that_of_their_logits(monkeypatch):
+    from tokenlab import blocks
+
+    rng = np.random.default_rng(0)
+    params, h = {"embed": rng.standard_normal((50, 6))}, rng.standard_normal((7, 6))
+    mask = np.arange(7) != 3
+    wanted = bag_logits(token_logits(params, h), mask)
+    np.testing.assert_allclose(bag_of_states(params["embed"], h, mask), wanted)
+    monkeypatch.setattr(blocks, "ENTRIES", 40)  # six words at a time
+    np.testing.assert_allclose(bag_of_states(params["embed"], h, mask), wanted)
+
+
+def test_all_logits_are_never_held():
+    import tracemalloc
+
+    rng = np.random.default_rng(0)
+    embed, h = rng.standard_normal((30_000, 4)), rng.standard_normal((500, 4))
+    tracemalloc.start()
+    bag_of_states(embed, h)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 30_000 * 500 * 8 / 5  # ENTRIES are a fifteenth
+
+
+# the lines of people who used it ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n", [2, 3, 4])
+def test_a_few_tokens_lose_exactly_one(n):
+    for seed in range(20):
+        assert encoder_mask(n, 0.15, rng=seed).sum() == 1
+        assert not encoder_mask(n + 2, 0.15, protect=[0, -1], rng=seed)[[0, -1]].any()
+
+
+def test_a_word_twice_counts_once_and_special_tokens_count_nothing():
+    mu = np.array([0.5, 2.0, 1.0, -1.0])
+    assert bow_loss(mu, [1, 1, 2]) == pytest.approx(bow_loss(mu, [2, 1]))
+    assert bow_loss(mu, [0, 1, 2, 3], special=[0, 3]) == pytest.approx(bow_loss(mu, [1, 2]))
+    assert bow_weights([1, 1, 2, 3], 4, special=[3]).tolist() == [0, 1, 1, 0]
+
+
+# on disk ---------------------------------------------------------------------------------------
+
+
+def some_index(seed=0, n_docs=4, dtype=np.float32):
+    rng = np.random.default_rng(seed)
+    dense, mu = rng.standard_normal((n_docs, 3)), rng.standard_normal((n_docs, 9))
+    return DupIndex.build(dense.astype(dtype), mu.astype(dtype), 2)
+
+
+def same(a, b):
+    assert a.vocab == b.vocab
+    for x, y in zip(a[:4], b[:4], strict=True):
+        assert x.dtype == y.dtype
+        np.testing.assert_array_equal(x, y)
+
+
+@pytest.mark.parametrize("mmap", [True, False])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_there_and_back(tmp_path, dtype, mmap):
+    index = some_index(dtype=dtype)
+    folder = index.save(tmp_path / "deep" / "index")
+    found = DupIndex.load(str(folder), mmap=mmap)
+    same(found, index)
+    assert isinstance(found.values, np.memmap) is mmap
+    query = np.ones(3, dtype), np.arange(9, dtype=dtype)
+    np.testing.assert_array_equal(search(*query, found, k=3).scores, search(*query, index, k=3)[1])
+    assert len(list(folder.iterdir())) == 5
+    some_index(1).save(folder)
+    same(DupIndex.load(folder), some_index(1))
+    assert len(list(folder.iterdir())) == 5
+
+
+def test_indexes_of_two_kinds_leave_each_other_alone(tmp_path):
+    tokens = TokenIndex.from_docs([[[0.5, 1.0]]])
+    tokens.save(tmp_path / "tokens")
+    some_index().save(tmp_path / "bags")
+    with pytest.raises(errors.StorageError, match=r"DupIndex.save: .* not a DupMAE index"):
+        some_index().save(tmp_path / "tokens")
+    with pytest.raises(errors.StorageError, match=r"TokenIndex.save: .* not a token index"):
+        tokens.save(tmp_path / "bags")
+    with pytest.raises(errors.StorageError, match=r"DupIndex.load: .* not a DupMAE index"):
+        DupIndex.load(tmp_path / "tokens")
+    assert TokenIndex.load(tmp_path / "tokens").n_tokens == 1
+    same(DupIndex.load(tmp_path / "bags"), some_index())
+
+
+@pytest.mark.parametrize("name", ["dense", "offsets", "ids", "values"])
+def test_every_file_cut_lengthened_missing_or_with_one_bit_flipped(tmp_path, name):
+    folder = some_index().save(tmp_path / "index")
+    file = next(path for path in folder.iterdir() if path.name.startswith(name))
+    whole = file.read_bytes()
+    flips = np.linspace(0, len(whole) - 1, 12, dtype=int)
+    damaged = [whole[:-1], whole[:40], b"", whole + b"\0"]
+    damaged += [whole[:i] + bytes([whole[i] ^ 4]) + whole[i + 1 :] for i in flips]
+    for content in damaged:
+        file.write_bytes(content)
+        with pytest.raises(errors.StorageError, match=r"DupIndex.load: .* is damaged"):
+            DupIndex.load(folder)
+    file.unlink()
+    with pytest.raises(errors.StorageError, match="is missing"):
+        DupIndex.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"vocab": 3}, "a word is not among 0 to 2"),
+        ({"n_docs": 5}, "does not have the shape"),
+        ({"d": 2}, "does not have the shape"),
+        ({"n_entries": 9}, "does not have the shape"),
+        ({"dtype": "float64"}, "does not have the shape"),
+        ({"vocab": None}, "the manifest lacks vocab"),
+        ({"version": 2}, "has version 2"),
+    ],
+)
+def test_a_manifest_that_says_something_else(tmp_path, change, match):
+    folder = some_index().save(tmp_path / "index")
+    manifest = folder / "manifest.json"
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | change))
+    with pytest.raises(errors.StorageError, match=match):
+        DupIndex.load(folder, verify=False)
+
+
+def test_an_index_of_nothing(tmp_path):
+    index = DupIndex(np.zeros((0, 3), np.float32), [0], [], [], 9)
+    same(DupIndex.load(index.save(tmp_path / "index")), index)
+    assert scores([1.0] * 3, [1.0] * 9, index).shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
+        (([[1.0]], [0, 1], [2], [1.0], 2), "DupIndex: ids runs from 2 to 2; vocab is 2"),
+        (([[1.0]], [0, 1], [-1], [1.0], 2), "DupIndex: ids runs from -1"),
+        (([[1.0]], [0, 2], [1], [1.0], 2), "DupIndex: offsets is from 0 to 2"),
+        (([[1.0]], [0, 1, 1], [1], [1.0], 2), "DupIndex: offsets are .3,.; expected .2,."),
+        (([[1.0]], [0, 1], [1], [1.0, 2.0], 2), "values is .2,. = .n_entries"),
+        (([[1.0]], [0, 1], [1], [np.nan], 2), "DupIndex: values has 1 values that are not"),
+        (([[1.0]], [0, 1], [1], [1.0], 0), "DupIndex: vocab"),
+    ],
+)
+def test_an_index_that_does_not_fit_together(arguments, match):
+    with pytest.raises(errors.TokenlabError, match=match):
+        DupIndex(*arguments)

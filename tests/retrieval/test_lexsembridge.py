@@ -98,6 +98,34 @@ def test_info_nce_against_its_sum():
     assert info_nce(q, p, temperature=0.5, group=2) == pytest.approx(wanted)
 
 
+def test_each_question_has_its_own_passage_among_three():
+    q, p = np.eye(4)[:3], np.zeros((9, 4))
+    p[[0, 3, 6]] = q  # question i's own is 3 i
+    right = info_nce(q, p, temperature=0.01, group=3)
+    assert right == pytest.approx(0, abs=1e-6)
+    assert info_nce(q, p[::-1], temperature=0.01, group=3) > 1
+    with pytest.raises(errors.ShapeError, match=r"info_nce: passages are \(8, 4\); expected \(9"):
+        info_nce(q, p[1:], group=3)
+
+
+def test_the_largest_weight_of_a_word_counts_and_special_tokens_count_nothing():
+    hidden, ids = np.array([[0.5], [2.0], [1.5], [4.0]]), [1, 2, 2, 0]
+    w = llr(hidden=hidden, weight=[1.0], ids=ids, vocab=4, special=[0], variant="official")
+    assert w.tolist() == [0, 0.5, 2, 0]
+    assert slr(ids, 4, special=[0]).tolist() == slr([2, 1], 4).tolist()
+    assert slr([1, 1, 2], 4).tolist() == slr([1, 2], 4).tolist()
+
+
+def test_a_large_matrix_is_not_copied_and_only_its_words_are_looked_at():
+    rows = np.random.default_rng(0).standard_normal((6, 3))
+    rows[5] = np.nan  # a word that does not occur
+    assert np.isfinite(slr_modulation([0, 4], rows.T)).all()
+    with pytest.raises(errors.InvalidInput, match="slr_modulation: weight has 3 values"):
+        slr_modulation([0, 5], rows.T)
+    with pytest.raises(errors.InvalidInput, match="modulation: weight has 3 values"):
+        modulation(np.ones(6), rows.T)
+
+
 def test_gradients():
     rng = np.random.default_rng(0)
     w, weight, e = rng.random(5), rng.standard_normal((3, 5)), rng.standard_normal((3, 3))

@@ -35,6 +35,7 @@ from typing import Any, NamedTuple
 from tokenlab import checks
 from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp, stop
+from tokenlab.blocks import by_rows
 from tokenlab.errors import InvalidInput, public_caller
 from tokenlab.models.layers import cross_entropy
 from tokenlab.numerics import log_softmax
@@ -48,6 +49,7 @@ __all__ = [
     "Lexical",
     "Losses",
     "bag_logits",
+    "bag_of_states",
     "bow_loss",
     "bow_weights",
     "decoder_mask",
@@ -111,6 +113,44 @@ def bag_logits(logits: Any, mask: Any = None) -> Any:
         logits = xp.where(mask[..., None], logits, -xp.inf)
     best = stop(logits).argmax(axis=-2)[..., None, :]  # (..., 1, vocab), the first of equal ones
     mu = step(xp.take_along_axis(logits, best, axis=-2)[..., 0, :])  # (..., vocab) [μ (1)]
+    return mu
+
+
+@takes(embed="vocab d laid", h="n d", mask="n bool")
+@by_rows(lambda embed, h, mask=None: len(h))
+def bag_of_states(embed: Any, h: Any, mask: Any = None) -> Any:
+    """`bag_logits(token_logits(params, h))`, some words after the others: no logits are kept.
+
+    Parameters
+    ----------
+    embed : ndarray of shape (vocab, d)
+        The words' vectors, `params["embed"]`.
+    h : ndarray of shape (n, d)
+        The states of a text.
+    mask : ndarray of shape (n,), optional
+        True for the tokens that count.
+
+    Returns
+    -------
+    ndarray of shape (vocab,)
+
+    Raises
+    ------
+    ShapeError, InvalidInput, DTypeError, BackendError
+        A text without a token that counts.
+
+    Examples
+    --------
+    >>> bag_of_states([[1.0, 0.0], [0.0, 1.0]], [[2.0, 3.0], [4.0, -1.0]]).tolist()
+    [4.0, 3.0]
+    """
+    if mask is not None:
+        h = h[mask]
+        if not len(h):
+            raise InvalidInput(f"{public_caller()}: mask is nowhere True; expected a token.")
+    mu = (h @ embed.T).max(axis=0)  # (vocab,), Eq. (1)
+    if not bool(get_xp(mu).isfinite(stop(mu)).all()):  # seen in fewer numbers than in `embed`
+        checks.finite(embed, "embed", get_xp(mu))
     return mu
 
 

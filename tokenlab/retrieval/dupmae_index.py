@@ -3,14 +3,19 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from tokenlab import checks
 from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp
+from tokenlab.engine import accelerated
 from tokenlab.errors import InvalidInput, ShapeError, public_caller
 from tokenlab.numerics import segment_sum, topk
 from tokenlab.retrieval.index import SearchResult
 
 __all__ = ["DupIndex", "Lexical", "scores", "search", "sparsify"]
+
+PAYS_FROM = 20_000  # entries
 
 
 class Lexical(NamedTuple):
@@ -45,18 +50,47 @@ def sparsify(mu: Any, k: int) -> Lexical:
     return Lexical(*topk(mu, k))
 
 
-class DupIndex(NamedTuple):
-    """What is kept of documents; entries of document i are `offsets[i]:offsets[i + 1]`.
-
-    `dense (n_docs, d)`, `offsets (n_docs + 1,)`, `ids (n_entries,)`, `values (n_entries,)`, and the
-    size of the vocabulary.
-    """
+class Entries(NamedTuple):
+    """The arrays of a `DupIndex`."""
 
     dense: Any
     offsets: Any
     ids: Any
     values: Any
     vocab: int
+
+
+class DupIndex(Entries):
+    """What is kept of documents; entries of document i are `offsets[i]:offsets[i + 1]`.
+
+    Parameters
+    ----------
+    dense : ndarray of shape (n_docs, d)
+    offsets : ndarray of shape (n_docs + 1,)
+    ids, values : ndarray of shape (n_entries,)
+        Words, kept as int32, and their numbers.
+    vocab : int
+
+    Raises
+    ------
+    ShapeError, InvalidInput, DTypeError, BackendError
+        Words outside of the vocabulary, offsets that do not fit.
+    """
+
+    __slots__ = ()
+
+    @takes(dense="n_docs? d", ids="n_entries? int", values="n_entries?", vocab="count")
+    def __new__(cls, dense: Any, offsets: Any, ids: Any, values: Any, vocab: int) -> "DupIndex":
+        """Look at what comes from outside."""
+        xp = get_xp(dense)
+        offsets = checks.offsets(offsets, "offsets", len(ids), xp, of="ids")
+        if len(offsets) != len(dense) + 1:
+            raise ShapeError(
+                f"{public_caller()}: offsets are {offsets.shape}; expected ({len(dense) + 1},) = "
+                f"(n_docs + 1,), since dense is {dense.shape}."
+            )
+        checks.within(ids, "ids", vocab, "vocab")
+        return cls._make((dense, offsets, ids.astype(xp.int32), values, vocab))
 
     @classmethod
     @takes(dense="n_docs d", mu="n_docs vocab", k="count")
@@ -69,8 +103,10 @@ class DupIndex(NamedTuple):
         k : int
         """
         ids, values = sparsify(mu, k)  # each (n_docs, k)
-        offsets = get_xp(dense, mu).arange(len(mu) + 1) * k  # every document has k entries
-        return cls(dense, offsets, ids.ravel(), values.ravel(), mu.shape[1])
+        xp = get_xp(dense, mu)
+        offsets = xp.arange(len(mu) + 1) * k  # every document has k entries
+        ids = ids.ravel().astype(xp.int32)  # half the memory, and there are no more words
+        return cls._make((dense, offsets, ids, values.ravel(), mu.shape[1]))
 
     @property
     def n_docs(self) -> int:
@@ -112,7 +148,7 @@ class DupIndex(NamedTuple):
         from tokenlab.retrieval.storage import load_arrays
 
         found = load_arrays(Path(path), stored(), mmap=mmap, verify=verify)
-        return cls(**found.arrays, vocab=found.facts["vocab"])
+        return cls._make((*found.arrays.values(), found.facts["vocab"]))
 
 
 def stored() -> Any:
@@ -124,7 +160,7 @@ def stored() -> Any:
         entries = (facts["n_entries"],)
         if dense.shape != (facts["n_docs"], facts["d"]) or {ids.shape, values.shape} != {entries}:
             return OTHER_SHAPE
-        if dense.dtype.kind != "f" or values.dtype.kind != "f" or ids.dtype.kind not in "iu":
+        if dense.dtype.kind != "f" or values.dtype.kind != "f" or ids.dtype != np.int32:
             return f"its arrays are {dense.dtype}, {values.dtype} and {ids.dtype}"
         if len(arrays["offsets"]) != len(dense) + 1 or not fitting(arrays["offsets"], len(ids)):
             return "the offsets do not fit the words"
@@ -174,9 +210,14 @@ def scores(dense: Any, mu: Any, index: DupIndex) -> Any:
             f"{public_caller()}: dense is {dense.shape} and mu is {mu.shape}; expected "
             f"({index.dense.shape[1]},) and ({index.vocab},), as the index has."
         )
-    # The query's number for every word that a document keeps: only the document is sparse.
-    bag = segment_sum(mu[index.ids] * index.values, index.offsets)  # (n_docs,)
+    bag = kept_products(mu, index.ids, index.values, index.offsets)  # (n_docs,)
     return index.dense @ dense + bag  # Eq. (4)
+
+
+@accelerated("retrieval.kept_products", work=lambda mu, ids, *_: ids.size, pays_from=PAYS_FROM)
+def kept_products(mu: Any, ids: Any, values: Any, offsets: Any) -> Any:
+    """The second sum of (4): the query's number for every word that a document keeps."""
+    return segment_sum(mu[ids] * values, offsets)  # (n_docs,)
 
 
 @takes(k="count")

@@ -191,7 +191,7 @@ def clr(logits: Any) -> Any:
     return xp.log1p(xp.maximum(logits, 0))  # Eq. (3)
 
 
-@takes(w="... vocab", weight="d vocab")
+@takes(w="... vocab", weight="d vocab laid")
 def modulation(w: Any, weight: Any, bias: Any = 0.0) -> Any:
     """How much every dimension counts, the first half of (4).
 
@@ -212,13 +212,13 @@ def modulation(w: Any, weight: Any, bias: Any = 0.0) -> Any:
     >>> modulation([1.0, 0.0], [[1.0, 5.0], [1.0, -5.0]]).tolist()
     [0.5, 0.5]
     """
-    said = w @ weight.T  # (..., d)
+    said = w @ checks.finite(weight, "weight", get_xp(weight)).T  # (..., d)
     logits = step(said + bias_like(bias, said))  # (..., d) [W w + b] what the words say to each
     v = step(softmax(logits))  # (..., d) [v (4)] how much each dimension counts
     return v
 
 
-@takes(ids="n int", weight="d vocab")
+@takes(ids="n int", weight="d vocab laid")
 def slr_modulation(ids: Any, weight: Any, bias: Any = 0.0, *, special: Sequence[int] = ()) -> Any:
     """`modulation(slr(ids))`, from the columns of the words that occur alone.
 
@@ -240,9 +240,10 @@ def slr_modulation(ids: Any, weight: Any, bias: Any = 0.0, *, special: Sequence[
     >>> slr_modulation([0, 2, 2], [[1.0, 0, -1, 2], [0, 1, 1, 0]]).round(4).tolist()
     [0.3333, 0.6667]
     """
-    here = occurring(ids, weight.shape[1], special)
-    two = get_xp(weight).log(get_xp(weight).asarray(2, dtype=weight.dtype))  # Eq. (1)
-    summed = weight.T[here].sum(axis=0)  # (d,), rows of the transpose
+    xp, here = get_xp(weight), occurring(ids, weight.shape[1], special)
+    rows = checks.finite(weight.T[here], "weight", xp)  # (n_words, d), nothing else is looked at
+    two = xp.log(xp.asarray(2, dtype=weight.dtype))  # Eq. (1)
+    summed = rows.sum(axis=0)  # (d,)
     return softmax(summed * two + bias_like(bias, summed))  # Eq. (4)
 
 

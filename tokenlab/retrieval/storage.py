@@ -54,9 +54,7 @@ class Kind(NamedTuple):
         """The names of files that a save gives."""
         kinds = "|".join(self.arrays)
         draft = re.escape(MANIFEST) + r"\.\d+\.tmp"
-        return re.compile(
-            rf"({kinds})(-[0-9a-f]{{16}}\.npy|\.\d+\.tmp)|{draft}|{re.escape(LOCK)}"
-        )
+        return re.compile(rf"({kinds})(-[0-9a-f]{{16}}\.npy|\.\d+\.tmp)|{draft}|{re.escape(LOCK)}")
 
 
 class Stored(NamedTuple):
