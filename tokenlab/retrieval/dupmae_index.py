@@ -82,6 +82,7 @@ class DupIndex(Entries):
     @takes(dense="n_docs? d", ids="n_entries? int", values="n_entries?", vocab="count")
     def __new__(cls, dense: Any, offsets: Any, ids: Any, values: Any, vocab: int) -> "DupIndex":
         """Look at what comes from outside."""
+        # A compiled loop reads wherever an id or an offset says, so that none may be wrong.
         xp = get_xp(dense)
         offsets = checks.offsets(offsets, "offsets", len(ids), xp, of="ids")
         if len(offsets) != len(dense) + 1:
@@ -125,7 +126,7 @@ class DupIndex(Entries):
 
     def save(self, path: str | Path) -> Path:
         """Write the index into a folder, as `TokenIndex.save` does; return it."""
-        from tokenlab.retrieval.storage import save_index
+        from tokenlab.retrieval.storage import save_index  # what it imports few programs need
 
         return save_index(self, Path(path), stored())
 
@@ -147,6 +148,7 @@ class DupIndex(Entries):
         """
         from tokenlab.retrieval.storage import load_arrays
 
+        # Looked at as they were read: not once more.
         found = load_arrays(Path(path), stored(), mmap=mmap, verify=verify)
         return cls._make((*found.arrays.values(), found.facts["vocab"]))
 
@@ -157,13 +159,14 @@ def stored() -> Any:
 
     def damage(arrays: dict[str, Any], facts: dict[str, Any]) -> str | None:
         dense, ids, values = arrays["dense"], arrays["ids"], arrays["values"]
-        entries = (facts["n_entries"],)
+        entries = (facts["n_entries"],)  # one id and one number each
         if dense.shape != (facts["n_docs"], facts["d"]) or {ids.shape, values.shape} != {entries}:
             return OTHER_SHAPE
         if dense.dtype.kind != "f" or values.dtype.kind != "f" or ids.dtype != np.int32:
             return f"its arrays are {dense.dtype}, {values.dtype} and {ids.dtype}"
         if len(arrays["offsets"]) != len(dense) + 1 or not fitting(arrays["offsets"], len(ids)):
             return "the offsets do not fit the words"
+        # The digest may be right, and the words beyond the vocabulary nevertheless.
         if len(ids) and not 0 <= ids.min() <= ids.max() < facts["vocab"]:
             return f"a word is not among 0 to {facts['vocab'] - 1}"
         return None
@@ -204,7 +207,7 @@ def scores(dense: Any, mu: Any, index: DupIndex) -> Any:
     [6.5]
     """
     checks.instance(index, "index", kind=DupIndex)
-    came = dense.shape + mu.shape  # (d, vocab)
+    came = dense.shape + mu.shape  # (d, vocab), both of the query
     if came != (index.dense.shape[1], index.vocab):
         raise ShapeError(
             f"{public_caller()}: dense is {dense.shape} and mu is {mu.shape}; expected "

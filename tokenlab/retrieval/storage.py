@@ -52,6 +52,7 @@ class Kind(NamedTuple):
     @property
     def written(self) -> re.Pattern[str]:
         """The names of files that a save gives."""
+        # A draft carries the number of its process.
         kinds = "|".join(self.arrays)
         draft = re.escape(MANIFEST) + r"\.\d+\.tmp"
         return re.compile(rf"({kinds})(-[0-9a-f]{{16}}\.npy|\.\d+\.tmp)|{draft}|{re.escape(LOCK)}")
@@ -66,6 +67,7 @@ class Stored(NamedTuple):
 
 def _tokens_damage(arrays: Arrays, facts: dict[str, Any]) -> str | None:
     tokens, offsets = arrays["tokens"], arrays["offsets"]
+    # The manifest may be edited, or the files exchanged: compare all that it states.
     if tokens.shape != (facts["n_tokens"], facts["d"]) or len(offsets) != facts["n_docs"] + 1:
         return OTHER_SHAPE
     if tokens.dtype.kind != "f":
@@ -152,9 +154,8 @@ def load_arrays(folder: Path, kind: Kind, *, mmap: bool, verify: bool) -> Stored
 def _load(folder: Path, kind: Kind, *, mmap: bool, verify: bool) -> Stored:
     manifest = _read_manifest(folder, kind)
     arrays = {name: _read(folder, kind, manifest["files"][name], verify) for name in kind.arrays}
-    first = arrays[kind.arrays[0]]
-    # The manifest may be edited, or the files exchanged: compare all that it states.
-    offsets = arrays["offsets"] = np.array(arrays["offsets"])
+    first = arrays[kind.arrays[0]]  # the manifest states its type
+    offsets = arrays["offsets"] = np.array(arrays["offsets"])  # small, and read again and again
     if offsets.ndim != 1 or not len(offsets) or str(first.dtype) != manifest["dtype"]:
         raise _damaged(folder, kind, OTHER_SHAPE)
     if offsets.dtype != np.int64:
@@ -249,7 +250,7 @@ def _read_manifest(folder: Path, kind: Kind) -> dict[str, Any]:
             f"{kind.name}.load: {folder} has version {manifest.get('version')!r}; this release "
             f"reads version {VERSION}. Upgrade tokenlab, or save the index again."
         )
-    facts: dict[str, type] = dict.fromkeys(kind.facts, int)
+    facts: dict[str, type] = dict.fromkeys(kind.facts, int)  # all of them are counts
     _require(folder, kind, manifest, facts | {"dtype": str, "files": dict})
     _require(folder, kind, manifest["files"], dict.fromkeys(kind.arrays, dict))
     for name in kind.arrays:
