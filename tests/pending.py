@@ -14,6 +14,7 @@ CHECKED_BY_HAND = {
     "embeddings.bit_codes.unpack": OF_BYTES,
     "embeddings.triplet.weight_differences": "nested dicts of arrays of any shapes",
     "retrieval.baselines.pooled_scores": OF_INDEX,
+    "retrieval.buckets.unpack": OF_BYTES,
     "retrieval.colbert.maxsim": OF_INDEX + "; and it may be a list of queries",
     "retrieval.colbert.maxsim_search": OF_INDEX,
     "retrieval.xtr.token_topk": OF_INDEX,

@@ -19,6 +19,8 @@ NOT_PAPERS = {
     "tokenlab.analysis.mask_sets",
     "tokenlab.analysis.attribution",
     "tokenlab.analysis.faithfulness",
+    "tokenlab.retrieval.buckets",
+    "tokenlab.retrieval.codec",
     "tokenlab.retrieval.dupmae_index",
     "tokenlab.retrieval.dupmae_model",
     "tokenlab.retrieval.whole_words",

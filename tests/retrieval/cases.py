@@ -3,6 +3,8 @@
 import numpy as np
 from cases import OFFSETS, case, eighths, parity, random
 
+GENERATOR = np.random.default_rng(0)  # one object, which is equal to itself
+
 
 def make_index(asarray, dtype=np.float32):
     from tokenlab.retrieval import TokenIndex
@@ -256,3 +258,43 @@ def _():
         for dtype in (np.float32, np.float64):
             yield random(vocab, dtype=dtype), ids, eighths(len(ids)), offsets
         yield random(vocab) * 1e15, ids, -random(len(ids)) * 1e15, offsets
+@case("tokenlab.retrieval.buckets.bucket_levels")
+def _(asarray):
+    return (asarray(random(60)), 2), {"buckets": "quantile"}
+
+
+@case("tokenlab.retrieval.buckets.bucket_levels")
+def _(asarray):
+    return (asarray(random(6, 10)), 4), {}
+
+
+@case("tokenlab.retrieval.buckets.pack")
+def _(asarray):
+    return (asarray(np.array([[3, 0, 1], [2, 2, 1]])), 2), {}
+
+
+@case("tokenlab.retrieval.buckets.unpack")
+def _(asarray):
+    return (asarray(np.array([[200], [17]], np.uint8)), 2, 3), {}
+
+
+@case("tokenlab.retrieval.codec.ResidualCodec")
+def _(asarray):
+    return (4, 2), {"buckets": "uniform", "rng": GENERATOR}
+
+
+@parity("codec.bucketed")
+def _():
+    for dtype in (np.float32, np.float64):
+        for n, d, bits in ((40, 7, 1), (50, 6, 2), (30, 5, 4), (9, 3, 8), (0, 4, 4), (1, 1, 8)):
+            cutoffs = np.sort(eighths(2**bits - 1, seed=bits)).astype(dtype)  # some are equal
+            yield eighths(n, d).astype(dtype), cutoffs, bits
+            yield random(n, d, dtype=dtype) * dtype(1e15), cutoffs, bits
+
+
+@parity("codec.values")
+def _():
+    for dtype in (np.float32, np.float64):
+        for n, d, bits in ((40, 7, 1), (50, 6, 2), (30, 5, 4), (9, 3, 8), (0, 4, 4), (1, 1, 8)):
+            packed = np.random.default_rng(n).integers(0, 256, (n, -(-d * bits // 8)))
+            yield packed.astype(np.uint8), d, np.sort(random(2**bits, dtype=dtype)), bits

@@ -36,7 +36,7 @@ from tokenlab import checks
 from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp
 from tokenlab.engine import accelerated
-from tokenlab.errors import InvalidInput, public_caller
+from tokenlab.errors import InvalidInput, ShapeError, public_caller
 from tokenlab.ranges import squarable
 from tokenlab.steps import step
 
@@ -124,8 +124,8 @@ def place(x: Any, borders: Any) -> Any:
     return get_xp(x).searchsorted(borders, x, side="left")
 
 
-@takes(x="n")
-def lloyd_max(x: Any, n_codes: int, *, iters: int = 1000) -> ScalarFit:
+@takes(x="n", init="n_codes")
+def lloyd_max(x: Any, n_codes: int, *, init: Any = None, iters: int = 1000) -> ScalarFit:
     """Levels for given numbers: Eqs. (3) and (4) in turn until nothing changes.
 
     Parameters
@@ -133,6 +133,8 @@ def lloyd_max(x: Any, n_codes: int, *, iters: int = 1000) -> ScalarFit:
     x : ndarray of shape (n,)
     n_codes : int
         At most as many as there are different numbers.
+    init : ndarray of shape (n_codes,), optional
+        Rising levels to start from; by default at equal shares of the different numbers.
     iters : int
         Iterations at most.
 
@@ -162,22 +164,56 @@ def lloyd_max(x: Any, n_codes: int, *, iters: int = 1000) -> ScalarFit:
             f"lloyd_max: n_codes is {n_codes} and x has {len(distinct)} different numbers; expected "
             "at most as many levels."
         )
-    shift = values.mean()  # sums of centred numbers cancel less
-    sums = xp.concatenate([xp.zeros(1), (values - shift).cumsum()])  # of the i smallest
-    start = (xp.arange(n_codes) + 0.5) * (len(distinct) / n_codes)
-    levels, history = distinct[start.astype(xp.int64)], []
+    if init is None:
+        start = (xp.arange(n_codes) + 0.5) * (len(distinct) / n_codes)
+        levels = distinct[start.astype(xp.int64)]
+    else:
+        if len(init) != n_codes:
+            raise ShapeError(f"lloyd_max: init has {len(init)} levels; expected {n_codes}.")
+        rising(init, "init")
+        levels = init.astype(xp.float64)
+    cells, history = Cells(values), []
     for _ in range(iters + 1):
-        history.append(float(((values - levels[assign(values, levels)]) ** 2).mean()))  # Eq. (1)
-        borders = levels[:-1] / 2 + levels[1:] / 2  # Eq. (3)
-        ends = xp.searchsorted(values, borders, side="right")
-        ends = xp.concatenate([xp.zeros(1, xp.int64), ends, xp.full(1, len(values))])
-        size = ends[1:] - ends[:-1]  # (n_codes,): the numbers of each level
-        means = (sums[ends[1:]] - sums[ends[:-1]]) / xp.maximum(size, 1) + shift
+        history.append(cells.error(levels))  # Eq. (1)
+        size, means = cells.means(levels)
         new = xp.where(size > 0, means, levels)  # Eq. (4); a level without numbers stays
         if len(history) > iters or bool((new == levels).all()) or not rises(new):
             break
         levels = new
     return ScalarFit(levels.astype(x.dtype), history[-1], history)
+
+
+class Cells:
+    """Sorted numbers whose cells are looked up: sums of all the smaller ones are known."""
+
+    def __init__(self, values: Any):
+        xp = get_xp(values)
+        self.values, self.shift = values, values.mean()
+        centred = values - self.shift  # sums of these cancel less
+        self.sums = xp.concatenate([xp.zeros(1), centred.cumsum()])  # of the i smallest
+        self.squares = xp.concatenate([xp.zeros(1), (centred * centred).cumsum()])
+
+    def ends(self, levels: Any) -> Any:
+        """Where the numbers of each level begin and end, `(n_codes + 1,)`, Eq. (3)."""
+        xp = get_xp(self.values)
+        borders = levels[:-1] / 2 + levels[1:] / 2
+        ends = xp.searchsorted(self.values, borders, side="right")
+        return xp.concatenate([xp.zeros(1, xp.int64), ends, xp.full(1, len(self.values))])
+
+    def means(self, levels: Any) -> tuple[Any, Any]:
+        """How many numbers go to each level, and their means, Eq. (4)."""
+        ends = self.ends(levels)
+        size = ends[1:] - ends[:-1]  # (n_codes,)
+        total = self.sums[ends[1:]] - self.sums[ends[:-1]]
+        return size, total / get_xp(total).maximum(size, 1) + self.shift
+
+    def error(self, levels: Any) -> float:
+        """The mean squared error of these levels, Eq. (1): sums of x², x and 1 over each cell."""
+        ends, y = self.ends(levels), levels - self.shift
+        size = ends[1:] - ends[:-1]
+        moments = self.sums[ends[1:]] - self.sums[ends[:-1]]
+        error = self.squares[-1] + (y * (size * y - 2 * moments)).sum()
+        return max(float(error) / len(self.values), 0.0)  # rounding may pass below 0
 
 
 def rises(levels: Any) -> bool:
