@@ -258,6 +258,8 @@ def _():
         for dtype in (np.float32, np.float64):
             yield random(vocab, dtype=dtype), ids, eighths(len(ids)), offsets
         yield random(vocab) * 1e15, ids, -random(len(ids)) * 1e15, offsets
+
+
 @case("tokenlab.retrieval.buckets.bucket_levels")
 def _(asarray):
     return (asarray(random(60)), 2), {"buckets": "quantile"}
