@@ -178,19 +178,19 @@ def attribute(
         live = np.flatnonzero(~stopped)  # a run that stopped asks no more
         if not len(live):
             break
-        replaced = rng.random((len(live), n)) < share  # (live, n)
+        replaced = step(rng.random((len(live), n)) < share)  # (live, n) [R] what is replaced
         after = asked(lm, ids, replaced, replace, rng)[:, target]  # (live,), ln p(g | ŷ)
-        change = np.clip(before - np.exp(after), -1, 1)  # Eq. (1)
+        change = step(np.clip(before - np.exp(after), -1, 1))  # (live,) [Δ (1)] of each run
         log_odds[live] = update(log_odds[live], replaced, change)
         steps[live] += 1
         # Does the model still say the target when only the best few are as they were?
         rest = ~best(log_odds[live], keep)
         log_p = asked(lm, ids, rest, replace, rng)  # (live, vocab)
         stopped[live] = (log_p > log_p[:, [target]]).sum(axis=1) < k
-        step("scores", softmax(log_odds), "of each run", eq="s (3)", axes=("run", "n"))
-    each = softmax(log_odds)  # Eq. (3), (runs, n)
+        each = step(softmax(log_odds))  # (runs, n) [s (3)] the scores of each run
     rationale = np.flatnonzero(best(log_odds, keep).sum(axis=0) >= overlap)
-    scores = each[stopped if stopped.any() else slice(None)].mean(axis=0)
+    counted = stopped if stopped.any() else slice(None)  # the runs that count
+    scores = step(each[counted].mean(axis=0))  # (n,) [s] the mean over them
     return Attribution(scores, each, steps, stopped, rationale)
 
 

@@ -1,0 +1,63 @@
+"""Analyses drawn: attributions as strips over the tokens of a text.
+
+Every function draws into axes that are given, so that figures can be put together. Marks differ in
+shape or fill, not in colour alone.
+
+    draw_strips(ax, [scores, others], ["To", " be"], ["ReAGent", "occlusion"], said=" or", k=1)
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+__all__ = ["draw_strips"]
+
+INK, DARK = "#1c2027", np.array([0, 34, 78]) / 255
+
+
+def draw_strips(
+    ax: Any,
+    scores: Any,
+    tokens: Sequence[str],
+    methods: Sequence[str],
+    *,
+    said: str = "",
+    k: int = 0,
+) -> None:
+    """A row of boxes for each method: the darker, the more a token counts; the `k` best are framed.
+
+    Parameters
+    ----------
+    ax : matplotlib axes
+    scores : array of shape (n_methods, n)
+        Each row is drawn from its own smallest, white, to its own largest, dark.
+    tokens : sequence of str, (n,)
+    methods : sequence of str, (n_methods,)
+    said : str
+        What the model said behind the tokens.
+    k : int
+    """
+    rows = np.asarray(scores, dtype=float)
+    low, high = rows.min(axis=1, keepdims=True), rows.max(axis=1, keepdims=True)
+    shares = (rows - low) / np.where(high > low, high - low, 1)  # (n_methods, n), 0 to 1
+    for y, (row, share) in enumerate(zip(rows, shares, strict=True)):
+        best = np.argsort(-row, kind="stable")[:k]
+        for x, (token, dark) in enumerate(zip(tokens, share.tolist(), strict=True)):
+            face = tuple(1 - dark * (1 - DARK))  # from white to dark
+            edge = {"ec": INK, "lw": 2} if x in best else {"ec": "0.8", "lw": 0.5}
+            ax.add_patch(_box(x, -y, fc=face, zorder=1 + (x in best), **edge))
+            ink = "white" if dark > 0.5 else INK
+            ax.text(x, -y, token, color=ink, ha="center", va="center", fontsize=8, zorder=4)
+    n = rows.shape[1]
+    ax.text(n - 0.3, -(len(rows) - 1) / 2, f"→ {said}", ha="left", va="center", fontsize=9)
+    ax.set(xlim=(-0.6, n + 0.9), ylim=(0.45 - len(rows), 0.55), xticks=[])
+    ax.set_yticks(-np.arange(len(rows)), methods)
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+
+
+def _box(x: float, y: float, **style: Any) -> Any:
+    from matplotlib.patches import Rectangle
+
+    return Rectangle((x - 0.48, y - 0.42), 0.96, 0.84, **style)
