@@ -15,6 +15,8 @@ PUBLIC = discover.public()
 FUNCTIONS = [(n, o) for n, o in PUBLIC if inspect.isfunction(o) or hasattr(o, "reference")]
 # Shared parts of a family, which realise no paper of their own.
 NOT_PAPERS = {
+    "tokenlab.retrieval.cluster",
+    "tokenlab.retrieval.shards",
     "tokenlab.analysis.mask_controls",
     "tokenlab.analysis.mask_sets",
     "tokenlab.analysis.attribution",

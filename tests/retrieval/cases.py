@@ -1,5 +1,9 @@
 """Example arguments of the functions of tokenlab.retrieval, for contract and parity tests."""
 
+import shutil
+import tempfile
+from pathlib import Path
+
 import numpy as np
 from cases import OFFSETS, case, eighths, parity, random
 
@@ -15,6 +19,16 @@ def make_index(asarray, dtype=np.float32):
 @case("tokenlab.retrieval.index.TokenIndex")
 def _(asarray):
     return (asarray(random(OFFSETS[-1], 4)), asarray(OFFSETS)), {}
+
+
+SCRATCH = tempfile.TemporaryDirectory()  # goes with the tests
+
+
+@case("tokenlab.retrieval.shards.save_shards")
+def _(asarray):
+    folder = Path(SCRATCH.name, "shards")  # the same name each time, and nothing in it
+    shutil.rmtree(folder, ignore_errors=True)
+    return (make_index(asarray), folder, 2), {}
 
 
 @case("tokenlab.retrieval.colbert.maxsim")

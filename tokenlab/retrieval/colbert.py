@@ -86,7 +86,7 @@ def maxsim(query: Any, index: TokenIndex, *, mean: bool = False) -> Any:
     [0.8, 0.55, 0.35]
     """
     mean = checks.flag(mean, "mean")
-    several = _is_several(query)
+    several = is_several(query)
     queries = [checked_query(q, index) for q in (query if several else [query])]
     xp = get_xp(index.tokens)
     if not queries:
@@ -150,7 +150,7 @@ def alignment(query: Any, doc: Any) -> Alignment:
     return Alignment(tokens, xp.take_along_axis(similarity, tokens[:, None], axis=1)[:, 0])
 
 
-def _is_several(query: Any) -> bool:
+def is_several(query: Any) -> bool:
     """A list of matrices; a list of numbers or of rows is one query written out."""
     if not isinstance(query, list | tuple):
         return False
