@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = lazy(
         "merge_tables": ["load_bpe"],
         "python_faq": ["FAQ", "load_faq"],
         "stored_findings": ["load_findings"],
+        "smollm2_walk": ["ResidualWalk", "load_residual_walk"],
         "texts": ["load_text"],
         "tiny_language_model": ["TinyLM", "load_tiny_lm"],
         "vocabularies": ["VOCABULARIES", "load_vocabulary"],
