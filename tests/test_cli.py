@@ -194,7 +194,7 @@ def test_the_tour_is_read_in_a_minute(tour):
     lines = done.stdout.splitlines()
     assert len(lines) <= 30 + 7 * len(PARTS)
     assert max(map(len, lines)) <= 80
-    parts = re.split(r"^Part (\d) of (\d): (\w+).*$", done.stdout, flags=re.MULTILINE)
+    parts = re.split(r"^Part (\d+) of (\d+): (\w+).*$", done.stdout, flags=re.MULTILINE)
     assert [tuple(parts[i : i + 3]) for i in range(1, len(parts), 4)] == [
         (str(i + 1), str(len(PARTS)), part) for i, part in enumerate(PARTS)
     ]
