@@ -25,6 +25,7 @@ os.environ.update(OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1", OMP_NUM_THREADS
 from assets import (
     digits,
     faq,
+    limit,
     lm_head,
     merges,
     prompts,
@@ -40,6 +41,7 @@ from assets.packages import AssetError
 BUILDERS = {
     "digits": digits.build,
     "faq": faq.build,
+    "limit": limit.build,
     "lm_head": lm_head.build,
     "merges": merges.build,
     "prompts": prompts.build,

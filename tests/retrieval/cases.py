@@ -314,3 +314,55 @@ def _():
         for n, d, bits in ((40, 7, 1), (50, 6, 2), (30, 5, 4), (9, 3, 8), (0, 4, 4), (1, 1, 8)):
             packed = np.random.default_rng(n).integers(0, 256, (n, -(-d * bits // 8)))
             yield packed.astype(np.uint8), d, np.sort(random(2**bits, dtype=dtype)), bits
+
+
+@case("tokenlab.retrieval.crisp.tail")
+@case("tokenlab.retrieval.crisp.k_spacing")
+@case("tokenlab.retrieval.token_pooling.ward")
+def _(asarray):
+    return (asarray(random(9, 4)), 3), {}
+
+
+@case("tokenlab.retrieval.crisp.cluster_tokens")
+def _(asarray):
+    return (asarray(random(9, 4)), 0.5), {"normalize": True, "rng": 0}
+
+
+@case("tokenlab.retrieval.crisp.pool_index")
+def _(asarray):
+    from tokenlab.retrieval.crisp import preset
+
+    return (make_index(asarray), preset("C2x2").doc), {"rng": 0}
+
+
+@case("tokenlab.retrieval.crisp_training.loss")
+def _(asarray):
+    texts = [asarray(random(n, 4, seed=n)) for n in (2, 3)]
+    codes = [asarray(np.array([0, 1])), asarray(np.array([-1, 0, 0]))]
+    return ({"weight": asarray(random(4, 3))}, texts, texts, codes, codes), {"temperature": 0.5}
+
+
+@case("tokenlab.retrieval.limit_qrels.dense_qrels")
+def _(asarray):
+    return (6, 3), {"limit": 5, "rng": 0}
+
+
+@case("tokenlab.retrieval.limit_qrels.pair_recall")
+def _(asarray):
+    qrels = np.array([[0, 1], [2, 0], [1, 2]])
+    return (asarray(random(3, 4)), asarray(random(5, 4, seed=1)), asarray(qrels)), {}
+
+
+@case("tokenlab.retrieval.limit_bounds.moment_curve_embedding")
+def _(asarray):
+    return (asarray(np.array([[0, 1], [2, 0], [1, 2]])),), {"n": 5}
+
+
+@case("tokenlab.retrieval.limit.free_embeddings")
+def _(asarray):
+    return (asarray(np.array([[0, 1], [2, 0], [1, 2]])), 2), {"iters": 5, "rng": 0}
+
+
+@case("tokenlab.retrieval.limit.find_critical_n")
+def _(asarray):
+    return (2,), {"iters": 5, "start": 3, "rng": 0}

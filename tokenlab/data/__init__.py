@@ -9,6 +9,7 @@ __getattr__, __dir__, __all__ = lazy(
         "glove": ["load_glove", "load_word_lists"],
         "handwritten_digits": ["Digits", "load_digits"],
         "language_model_head": ["LMHead", "load_lm_head"],
+        "limit_texts": ["Limit", "load_limit", "load_limit_words"],
         "merge_tables": ["load_bpe"],
         "python_faq": ["FAQ", "load_faq"],
         "stored_findings": ["load_findings"],
