@@ -13,6 +13,7 @@ that a later Unicode added count as none.
 import functools
 import itertools
 import re
+import sys
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -114,6 +115,8 @@ def splitter(split: Any) -> Splitter:
 
 def forwards(pattern: str) -> str:
     """The same chunks without a way back: what follows a space cannot be that space."""
+    # a word behind a space and one without are two branches: the first character tells which
+    pattern = pattern.replace(r"| ?\p{L}+|", r"| \p{L}++|\p{L}++|")
     for part in (r"\p{L}", r"\p{N}", r"[^\s\p{L}\p{N}]"):
         pattern = pattern.replace(f" ?{part}+", f" ?+{part}++")  # possessive: nothing is given back
     return pattern
@@ -147,6 +150,8 @@ def below_astral(text: str) -> str:
 
 def has_astral(text: str) -> bool:
     """Whether a character takes two units of UTF-16; to encode is quicker than to search."""
+    if sys.getsizeof(text) < 4 * len(text):  # four bytes each, where one character needs them
+        return False
     return len(text.encode("utf-16-le", "surrogatepass")) > 2 * len(text)
 
 
