@@ -21,6 +21,7 @@ NOT_PAPERS = {
     "tokenlab.analysis.mask_sets",
     "tokenlab.analysis.attribution",
     "tokenlab.analysis.faithfulness",
+    "tokenlab.analysis.inside",
     "tokenlab.retrieval.buckets",
     "tokenlab.retrieval.codec",
     "tokenlab.retrieval.crisp_training",

@@ -96,6 +96,17 @@ class Cache:
         self._n += len(ids)
 
 
+class Uncached(Cache):
+    """Keeps nothing: a text as a whole, through whose rows gradients may go."""
+
+    def written(self, layer: int, k: Any, v: Any) -> tuple[Any, Any]:
+        """The new rows, taped ones, too."""
+        return k, v
+
+    def commit(self, ids: np.ndarray, positions: np.ndarray) -> None:
+        """Nobody asks again."""
+
+
 def with_room(x: Any, n: int, end: int) -> Any:
     """An array of `end` rows or more that begins with the first `n` of `x`; it grows by doubling."""
     if x.shape[1] >= end:
@@ -107,9 +118,9 @@ def with_room(x: Any, n: int, end: int) -> Any:
 
 
 def checked_cache(cache: Any) -> Cache:
-    """A cache, or one that is thrown away behind the call."""
+    """A cache, or one that keeps nothing."""
     if cache is None:
-        return Cache()
+        return Uncached()
     if not isinstance(cache, Cache):
         raise InvalidInput(
             f"{public_caller()}: cache is a {type(cache).__name__}; expected a Cache."
