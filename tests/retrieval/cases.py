@@ -268,7 +268,9 @@ def _():
         (5, 900, 30_000),
     ]:
         offsets = np.concatenate([[0], np.cumsum(generator.integers(0, longest + 1, n_docs))])
-        ids = generator.integers(0, vocab, offsets[-1]).astype(np.int32)
+        ids = generator.integers(0, vocab, offsets[-1]).astype(
+            np.uint16 if vocab < 99 else np.uint32
+        )
         for dtype in (np.float32, np.float64):
             yield random(vocab, dtype=dtype), ids, eighths(len(ids)), offsets
         yield random(vocab) * 1e15, ids, -random(len(ids)) * 1e15, offsets

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tokenlab.kernels import njit
+from tokenlab.kernels import njit, njit_in_order
 from tokenlab.kernels.threads import Shares, shares
 from tokenlab.numerics import TopK
 
@@ -307,18 +307,14 @@ def _with_missing(total, best, missing, start, stop):  # type: ignore[no-untyped
 def kept_products(mu: Any, ids: Any, values: Any, offsets: Any) -> Any:
     """Twin of `tokenlab.retrieval.dupmae_index.kept_products`."""
     total = np.zeros(len(offsets) - 1, np.result_type(mu, values))
-    ids = np.asarray(ids, np.int32).view(
-        np.uint32
-    )  # without a sign, no place can be meant from the end
-    with shares(len(total), 2 * ids.size / max(1, len(total))) as cores:
-        cores.run(lambda first, last: _kept(mu, ids, values, offsets, first, last, total))
+    _kept(mu, ids, values, offsets, total)
     return total
 
 
-@njit
-def _kept(mu, ids, values, offsets, first, last, total):  # type: ignore[no-untyped-def]
-    """Nothing is written between reading a word and adding its product."""
-    for doc in range(first, last):
+@njit_in_order  # vectors of gathers would be slower
+def _kept(mu, ids, values, offsets, total):  # type: ignore[no-untyped-def]
+    """Nothing is written between reading a word's number and adding its product."""
+    for doc in range(len(total)):
         found = total[doc]
         for entry in range(offsets[doc], offsets[doc + 1]):
             found += mu[ids[entry]] * values[entry]

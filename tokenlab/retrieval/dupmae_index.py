@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from tokenlab import checks
 from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp
@@ -68,7 +66,7 @@ class DupIndex(Entries):
     dense : ndarray of shape (n_docs, d)
     offsets : ndarray of shape (n_docs + 1,)
     ids, values : ndarray of shape (n_entries,)
-        Words, kept as int32, and their numbers.
+        Words, kept as uint16 or uint32, and their numbers.
     vocab : int
 
     Raises
@@ -91,7 +89,7 @@ class DupIndex(Entries):
                 f"(n_docs + 1,), since dense is {dense.shape}."
             )
         checks.within(ids, "ids", vocab, "vocab")
-        return cls._make((dense, offsets, ids.astype(xp.int32), values, vocab))
+        return cls._make((dense, offsets, narrow(ids, vocab), values, vocab))
 
     @classmethod
     @takes(dense="n_docs d", mu="n_docs vocab", k="count")
@@ -106,7 +104,7 @@ class DupIndex(Entries):
         ids, values = sparsify(mu, k)  # each (n_docs, k)
         xp = get_xp(dense, mu)
         offsets = xp.arange(len(mu) + 1) * k  # every document has k entries
-        ids = ids.ravel().astype(xp.int32)  # half the memory, and there are no more words
+        ids = narrow(ids.ravel(), mu.shape[1])
         return cls._make((dense, offsets, ids, values.ravel(), mu.shape[1]))
 
     @property
@@ -153,6 +151,13 @@ class DupIndex(Entries):
         return cls._make((*found.arrays.values(), found.facts["vocab"]))
 
 
+def narrow(ids: Any, vocab: int) -> Any:
+    """Words in as few bytes as do: scores take the time in which they are read."""
+    xp = get_xp(ids)
+    # Without a sign no place can be meant from the end.
+    return ids.astype(xp.uint16 if vocab <= 1 << 16 else xp.uint32)
+
+
 def stored() -> Any:
     """What is kept of an index on disk."""
     from tokenlab.retrieval.storage import OTHER_SHAPE, Kind, fitting
@@ -162,7 +167,7 @@ def stored() -> Any:
         entries = (facts["n_entries"],)  # one id and one number each
         if dense.shape != (facts["n_docs"], facts["d"]) or {ids.shape, values.shape} != {entries}:
             return OTHER_SHAPE
-        if dense.dtype.kind != "f" or values.dtype.kind != "f" or ids.dtype != np.int32:
+        if dense.dtype.kind != "f" or values.dtype.kind != "f" or ids.dtype.kind != "u":
             return f"its arrays are {dense.dtype}, {values.dtype} and {ids.dtype}"
         if len(arrays["offsets"]) != len(dense) + 1 or not fitting(arrays["offsets"], len(ids)):
             return "the offsets do not fit the words"

@@ -35,7 +35,7 @@ from typing import Any
 
 from tokenlab import checks
 from tokenlab.arguments import takes
-from tokenlab.arrays import get_xp
+from tokenlab.arrays import get_xp, stop
 from tokenlab.errors import InvalidInput, ShapeError, public_caller
 from tokenlab.models.layers import cross_entropy, softmax
 from tokenlab.numerics import unit
@@ -212,7 +212,9 @@ def modulation(w: Any, weight: Any, bias: Any = 0.0) -> Any:
     >>> modulation([1.0, 0.0], [[1.0, 5.0], [1.0, -5.0]]).tolist()
     [0.5, 0.5]
     """
-    said = w @ checks.finite(weight, "weight", get_xp(weight)).T  # (..., d)
+    said = w @ weight.T  # (..., d)
+    if not bool(get_xp(said).isfinite(stop(said)).all()):  # fewer numbers than in `weight`
+        checks.finite(weight, "weight", get_xp(weight))
     logits = step(said + bias_like(bias, said))  # (..., d) [W w + b] what the words say to each
     v = step(softmax(logits))  # (..., d) [v (4)] how much each dimension counts
     return v
