@@ -160,6 +160,19 @@ EQUIVALENT: dict[tuple[str, str], str] = {
     ): "the rows of words are read, and written once at the end",
     ("11.3", "sides exchanged: outputs[target] @"): "a product of two vectors",
     ("11.4", "sides exchanged: outputs[target] @"): "a product of two vectors",
+    ("13.1", "arguments exchanged: max"): ROUND,
+    (
+        "13.1",
+        "a larger number: 1e-09",
+    ): "a share times a number of tokens is no nearer below a whole one",
+    ("13.1", "sum for mean"): "both have one direction, and the length becomes 1",
+    ("13.2", "without axis"): LAST,
+    ("13.2", "without strict"): "both have a row for each query",
+    ("13.2", "yes for no: True"): "both have a row for each query",
+    (
+        "13.2",
+        "arguments exchanged: zip",
+    ): "both rows have k documents, and what they share is the same",
 }
 
 
