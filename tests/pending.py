@@ -17,6 +17,7 @@ CHECKED_BY_HAND = {
     "retrieval.buckets.unpack": OF_BYTES,
     "retrieval.colbert.maxsim": OF_INDEX + "; and it may be a list of queries",
     "retrieval.colbert.maxsim_search": OF_INDEX,
+    "retrieval.muvera.muvera_search": OF_INDEX,
     "retrieval.xtr.token_topk": OF_INDEX,
     "retrieval.xtr.xtr_search": OF_INDEX,
 }

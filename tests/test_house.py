@@ -159,7 +159,7 @@ def test_one_word_for_one_thing():
 def test_no_public_argument_is_a_gradient_by_another_name():
     """`d_…` is a width: a name of that form has integers or nothing to do with gradients."""
     widths = [own for _, own in names() if own.startswith("d_")]
-    assert set(widths) <= {"d_v", "d_model", "d_logits", "d_z"}
+    assert set(widths) <= {"d_v", "d_model", "d_logits", "d_z", "d_proj"}
 
 
 # who says what a function takes -----------------------------------------------------------------

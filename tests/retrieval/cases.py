@@ -368,3 +368,12 @@ def _(asarray):
 @case("tokenlab.retrieval.limit.find_critical_n")
 def _(asarray):
     return (2,), {"iters": 5, "start": 3, "rng": 0}
+
+
+@case("tokenlab.retrieval.muvera.muvera_search")
+def _(asarray):
+    from tokenlab.retrieval.muvera import FDE
+
+    fde = FDE(4, k_sim=2, d_proj=3, repetitions=2, final=6, variant="official", rng=0)
+    index = make_index(asarray)
+    return (asarray(random(3, 4, seed=1)), index, fde, fde.encode_docs(index)), {"k": 2}

@@ -13,5 +13,6 @@ __getattr__, __dir__, __all__ = lazy(
         "metrics": ["ndcg", "recall"],
         "crisp": ["cluster_tokens", "pool_index"],
         "token_pooling": ["ward"],
+        "muvera": ["FDE", "muvera_search"],
     },
 )
