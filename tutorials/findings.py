@@ -1262,7 +1262,9 @@ if found := stored_part("tiny"):
 # %%
 methods = load_findings("word_vectors")["methods"]
 for name, row in methods.items():
-    print(f"{name:20}", *(f"{row[key]:.3f} {key}" for key in ("similarity", "of form", "of meaning")))
+    print(
+        f"{name:20}", *(f"{row[key]:.3f} {key}" for key in ("similarity", "of form", "of meaning"))
+    )
 counted = methods["PPMI-SVD"]
 learned = {name: row for name, row in methods.items() if not name.startswith("PPMI")}
 assert counted["similarity"] < learned["skip-gram"]["similarity"]
