@@ -99,6 +99,7 @@ NOT_OURS = {
 
 # A name that an issue or the specification of a paper writes out goes before the table.
 WRITTEN_OUT = {
+    ("retrieval.warp.warp_select", "sizes"): "the issue: tokens of each cluster",
     ("attention.tap_adl.diversification_loss", "lam"): "the specification of the paper",
     ("decoding.sampling.filtered", "top_k"): "the issue of the decoding family",
     ("decoding.sampling.generate", "top_k"): "the issue of the decoding family",

@@ -377,3 +377,81 @@ def _(asarray):
     fde = FDE(4, k_sim=2, d_proj=3, repetitions=2, final=6, variant="official", rng=0)
     index = make_index(asarray)
     return (asarray(random(3, 4, seed=1)), index, fde, fde.encode_docs(index)), {"k": 2}
+@case("tokenlab.retrieval.warp.warp_select")
+def _(asarray):
+    sizes = asarray(np.array([3, 0, 5, 2, 1]))
+    return (asarray(random(3, 5)), sizes), {"n_probe": 2, "t_prime": 6}
+
+
+@case("tokenlab.retrieval.warp.bucket_table")
+def _(asarray):
+    return (asarray(random(3, 5)), asarray(np.array([-1.0, 0.0, 0.5, 2.0]))), {}
+
+
+@case("tokenlab.retrieval.warp.table_scores")
+def _(asarray):
+    buckets = np.random.default_rng(0).integers(0, 4, (7, 5))
+    return (asarray(random(5, 4)), asarray(buckets)), {}
+
+
+@parity("compressed.probed")
+def _():
+    for dtype in (np.float32, np.float64):
+        for n_q, n, k in ((1, 1, 1), (3, 31, 4), (4, 33, 33), (5, 1000, 3), (2, 1000, 40)):
+            yield random(n_q, n, dtype=dtype), k
+            yield np.round(random(n_q, n, dtype=dtype)), k  # many are equal
+        yield np.zeros((2, 500), dtype), 7
+        yield -random(2, 300, dtype=dtype) * dtype(1e30), 999  # more than there are
+
+
+@parity("compressed.worth_of_a_miss")
+def _():
+    sizes = np.random.default_rng(1).integers(0, 9, 700)
+    for dtype in (np.float32, np.float64):
+        for t_prime in (1, 2, 300, int(sizes.sum()), 10**6):
+            yield random(3, 700, dtype=dtype), sizes, t_prime
+            yield np.round(random(3, 700, dtype=dtype)), sizes, t_prime
+        yield random(2, 4, dtype=dtype), np.zeros(4, np.int64), 3
+        yield random(2, 1, dtype=dtype), np.array([5]), 5
+
+
+@parity("compressed.scanned")
+def _():
+    generator = np.random.default_rng(5)
+    ends = np.concatenate([[0], np.array([3, 0, 40, 1]).cumsum()])
+    centroids = np.array([[2, 0], [1, 3], [0, 2]])
+    for dtype in (np.float32, np.float64):
+        for bits, even in ((1, True), (2, False), (4, True), (4, False), (8, True), (8, False)):
+            for d in (1, 7, 16):
+                packed = generator.integers(0, 256, (44, -(-d * bits // 8))).astype(np.uint8)
+                owners = np.sort(generator.integers(0, 9, 44)).astype(np.int32)
+                levels = np.linspace(-1, 2, 2**bits) if even else np.sort(random(2**bits))
+                alive = np.arange(9) % 4 < (5 if d == 1 else 3)  # without and with deleted ones
+                query, scores = random(3, d, dtype=dtype), random(3, 2, seed=1, dtype=dtype)
+                levels = levels.astype(dtype)
+                yield query, centroids, scores, levels, bits, ends, packed, owners, alive
+
+
+def _scanned_tokens():
+    generator = np.random.default_rng(6)
+    for dtype in (np.float32, np.float64):
+        for n_q, most, n_docs in ((1, 1, 1), (4, 30, 7), (9, 900, 300), (3, 0, 2)):
+            starts = np.concatenate([[0], generator.integers(0, most + 1, n_q).cumsum()])
+            owners = generator.integers(0, n_docs, starts[-1]).astype(np.int32)
+            for sims in (eighths(starts[-1]), random(starts[-1])):
+                yield starts, owners, sims.astype(dtype), n_docs
+
+
+@parity("compressed.gains")
+def _():
+    for starts, owners, sims, n_docs in _scanned_tokens():
+        yield starts, owners, sims, eighths(len(starts) - 1, seed=2).astype(sims.dtype), n_docs
+
+
+@parity("compressed.best_scanned")
+def _():
+    for starts, owners, sims, _ in _scanned_tokens():
+        for k_prime in (1, 10, 200, 10**6):
+            floor = random(len(starts) - 1).astype(sims.dtype)
+            yield starts, owners, sims, k_prime, floor
+            yield starts, owners, np.round(sims), k_prime, floor  # many are equal

@@ -1,9 +1,9 @@
 """An index on disk: `.npy` files that any NumPy reads, and a manifest that vouches for them.
 
 Data files carry their digest in their name, and the manifest is replaced in one step when they are
-complete. So the manifest that a reader sees always describes files that are there, and a program
-that still has the old files mapped goes on undisturbed. One saver waits for another; a reader whose
-files were replaced while it read begins again. What is stored of a class is its `Kind`.
+complete: a reader's manifest describes files that are there, and a program that has the old files
+mapped goes on undisturbed. One saver waits for another; a reader whose files were replaced while it
+read begins again. What is stored of a class is its `Kind`.
 """
 
 import contextlib
@@ -35,6 +35,8 @@ class Kind(NamedTuple):
     `arrays` are attributes, each a file of that name; the manifest states the type of the first,
     and `facts`, which are attributes, too. `damage(arrays, facts)` says what does not fit together,
     or None. `numbers` are the arrays of vectors, which are looked through for NaN.
+    An index may have `n_pieces`, its `pieces` arrays in files as `"0.codes"`. What is in `files`
+    already is not written again. `vouched`: the manifest has its own digest.
     """
 
     name: str
@@ -43,17 +45,23 @@ class Kind(NamedTuple):
     facts: tuple[str, ...]
     numbers: tuple[str, ...]
     damage: Callable[[Arrays, dict[str, Any]], str | None]
+    pieces: tuple[str, ...] = ()
+    vouched: bool = False
 
     @property
     def format(self) -> str:
         """What the manifest calls it."""
         return f"tokenlab.{self.name}"
 
+    def names(self, n_pieces: int) -> list[str]:
+        """The names of all arrays of an index of so many pieces."""
+        return [*self.arrays, *(f"{i}.{name}" for i in range(n_pieces) for name in self.pieces)]
+
     @property
     def written(self) -> re.Pattern[str]:
         """The names of files that a save gives."""
         # A draft carries the number of its process.
-        kinds = "|".join(self.arrays)
+        kinds = "|".join((*self.arrays, *self.pieces))
         draft = re.escape(MANIFEST) + r"\.\d+\.tmp"
         return re.compile(rf"({kinds})(-[0-9a-f]{{16}}\.npy|\.\d+\.tmp)|{draft}|{re.escape(LOCK)}")
 
@@ -119,16 +127,18 @@ def _require_ours(folder: Path, kind: Kind) -> None:
 
 
 def _save(index: Any, folder: Path, kind: Kind) -> None:
-    # The files of an index on a GPU are those of any other.
-    arrays = {name: to_numpy(getattr(index, name)) for name in kind.arrays}
-    files = {name: _write(folder, name, array) for name, array in arrays.items()}
+    files = {name: _kept(folder, index, name) for name in kind.arrays}
+    for i, piece in enumerate(index.pieces if kind.pieces else ()):
+        files |= {f"{i}.{name}": _kept(folder, piece, name) for name in kind.pieces}
     manifest = {
         "format": kind.format,
         "version": VERSION,
         **{fact: getattr(index, fact) for fact in kind.facts},
-        "dtype": str(arrays[kind.arrays[0]].dtype),
+        "dtype": str(getattr(index, kind.arrays[0]).dtype),
         "files": files,
     }
+    if kind.vouched:
+        manifest["sha256"] = _vouch(manifest)
     # Complete on disk under another name, then renamed: a rename happens or does not.
     draft = folder / f"{MANIFEST}.{os.getpid()}.tmp"
     with draft.open("w", encoding="utf-8") as file:
@@ -153,20 +163,24 @@ def load_arrays(folder: Path, kind: Kind, *, mmap: bool, verify: bool) -> Stored
 
 def _load(folder: Path, kind: Kind, *, mmap: bool, verify: bool) -> Stored:
     manifest = _read_manifest(folder, kind)
-    arrays = {name: _read(folder, kind, manifest["files"][name], verify) for name in kind.arrays}
+    names = kind.names(manifest.get("n_pieces", 0))
+    arrays = {name: _read(folder, kind, manifest["files"][name], verify) for name in names}
     first = arrays[kind.arrays[0]]  # the manifest states its type
-    offsets = arrays["offsets"] = np.array(arrays["offsets"])  # small, and read again and again
-    if offsets.ndim != 1 or not len(offsets) or str(first.dtype) != manifest["dtype"]:
-        raise _damaged(folder, kind, OTHER_SHAPE)
-    if offsets.dtype != np.int64:
-        raise _damaged(folder, kind, f"its offsets are {offsets.dtype} and not int64")
-    facts = {fact: manifest[fact] for fact in kind.facts}
-    if damage := kind.damage(arrays, facts):
-        raise _damaged(folder, kind, damage)
+    if str(first.dtype) != manifest["dtype"]:
+        raise damaged(folder, kind, OTHER_SHAPE)
+    if "offsets" in arrays:
+        offsets = arrays["offsets"] = np.array(arrays["offsets"])  # small, and read often
+        if offsets.ndim != 1 or not len(offsets):
+            raise damaged(folder, kind, OTHER_SHAPE)
+        if offsets.dtype != np.int64:
+            raise damaged(folder, kind, f"its offsets are {offsets.dtype} and not int64")
+    facts = {fact: manifest[fact] for fact in kind.facts} | {"files": manifest["files"]}
+    if wrong := kind.damage(arrays, facts):
+        raise damaged(folder, kind, wrong)
     # Right digests vouch for the bytes, not for the numbers.
     for name in kind.numbers if verify else ():
         if not _all_finite(arrays[name]):
-            raise _damaged(folder, kind, f"{name} are NaN or infinite")
+            raise damaged(folder, kind, f"{name} are NaN or infinite")
     return Stored(arrays if mmap else {name: np.array(x) for name, x in arrays.items()}, facts)
 
 
@@ -178,17 +192,34 @@ def _all_finite(tokens: np.ndarray) -> bool:
 
 def _stamp(folder: Path) -> Any:
     """What changes whenever the manifest is replaced."""
-    try:
+    with contextlib.suppress(OSError):
         stat = (folder / MANIFEST).stat()
-    except OSError:
-        return None
-    # The file number alone may be given away again.
-    return stat.st_ino, stat.st_mtime_ns, stat.st_size
+        # The file number alone may be given away again.
+        return stat.st_ino, stat.st_mtime_ns, stat.st_size
+    return None
+
+
+def _kept(folder: Path, owner: Any, name: str) -> dict[str, Any]:
+    """The entry of an array's file, which is written where it is not there already."""
+    array, known = getattr(owner, name), getattr(owner, "files", {})
+    held, entry = known.get(name, (None, {}))
+    path = folder / entry.get("name", "")  # of this very array, in whatever folder
+    if held is array and path.is_file() and path.stat().st_size == entry["bytes"]:
+        return entry
+    # The files of an index on a GPU are those of any other.
+    entry = _write(folder, name, to_numpy(array))
+    known[name] = array, entry
+    return entry
+
+
+def _vouch(manifest: dict[str, Any]) -> str:
+    """The digest of all that a manifest states."""
+    stated = json.dumps(manifest | {"sha256": ""}, sort_keys=True)
+    return hashlib.sha256(stated.encode()).hexdigest()
 
 
 def _write(folder: Path, name: str, array: np.ndarray) -> dict[str, Any]:
-    # The process number keeps two drafts apart.
-    draft = folder / f"{name}.{os.getpid()}.tmp"
+    draft = folder / f"{name}.{os.getpid()}.tmp"  # the process number keeps two drafts apart
     with draft.open("wb") as file:
         np.save(file, array, allow_pickle=False)
         _flush(file)
@@ -207,20 +238,20 @@ def _read(folder: Path, kind: Kind, entry: dict[str, Any], verify: bool) -> np.n
     path = folder / entry["name"]
     try:
         if path.parent != folder or not path.is_file():
-            raise _damaged(folder, kind, f"{entry['name'][:80]} is missing")
+            raise damaged(folder, kind, f"{entry['name'][:80]} is missing")
         size = path.stat().st_size
         if size != entry["bytes"]:
-            raise _damaged(folder, kind, f"{path.name} has {size} bytes, not {entry['bytes']}")
+            raise damaged(folder, kind, f"{path.name} has {size} bytes, not {entry['bytes']}")
         # The digest covers header and numbers: one flipped bit is found.
         if verify and _digest(path) != entry["sha256"]:
-            raise _damaged(folder, kind, f"{path.name} has another digest than the manifest states")
+            raise damaged(folder, kind, f"{path.name} has another digest than the manifest states")
         array = _mapped(path)
     except StorageError:
         raise
     except Exception as error:  # NumPy's reader raises what a damaged header makes it stumble over
-        raise _damaged(folder, kind, f"{path.name[:80]} is no array ({error})") from error
+        raise damaged(folder, kind, f"{path.name[:80]} is no array ({error})") from error
     if not isinstance(array, np.ndarray):
-        raise _damaged(folder, kind, f"{path.name} is no array, but an archive of them")
+        raise damaged(folder, kind, f"{path.name} is no array, but an archive of them")
     return array
 
 
@@ -252,8 +283,13 @@ def _read_manifest(folder: Path, kind: Kind) -> dict[str, Any]:
         )
     facts: dict[str, type] = dict.fromkeys(kind.facts, int)  # all of them are counts
     _require(folder, kind, manifest, facts | {"dtype": str, "files": dict})
-    _require(folder, kind, manifest["files"], dict.fromkeys(kind.arrays, dict))
-    for name in kind.arrays:
+    if kind.vouched and manifest.get("sha256") != _vouch(manifest):
+        raise damaged(folder, kind, "the manifest has another digest than it states")
+    n_pieces = manifest.get("n_pieces", 0)
+    if not 0 <= n_pieces <= len(manifest["files"]):  # more than that cannot be
+        raise damaged(folder, kind, "the manifest names other files than it states")
+    _require(folder, kind, manifest["files"], dict.fromkeys(kind.names(n_pieces), dict))
+    for name in kind.names(n_pieces):
         _require(folder, kind, manifest["files"][name], FILE_KEYS)
     return manifest
 
@@ -261,7 +297,7 @@ def _read_manifest(folder: Path, kind: Kind) -> dict[str, Any]:
 def _require(folder: Path, kind: Kind, entry: dict[str, Any], keys: dict[str, type]) -> None:
     for key, wanted in keys.items():
         if not isinstance(entry.get(key), wanted):
-            raise _damaged(folder, kind, f"the manifest lacks {key}, or it is no {wanted.__name__}")
+            raise damaged(folder, kind, f"the manifest lacks {key}, or it is no {wanted.__name__}")
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
@@ -290,7 +326,7 @@ def _unfinished(folder: Path, kind: Kind) -> bool:
     return all(kind.written.fullmatch(path.name) for path in folder.iterdir())
 
 
-def _damaged(folder: Path, kind: Kind, what: str) -> StorageError:
+def damaged(folder: Path, kind: Kind, what: str) -> StorageError:
     return StorageError(
         f"{kind.name}.load: {folder} is damaged: {what}. Save the index again from its source."
     )
