@@ -206,8 +206,7 @@ def _kept(folder: Path, owner: Any, name: str) -> dict[str, Any]:
     path = folder / entry.get("name", "")  # of this very array, in whatever folder
     if held is array and path.is_file() and path.stat().st_size == entry["bytes"]:
         return entry
-    # The files of an index on a GPU are those of any other.
-    entry = _write(folder, name, to_numpy(array))
+    entry = _write(folder, name, to_numpy(array))  # an index on a GPU has the files of any other
     known[name] = array, entry
     return entry
 
