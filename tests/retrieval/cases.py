@@ -377,6 +377,8 @@ def _(asarray):
     fde = FDE(4, k_sim=2, d_proj=3, repetitions=2, final=6, variant="official", rng=0)
     index = make_index(asarray)
     return (asarray(random(3, 4, seed=1)), index, fde, fde.encode_docs(index)), {"k": 2}
+
+
 @case("tokenlab.retrieval.warp.warp_select")
 def _(asarray):
     sizes = asarray(np.array([3, 0, 5, 2, 1]))
