@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tokenlab import models
-from tokenlab.data import load_faq, load_vit_photos
+from tokenlab.data import load_faq, load_residual_walk, load_vit_photos
 from tokenlab.retrieval import maxsim, xtr_search
 from tokenlab.tour.attention_methods import photo_tokens
 from tokenlab.tour.pruning_rules import rules
@@ -183,3 +183,20 @@ def test_a_cipher_is_read_and_counted(explorables):
     assert found["true"] == pytest.approx(table[plain[:-1], plain[1:]].sum(), abs=0.01)
     shown = [a == b for a, b in zip(found["read"], found["plain"], strict=True)]
     assert found["found"] >= found["true"] - 1 or np.mean(shown) < 1
+
+
+def test_what_a_walk_shows_is_in_the_bundled_states(explorables):
+    data, table = explorables.explore_walk.page_of(explorables.table_page)
+    walk = load_residual_walk()
+    states = np.concatenate([walk.start[None], walk.moves]).cumsum(axis=0)
+    assert len(data["steps"]) == len(data["top"]) == len(data["own"]) == 61
+    for at, token in ((0, 3), (31, 13), (60, 20)):
+        one, first, last = (states[i, token].astype(float) for i in (at, 0, -1))
+        for name, other in (("own", first), ("end", last)):
+            cosine = one @ other / (np.linalg.norm(one) * np.linalg.norm(other))
+            assert data[name][at][token] == pytest.approx(cosine, abs=6e-4)
+        word = data["words"][data["top"][at][token][0]]
+        assert word == walk.top_words(at, token)[0].replace(" ", "␣")
+    assert data["steps"][:3] == ["start", "layer 1, attention", "layer 1, MLP"]
+    assert data["steps"][-1] == "layer 30, MLP"
+    assert "␣Berlin" in table

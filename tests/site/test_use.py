@@ -10,7 +10,7 @@ from browsers import DESKTOP, PHONE
 
 pytestmark = pytest.mark.site
 
-EXPLORABLES = ("xtr", "pruning", "soft", "layers")
+EXPLORABLES = ("xtr", "pruning", "soft", "layers", "walk")
 
 
 def test_the_search_finds_a_word(page, base):
@@ -96,6 +96,10 @@ def expected(name: str, data: dict, first: int, at: int) -> list[str]:
         best, cosine = data["sentences"][first]["neighbours"][at + 1][2][0]
         word, sentence = data["pool"][best]
         return [f"Layer {at + 1}", f"{word} of sentence {sentence + 1}, cosine {cosine:.3f}"]
+    if name == "walk":
+        word, percent = data["top"][at][first][0], data["percent"][at][first][0]
+        name = data["steps"][at]
+        return [f"{name[0].upper()}{name[1:]}: ", f"{data['words'][word]}, {percent:.1f} %"]
     run = data["runs"][data["inputs"][first]][0][data["kinds"][0]]
     return [f"{data['m'][at]} landmarks", f"{100 * run['error'][at]:.1f} %"]
 

@@ -8,6 +8,7 @@ import numpy as np
 from tokenlab import checks
 from tokenlab.arrays import get_xp, is_taped, stop, to_numpy
 from tokenlab.errors import InvalidInput, ShapeError, public_caller
+from tokenlab.steps import is_recording, step
 
 __all__ = [
     "Settled",
@@ -231,6 +232,9 @@ def settled(theta: Masks, temperature: float) -> Settled:
     """
     # All masks in one row: shares are of weights, whichever array they stand in.
     masks = np.concatenate([to_numpy(m).ravel() for m in soft_masks(theta, temperature).values()])
+    if is_recording():  # a histogram is for people alone
+        tenths = np.histogram(masks, bins=10, range=(0, 1))[0] / masks.size
+        step("masks", tenths, "how many are where", eq="m = σ(β θ) (1)", axes=("from",))
     # The same borders as the paper: what lies between may still turn.
     off = float((masks <= 0.1).mean())
     on = float((masks >= 0.9).mean())

@@ -1,4 +1,4 @@
-"""The tour's part on analysis: which tokens of a text made a model say the next one."""
+"""The tour's part on analysis: which tokens made a model say the next one, and what goes on inside."""
 
 from functools import cache
 from pathlib import Path
@@ -10,7 +10,7 @@ from tokenlab.analysis import attribution, reagent
 from tokenlab.data import load_bpe
 from tokenlab.lm import Counted, NGramLM
 from tokenlab.steps import Steps, record
-from tokenlab.tour import Minute
+from tokenlab.tour import Minute, analysis_masks, analysis_walk
 from tokenlab.tour.decoding_models import FITTED, play
 from tokenlab.tour.step_throughs import step_through
 from tokenlab.tour.terminal import heading, paragraph, table
@@ -83,6 +83,8 @@ def run(out: Path) -> None:
     """Print a context with its scores, and how often each method finds what is known to matter."""
     _context()
     _recovered()
+    analysis_masks.show()
+    analysis_walk.show()
     page = reagent_steps(SHOWN).to_html(out / "reagent.html", title="ReAGent, step by step")
     print(f"\nStep through ReAGent in a browser: {page}")
 

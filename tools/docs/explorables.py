@@ -38,6 +38,7 @@ from tokenlab.tour.pruning_rules import Rule, random_tokens, rules
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # also when run by itself
 import explore_tokens
+import explore_walk
 
 K_PRIMES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)  # and all tokens
 BEST, COLUMNS, LONGEST = 10, 6, 16  # documents compared, and drawn; tokens of a question drawn
@@ -73,7 +74,7 @@ def write(folder: Path) -> list[Path]:
     files = []
     pages = {"xtr": xtr(), "pruning": pruning(), "soft": soft(), "layers": layers()}
     pages["tokens"] = explore_tokens.page_of(table_page)
-    pages |= {"mood": mood(), "cipher": cipher()}
+    pages |= {"mood": mood(), "cipher": cipher(), "walk": explore_walk.page_of(table_page)}
     for name, (data, table) in pages.items():
         text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
         for ending, content in (("js", f"window.exploreData = {text};\n"), ("html", table)):
