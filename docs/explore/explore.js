@@ -87,7 +87,7 @@ const Explore = (() => {
 
   // Lines over positions x from `floor` to 1; a click or a drag picks the nearest place.
   // series: [{ name, values, mark, css, band: [low, high] }], drawn in this order.
-  function chart({ label, x, xTicks, xName, yName, picked, floor = 0 }) {
+  function chart({ label, x, xTicks, xName, yName, picked, floor = 0, ceiling = 1 }) {
     const box = el("div", { class: "chart" });
     const legend = el("ul", { class: "legend" });
     let state = null;
@@ -113,7 +113,7 @@ const Explore = (() => {
       const area = { left: 44, right: width - 14, top: 10, bottom: height - 42 };
       const [low, high] = [Math.min(...x), Math.max(...x)];
       const px = (v) => area.left + ((v - low) / (high - low)) * (area.right - area.left);
-      const py = (v) => area.bottom - ((v - floor) / (1 - floor)) * (area.bottom - area.top);
+      const py = (v) => area.bottom - ((v - floor) / (ceiling - floor)) * (area.bottom - area.top);
       const said = state.series.map((s) => `${s.name} ${s.values[state.at].toFixed(2)}`);
       const lines = state.series.map((s) => line(s, px, py));
       const at = px(x[state.at]);
@@ -131,9 +131,9 @@ const Explore = (() => {
     }
 
     function axes(width, height, area, px, py) {
-      const parts = [0, 0.25, 0.5, 0.75, 1].map((share) => floor + share * (1 - floor)).flatMap((v) => [
+      const parts = [0, 0.25, 0.5, 0.75, 1].map((share) => floor + share * (ceiling - floor)).flatMap((v) => [
         svg("line", { class: "grid", x1: area.left, x2: area.right, y1: py(v), y2: py(v) }),
-        svg("text", { x: area.left - 6, y: py(v) + 4, "text-anchor": "end" }, v.toFixed(2)),
+        svg("text", { x: area.left - 6, y: py(v) + 4, "text-anchor": "end" }, v.toFixed(ceiling > 1 ? 0 : 2)),
       ]);
       let free = -Infinity;
       x.forEach((v, i) => {

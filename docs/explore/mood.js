@@ -17,6 +17,8 @@ Explore.start("mood", (root, data) => {
   );
   const said = sentence();
   const text = el("blockquote", {});
+  const costs = data.perplexity.map(Math.log10);
+  const shown = [...data.odds, ...costs];
   const curve = chart({
     label: "Mood and perplexity, by strength",
     x: data.strengths,
@@ -24,6 +26,8 @@ Explore.start("mood", (root, data) => {
     xName: "strength",
     yName: "log-odds; log10 of perplexity",
     picked: (i) => knob.move(i),
+    floor: 4 * Math.floor(Math.min(...shown) / 4),
+    ceiling: 4 * Math.ceil(Math.max(...shown) / 4),
   });
   root.append(
     el(
@@ -52,7 +56,7 @@ Explore.start("mood", (root, data) => {
     curve.show(
       [
         { name: "log-odds of good words", values: data.odds, mark: "circle", css: "a" },
-        { name: "log10 of perplexity", values: data.perplexity.map(Math.log10), mark: "square", css: "b" },
+        { name: "log10 of perplexity", values: costs, mark: "square", css: "b" },
       ],
       state.at
     );

@@ -10,7 +10,7 @@ from browsers import DESKTOP, PHONE
 
 pytestmark = pytest.mark.site
 
-EXPLORABLES = ("xtr", "pruning", "soft", "layers", "walk")
+EXPLORABLES = ("xtr", "pruning", "soft", "layers", "walk", "mood", "cipher")
 
 
 def test_the_search_finds_a_word(page, base):
@@ -100,6 +100,13 @@ def expected(name: str, data: dict, first: int, at: int) -> list[str]:
         word, percent = data["top"][at][first][0], data["percent"][at][first][0]
         name = data["steps"][at]
         return [f"{name[0].upper()}{name[1:]}: ", f"{data['words'][word]}, {percent:.1f} %"]
+    if name == "mood":
+        odds, perplexity = data["odds"][at], round(data["perplexity"][at])
+        return [f"Strength {data['strengths'][at]:g}:", f"words {odds:.1f}", f"{perplexity:,}"]
+    if name == "cipher":
+        now = data["runs"][first][at]
+        likelier = "likelier" if now["found"] > now["true"] + 1e-6 else "no likelier"
+        return [f"{data['lengths'][at]} letters", f"is {likelier} than the true one"]
     run = data["runs"][data["inputs"][first]][0][data["kinds"][0]]
     return [f"{data['m'][at]} landmarks", f"{100 * run['error'][at]:.1f} %"]
 
@@ -146,17 +153,36 @@ def test_the_pointer_moves_an_explorable(explorable):
     assert_shown(page, expected(name, data, first, 0))
 
 
+def last_choice(page) -> int:
+    """The third choice of the first list, or the second where there are two."""
+    return min(page.locator("#explore select").first.locator("option").count() - 1, 2)
+
+
+OUTSIDE = """() => [...document.querySelectorAll(".chart svg")].flatMap((picture) => {
+  const box = picture.getBoundingClientRect();
+  return [...picture.querySelectorAll("*")].filter((part) => {
+    const { left, right, top, bottom } = part.getBoundingClientRect();
+    return left < box.left - 1 || right > box.right + 1 || top < box.top - 1 || bottom > box.bottom + 1;
+  }).map((part) => part.outerHTML.slice(0, 80));
+})"""
+
+
+def test_the_curves_stay_within_the_chart(explorable):
+    assert explorable[2].evaluate(OUTSIDE) == []
+
+
 def test_a_choice_changes_an_explorable(explorable):
     name, data, page = explorable
     at = int(page.get_by_role("slider").input_value())
-    for choice in (2, 0):
-        page.locator("#explore select").first.select_option(str(choice))
+    for choice in (last_choice(page), 0):
+        page.locator("#explore select").first.select_option(index=choice)
         assert_shown(page, expected(name, data, choice, at))
 
 
 def test_an_address_shows_what_was_chosen(explorable):
     name, data, page = explorable
-    page.locator("#explore select").first.select_option("2")
+    choice = last_choice(page)
+    page.locator("#explore select").first.select_option(index=choice)
     slider = page.get_by_role("slider")
     slider.focus()
     page.keyboard.press("End")
@@ -167,9 +193,9 @@ def test_an_address_shows_what_was_chosen(explorable):
     page.goto("about:blank")
     page.goto(address)
     page.locator("#explore[data-ready]").wait_for()
-    assert page.locator("#explore select").first.input_value() == "2"
+    assert page.locator("#explore select").first.input_value() == str(choice)
     assert int(page.get_by_role("slider").input_value()) == last
-    assert_shown(page, expected(name, data, 2, last))
+    assert_shown(page, expected(name, data, choice, last))
     page.goto("about:blank")
     page.goto(address.replace(f"at={last}", "at=999"))  # what is no choice is not taken
     page.locator("#explore[data-ready]").wait_for()
