@@ -10,7 +10,8 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from tokenlab.data import load_faq, load_lm_head, load_vit_photos
+from tokenlab.analysis import bigram_subnetworks, dynamics
+from tokenlab.data import load_faq, load_lm_head, load_residual_walk, load_vit_photos
 from tokenlab.logits import FullHead
 from tokenlab.plots.notebook import png
 from tokenlab.pruning import Reduction, tome, uniform
@@ -207,3 +208,24 @@ def test_a_real_notebook_shows_html_and_keeps_no_bar():
         m["content"]["data"].get("text/plain", "") for m in heard if "display_data" in m["msg_type"]
     ]
     assert any("counting" in line and "2/3" in line for line in lines)
+
+
+def test_a_walk_says_how_far_each_token_went():
+    found = dynamics.walk(np.zeros((12, 2)), [[[3.0, 0]] * 12, [[0, 4.0]] * 12])
+    parsed = looked_at(found)
+    assert "Walk(12 tokens, 2 moves, d=2)" in parsed.texts
+    assert parsed.texts.count("7") >= 8 <= parsed.texts.count("5")
+    assert "4 more tokens" in parsed.texts
+
+
+def test_a_bundled_walk_says_the_words_of_its_layers():
+    parsed = looked_at(load_residual_walk())
+    assert {"' Germany'", "' Berlin'", "layer 30"} <= set(parsed.texts)
+
+
+def test_a_subnetwork_says_what_is_kept():
+    masks = {"blocks/0/<up>": np.array([[True, False, False, False]])}
+    found = bigram_subnetworks.Subnetwork(masks, masks, np.zeros(7), 2.0, False)
+    parsed = looked_at(found)
+    for text in ("Subnetwork(1 of 4 weights)", "blocks/0/<up>", "1 of 4", "7 steps, not settled"):
+        assert text in parsed.texts

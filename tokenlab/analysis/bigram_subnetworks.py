@@ -97,6 +97,11 @@ class Subnetwork(NamedTuple):
     temperature: float
     converged: bool
 
+    def _repr_html_(self) -> str:
+        from tokenlab.plots.notebook import subnetwork_html
+
+        return subnetwork_html(self)
+
 
 @takes(ids="n int", vocab="count")
 def bigram_table(ids: Any, vocab: int) -> Any:

@@ -79,6 +79,11 @@ class Walk(NamedTuple):
         xp = get_xp(length)
         return xp.where(moved, self.distance / xp.where(moved, length, 1), 1.0)
 
+    def _repr_html_(self) -> str:
+        from tokenlab.plots.notebook import walk_html
+
+        return walk_html(self)
+
 
 @takes(start="n d", moves="steps? n d")
 def walk(start: Any, moves: Any) -> Walk:
@@ -261,7 +266,7 @@ def fit_lens(states: Any, targets: Any, *, ridge: float = 1.0) -> Lens:
     [[21.0]]
     """
     xp = get_xp(states, targets)
-    x, y = (a.astype(xp.float64) for a in (states, targets))  # squares of large states
+    x, y = (a.astype(xp.float64, copy=False) for a in (states, targets))  # squares of large states
     x_mean = x.mean(axis=0)  # (d,)
     y_mean = y.mean(axis=0)  # (m,)
     x = x - x_mean  # so that the bias is not penalised

@@ -62,6 +62,11 @@ class ResidualWalk(NamedTuple):
         steps, n, d = self.moves.shape
         return f"ResidualWalk({n} tokens, {steps} moves, d={d})"
 
+    def _repr_html_(self) -> str:
+        from tokenlab.plots.notebook import residual_walk_html
+
+        return residual_walk_html(self)
+
 
 @cache
 def load_residual_walk() -> ResidualWalk:

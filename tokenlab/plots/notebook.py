@@ -17,7 +17,9 @@ from tokenlab.arrays import to_numpy
 from tokenlab.numerics import log_softmax, topk
 
 if TYPE_CHECKING:
-    from tokenlab.data import FAQ, LMHead, ViTPhotos
+    from tokenlab.analysis.bigram_subnetworks import Subnetwork
+    from tokenlab.analysis.dynamics import Walk
+    from tokenlab.data import FAQ, LMHead, ResidualWalk, ViTPhotos
     from tokenlab.logits.heads import Head
     from tokenlab.pruning import Reduction
     from tokenlab.retrieval import SearchResult, TokenIndex
@@ -109,6 +111,45 @@ def head_html(head: "Head") -> str:
     title = f"{type(head).__name__}({head.vocab:,} tokens, d={head.d})"
     more = f"{head.n_parameters:,} numbers; a full matrix has {head.vocab * head.d:,}"
     return _card(title, _table(("parameter", "shape", "type", "numbers"), rows), more)
+
+
+def walk_html(walk: "Walk") -> str:
+    """How far each token went, and how straight, as a bar."""
+    steps, n, d = walk.moves.shape
+    columns = (walk.length, walk.distance, walk.straightness)
+    rows = [
+        (str(i), f"{length:.4g}", f"{distance:.4g}", min(float(straight), 1.0))
+        for i, length, distance, straight in zip(
+            range(ROWS), *(to_numpy(x).astype(float) for x in columns), strict=False
+        )
+    ]
+    table = _table(("token", "length", "distance", "straightness"), rows)
+    more = f"{n - len(rows)} more tokens" if n > len(rows) else ""
+    return _card(f"Walk({n} tokens, {steps} moves, d={d})", table, more)
+
+
+def residual_walk_html(walk: "ResidualWalk") -> str:
+    """What the model would say behind each token, layer by layer."""
+    layers = np.linspace(0, len(walk.moves) // 2, 6).astype(int).tolist()
+    rows = [
+        (repr(token), *(repr(walk.top_words(2 * layer, j)[0]) for layer in layers))
+        for j, token in enumerate(walk.tokens)
+    ]
+    names = ("token", *(f"layer {layer}" if layer else "start" for layer in layers))
+    return _card(repr(walk), _table(names, rows, text=tuple(range(len(names)))))
+
+
+def subnetwork_html(found: "Subnetwork") -> str:
+    """How many weights of each array are kept, as bars."""
+    counts = {path: (int(mask.sum()), mask.size) for path, mask in found.masks.items()}
+    rows = [
+        (path, f"{kept:,} of {size:,}", kept / max(size, 1))
+        for path, (kept, size) in counts.items()
+    ]
+    total, sizes = (sum(column) for column in zip(*counts.values(), strict=True))
+    steps = f"{len(found.history)} steps, {'' if found.converged else 'not '}settled"
+    title = f"Subnetwork({total:,} of {sizes:,} weights)"
+    return _card(title, _table(("array", "kept", "share"), rows, text=(0,)), steps)
 
 
 def reduction_html(reduction: "Reduction") -> str:
