@@ -5,7 +5,7 @@
 The text comes with the package: plays of Shakespeare and six books of the Bible, words that occur
 five times or more. All times are processor time. The programs `glove` and `cooccur` of
 stanfordnlp/GloVe are used where they are on the PATH; their time includes reading their files,
-gensim's and fastText's the counting of words. No frequent word is skipped, so that all learn from
+gensim's and fastText's the counting of words. The memory of debiasing stands below. No frequent word is skipped, so that all learn from
 equally many pairs.
 """
 
@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tracemalloc
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -27,7 +28,7 @@ import numpy as np
 from harness import Claim, Facts, Section, installed, main
 
 from tokenlab.data import load_text
-from tokenlab.embeddings import glove, paragraph_codes, skip_gram, subwords, word_vectors
+from tokenlab.embeddings import debias, glove, paragraph_codes, skip_gram, subwords, word_vectors
 from tokenlab.engine import use_engine
 
 OURS, READABLE, SHARED = "tokenlab", "tokenlab, readable", "tokenlab, shared draws"
@@ -78,6 +79,8 @@ def sections(options: argparse.Namespace) -> Iterator[Section | Facts]:
                 yield section
                 if facts:
                     yield facts()
+    if options.only in MEMORY:
+        yield by_debiasing(40_000 if options.quick else 400_000)
 
 
 def fast(work: Callable[[], Any], engine: str = "numba") -> Callable[[], Any]:
@@ -309,6 +312,24 @@ def by_bits(text: Corpus, peers: dict[str, Any], folder: Path) -> tuple[Section,
         claims = [Claim(OURS, "faiss", 0.5)]
     title = "Hamming top 10, 50 codes of 128 bits among 200,000"
     return Section(title, methods, "faiss", claims, clock="cpu"), None
+
+
+MEMORY = "memory of hard debiasing, the result among it; at most two copies"
+
+
+def by_debiasing(n: int) -> Facts:
+    """The highest memory while debiasing, above what was there before."""
+    rows = {}
+    for d in (50, 300):
+        x = np.random.default_rng(0).standard_normal((n, d), dtype=np.float32)
+        sets = [[2 * i, 2 * i + 1] for i in range(20)]
+        basis = debias.bias_subspace(x, sets).basis
+        tracemalloc.start()
+        debias.hard_debias(x, basis, specific=range(40, 240), sets=sets)
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        rows[f"{n:,} rows of {d} float32"] = f"{most / x.nbytes:.2f} copies"
+    return Facts(MEMORY, rows)
 
 
 if __name__ == "__main__":

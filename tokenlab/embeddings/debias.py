@@ -108,7 +108,8 @@ def bias_subspace(x: Any, sets: Any, *, k: int = 1) -> Subspace:
     rank = int((s > s[0] * 1e-10).sum()) if float(s[0]) else 0
     k = checks.count(k, "k", at_most=max(rank, 1))
     signs = xp.where(axes[:k] @ leading < 0, -1.0, 1.0)  # (k,)
-    basis = step(axes[:k] * signs[:, None])  # (k, d) [Eq. 1] first axes of the differences
+    leading_axes = (axes[:k] * signs[:, None]).astype(x.dtype, copy=False)
+    basis = step(leading_axes)  # (k, d) [Eq. 1] first axes of the differences
     return Subspace(basis, s[:k] ** 2 / (s**2).sum())
 
 
