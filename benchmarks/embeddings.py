@@ -5,7 +5,8 @@
 The text comes with the package: plays of Shakespeare and six books of the Bible, words that occur
 five times or more. All times are processor time. The programs `glove` and `cooccur` of
 stanfordnlp/GloVe are used where they are on the PATH; their time includes reading their files,
-gensim's and fastText's the counting of words. The memory of debiasing stands below. No frequent word is skipped, so that all learn from
+gensim's and fastText's the counting of words.
+No frequent word is skipped, so that all learn from
 equally many pairs.
 """
 
