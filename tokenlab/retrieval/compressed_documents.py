@@ -13,7 +13,7 @@ from tokenlab.retrieval.compressed_inputs import collection, free_keys, known, r
 from tokenlab.retrieval.compressed_pieces import Piece
 from tokenlab.retrieval.index import TokenIndex
 
-__all__: list[str] = []
+__all__ = ["Documents"]
 
 PIECE = 1 << 20  # tokens that are encoded together
 Keys = Sequence[str] | None
@@ -61,8 +61,9 @@ class Documents:
 
     @property
     def has_keys(self) -> bool:
-        """Whether documents were added with keys."""
-        return any(len(piece.key_ends) > 1 for piece in self.pieces)
+        """Whether the documents that are there have keys."""
+        named = [piece for piece in self.pieces if len(piece.key_ends) > 1]
+        return any(self.alive[piece.numbers].any() for piece in named)
 
     def key_numbers(self) -> dict[str, int]:
         """The number of each key that is there."""

@@ -94,7 +94,7 @@ def free_keys(index: Any, keys: Any, n_docs: int) -> list[str] | None:
             f"{public_caller()}: keys has {len(keys)} names for {n_docs} documents; expected one each."
         )
     # Half of the documents without a name could not be asked for by theirs.
-    if index.n_numbers and not index.has_keys:
+    if index.n_docs and not index.has_keys:
         raise InvalidInput(
             f"{public_caller()}: keys were given, but the documents of this index have none."
         )
