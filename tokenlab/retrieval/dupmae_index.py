@@ -10,6 +10,7 @@ from tokenlab.engine import accelerated
 from tokenlab.errors import InvalidInput, ShapeError, public_caller
 from tokenlab.numerics import segment_sum, topk
 from tokenlab.retrieval.index import SearchResult
+from tokenlab.steps import step
 
 __all__ = ["DupIndex", "Lexical", "scores", "search", "sparsify"]
 
@@ -218,8 +219,11 @@ def scores(dense: Any, mu: Any, index: DupIndex) -> Any:
             f"{public_caller()}: dense is {dense.shape} and mu is {mu.shape}; expected "
             f"({index.dense.shape[1]},) and ({index.vocab},), as the index has."
         )
-    bag = kept_products(mu, index.ids, index.values, index.offsets)  # (n_docs,)
-    return index.dense @ dense + bag  # Eq. (4)
+    bag = step(
+        kept_products(mu, index.ids, index.values, index.offsets)
+    )  # (n_docs,) [Σ μ_q μ_d] the words of both
+    relevance = step(index.dense @ dense + bag)  # (n_docs,) [⟨q, d⟩ (4)] vectors and words
+    return relevance
 
 
 @accelerated("retrieval.kept_products", work=lambda mu, ids, *_: ids.size, pays_from=PAYS_FROM)

@@ -43,6 +43,8 @@ def run(out: Path) -> None:
     """Print the step-through of three questions, a table over all of them, and write a page."""
     faq = load_faq()
     heading("Token retrieval: XTR on the Python FAQ")
+    from tokenlab.tour import retrieval_words  # which needs this module
+
     paragraph(
         f"""{len(faq)} questions, each answered by one of {faq.index.n_docs} texts. Every text is a
         list of token vectors ({faq.index.n_tokens:,} in all, {faq.index.d} numbers each), and so is
@@ -53,6 +55,7 @@ def run(out: Path) -> None:
     for question, why in _examples(faq, rankings):
         _explain(faq, question, why)
     _summary(faq, rankings)
+    retrieval_words.story()
     page = xtr_steps(_examples(faq, rankings)[0][0]).to_html(
         out / "xtr.html", title="XTR, step by step"
     )
