@@ -26,17 +26,24 @@ from tokenlab.data import load_faq
 from tokenlab.models.layers import softmax
 from tokenlab.numerics import topk, unit
 from tokenlab.retrieval import BM25, TokenIndex, maxsim, ndcg
-from tokenlab.retrieval.dupmae import DupIndex, bag_logits, bow_loss, scores, sparsify
+from tokenlab.retrieval.dupmae import (
+    DupIndex,
+    bag_logits,
+    bag_of_states,
+    bow_loss,
+    scores,
+    sparsify,
+)
 from tokenlab.retrieval.lexsembridge import clr, enhance, info_nce, modulation, slr
 from tokenlab.training import train
 
 SORTS = "question", "keywords", "part"
-KEPT, EPOCHS, RATE, STARTS = 256, 14, 0.03, (0, 1)
-SPLITS, STEPS, RATES, LATENT = 5, 60, (0.001, 0.01, 0.1), 256
+KEPT, EPOCHS, RATE, STARTS = 256, 6, 0.03, (0, 1)
+SPLITS, STEPS, RATES, LATENT = 4, 20, (0.003, 0.03), 256
 
 
 class Texts(NamedTuple):
-    """Texts of one sort: states of all their tokens (not scaled), and these as numbers."""
+    """Texts of one sort: states of all their tokens, of unit length, and these as numbers."""
 
     states: list[np.ndarray]
     ids: list[np.ndarray]
@@ -82,7 +89,7 @@ def of_minilm(texts: list[str]) -> Texts:
     model = models.load("minilm")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what is cut is said above
-        states = list(model.encode(texts, normalize=False, max_tokens=256))
+        states = list(model.encode(texts, max_tokens=256))
         pieces = [list(model.pieces(text, max_tokens=256).tokens) for text in texts]
     return Texts(states, numbers(pieces))
 
@@ -97,7 +104,7 @@ def encoded(kept: str | None) -> dict[str, Texts]:
         if kept and file.exists():
             with np.load(file) as data:
                 parts = {k: np.split(data[k], data[f"{k}_ends"]) for k in ("states", "ids")}
-            found[sort] = Texts(**parts)
+            found[sort] = Texts([unit(x) for x in parts["states"]], parts["ids"])
             continue
         found[sort] = of_minilm(lines)
         if kept:
@@ -173,6 +180,23 @@ def kept_head(options: Any, name: str, answers: Texts, start: int) -> np.ndarray
     return weight
 
 
+def word_means(answers: Texts) -> np.ndarray:
+    """A control that is not trained: each word's mean state in the answers, less that of all."""
+    sums = np.zeros((len(vocab()), answers.states[0].shape[1]))
+    times = np.zeros(len(sums))
+    for states, ids in zip(answers.states, answers.ids, strict=True):
+        np.add.at(sums, ids, states)
+        np.add.at(times, ids, 1)
+    means = sums / np.maximum(times, 1)[:, None] - sums.sum(axis=0) / times.sum()
+    return unit(means * (times > 0)[:, None]).T.astype(np.float32)
+
+
+def bag_of(texts: Texts, weight: np.ndarray) -> np.ndarray:
+    """Of every text, without the state of [CLS]."""
+    embed = np.ascontiguousarray(weight.T)
+    return np.stack([bag_of_states(embed, states[1:]) for states in texts.states])
+
+
 def ways(texts: dict[str, Texts], heads: list[np.ndarray], k: int) -> dict[str, dict]:
     """Scores (158, 158) of every way and sort."""
     docs, sorts = texts["answer"], [sort for sort in SORTS if sort in texts]
@@ -186,28 +210,32 @@ def ways(texts: dict[str, Texts], heads: list[np.ndarray], k: int) -> dict[str, 
         put = lambda way, x, sort=sort: found.setdefault(way, {}).update({sort: x})  # noqa: E731
         cls, pooled = first(q) @ first(docs).T, mean(q) @ mean(docs).T
         put("[CLS]", cls)
-        for start, weight in enumerate(heads):
-            bags = [np.stack([bag_logits(x[1:] @ weight) for x in t.states]) for t in (docs, q)]
-            lexical = DupIndex.build(np.zeros((len(bags[0]), 1)), bags[0], k)
-            bag = np.stack([scores(np.zeros(1), mu, lexical) for mu in bags[1]])
-            name = f", start {start}"
-            put(f"bag, {k} words of the answer" + name, bag)
-            put("[CLS] + bag, each standardised" + name, standard(cls) + standard(bag))
-            put("mean + bag, each standardised" + name, standard(pooled) + standard(bag))
-            if start == 0:
-                put("[CLS] + bag as they are", cls + bag)
-                put("bag, all words of the answer", bags[1] @ bags[0].T)
-                sparse = [np.log1p(np.maximum(bag, 0)) for bag in bags]
-                put("SPLADE-like: log(1 + ReLU) of both bags", sparse[1] @ sparse[0].T)
-                kept = DupIndex.build(np.zeros((len(bags[0]), 1)), sparse[0], k)
-                put(
-                    f"SPLADE-like, {k} words",
-                    np.stack([scores([0.0], mu, kept) for mu in sparse[1]]),
-                )
+        matrices = {f"start {i}": weight for i, weight in enumerate(heads)}
+        matrices["control: words' mean states"] = word_means(docs)
+        for name, weight in matrices.items():
+            mus = [bag_of(t, weight) for t in (docs, q)]
+            bag = by_bags(*mus, k)
+            put(f"bag, {k} words of the answer; {name}", bag)
+            put(f"[CLS] + bag, standardised; {name}", standard(cls) + standard(bag))
+            put(f"mean + bag, standardised; {name}", standard(pooled) + standard(bag))
+            if name == "start 0":
+                put("bag, 32 words of the answer; start 0", by_bags(*mus, 32))
+                put("bag, all words of the answer; start 0", mus[1] @ mus[0].T)
+                put("[CLS] + bag as they are; start 0", cls + bag)
+                positive = [np.log1p(np.maximum(mu, 0)) for mu in mus]
+                put("SPLADE-like: log(1 + ReLU) of both bags; start 0", positive[1] @ positive[0].T)
+                put(f"SPLADE-like, {k} words; start 0", by_bags(*positive, k))
         put("mean", pooled)
         put("MaxSim", np.stack([maxsim(unit(x), index) for x in q.states]))
         put("BM25", np.stack([by_words.scores(text) for text in words()[sort]]))
     return found
+
+
+def by_bags(docs: np.ndarray, queries: np.ndarray, k: int) -> np.ndarray:
+    """Products with the k largest words of every answer."""
+    nothing = np.zeros((len(docs), 1))
+    index = DupIndex.build(nothing, docs, k)
+    return np.stack([scores(nothing[0], mu, index) for mu in queries])
 
 
 def bag_table(
@@ -230,11 +258,11 @@ def bags(options: Any) -> dict:
     heads = [kept_head(options, "minilm", texts["answer"], start) for start in STARTS]
     recall = [share_found(texts["answer"], weight) for weight in heads]
     more = {
-        "remark": f"158 answers. The bag's matrix, 384 x {len(vocab()):,}, is fitted on MiniLM's frozen "
-        f"states by the official loss, {EPOCHS} epochs at a rate of {RATE}, on answers alone: no query "
-        f"was seen. Of the {KEPT} largest words of a question's bag "
+        "remark": f"158 answers. The bag's matrix, 384 x {len(vocab()):,}, is fitted on MiniLM's "
+        f"frozen states of unit length by the official loss, {EPOCHS} epochs at a rate of {RATE}, on "
+        f"answers alone: no query was seen. The {KEPT} words that are kept of an answer hold "
         + " and ".join(f"{x:.0%}" for x in recall)
-        + " of its answer's words are among those kept of the answer.",
+        + " of its own different words, by start.",
         "example": example(texts, heads[0]),
     }
     return bag_table("DupMAE's bag on MiniLM's states", texts, heads, KEPT, more)
@@ -245,7 +273,7 @@ def share_found(answers: Texts, weight: np.ndarray) -> float:
     shares = []
     for states, ids in zip(answers.states, answers.ids, strict=True):
         kept = sparsify(bag_logits(states[1:] @ weight), KEPT).ids
-        own = np.unique(ids[ids > 1])
+        own = np.unique(ids[ids > 1])  # without the marks
         shares.append(np.isin(own, kept).mean())
     return float(np.mean(shares))
 
@@ -345,7 +373,7 @@ def modulations(options: Any) -> dict:
     size, data = len(vocab()), {}
     for sort in SORTS:
         q = texts[sort]
-        first = np.stack([x[0] for x in q.states])
+        first = np.stack([x[0] for x in q.states])  # of unit length
         data[sort] = {
             "vector": unit(np.stack([x.mean(axis=0) for x in q.states])),
             "occurring": np.stack([slr(ids, size, special=(0, 1)) for ids in q.ids]),
