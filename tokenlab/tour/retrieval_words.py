@@ -55,7 +55,8 @@ def words() -> Words:
 @functools.cache
 def bags() -> tuple[Any, Any]:
     """Of all answers and of all questions, (158, vocab) each; the first state is left out."""
-    faq, embed = load_faq(), words().weight.T  # (vocab, d)
+    faq = load_faq()
+    embed = words().weight.T  # (vocab, d)
     return tuple(  # type: ignore[return-value]
         np.stack([bag_of_states(embed, states[1:]) for states in texts])
         for texts in (faq.index, faq.queries)
@@ -72,7 +73,8 @@ def firsts() -> tuple[Any, Any]:
 @step_through("dupmae", "the bag of a question, and the words that answers keep", k=KEPT)
 def dupmae_steps(question: int, k: int = KEPT) -> Steps:
     """The recording of one question's bag, and of its scores."""
-    faq, known = load_faq(), words()
+    faq = load_faq()
+    known = words()
     pieces = faq.question_tokens[question][1:]
     own = known.ids(pieces)
     # The whole vocabulary would not fit on a page: the largest of the bag, and its own words.
@@ -92,7 +94,8 @@ def dupmae_steps(question: int, k: int = KEPT) -> Steps:
 @step_through("lexsembridge", "words that say how much each dimension counts", sharpness=SHARPNESS)
 def lexsembridge_steps(question: int, sharpness: float = SHARPNESS) -> Steps:
     """The recording of one question's vector, modulated by its words."""
-    faq, known = load_faq(), words()
+    faq = load_faq()
+    known = words()
     e = unit(faq.queries[question].sum(axis=0))  # (d,)
     docs = [f"{i} {short(text, 44)}" for i, text in enumerate(faq.questions)]
     with record({"n_docs": docs}) as steps:
@@ -107,7 +110,8 @@ def lexsembridge_steps(question: int, sharpness: float = SHARPNESS) -> Steps:
 
 def story() -> None:
     """Print the bag of a question in words, and what bags are worth over all questions."""
-    faq, known = load_faq(), words()
+    faq = load_faq()
+    known = words()
     heading("DupMAE's second half: a text as the words that its states mean")
     paragraph(
         """Every token's state is compared with a vector of every word, and the largest product of
