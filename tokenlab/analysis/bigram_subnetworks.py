@@ -98,6 +98,7 @@ class Subnetwork(NamedTuple):
     converged: bool
 
     def _repr_html_(self) -> str:
+        # Where the weights are is what one asks first.
         from tokenlab.plots.notebook import subnetwork_html
 
         return subnetwork_html(self)
@@ -305,6 +306,7 @@ def learn(
         return Subnetwork(full, theta, np.zeros(0), 1.0, True)
     checks.function(target, "target")
     state, temperature, history = adam_start(theta), 1.0, []
+    # One pass: batches may be drawn without end, and the masks say when it is enough.
     for ids in batches:  # AdamW on theta alone; the weights stay
         options = {"forward": forward, "temperature": temperature, "penalty": penalty}
         value, grads = value_and_grad(loss)(theta, params, ids, target(ids), **options)

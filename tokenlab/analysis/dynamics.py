@@ -96,10 +96,6 @@ def walk(start: Any, moves: Any) -> Walk:
     moves : ndarray of shape (steps, n, d)
         What was added, in the order in which it was: attention, MLP, attention, ...
 
-    Returns
-    -------
-    Walk
-
     Examples
     --------
     >>> found = walk([[0.0, 0.0]], [[[3.0, 0.0]], [[0.0, 4.0]]])
@@ -267,8 +263,7 @@ def fit_lens(states: Any, targets: Any, *, ridge: float = 1.0) -> Lens:
     """
     xp = get_xp(states, targets)
     x, y = (a.astype(xp.float64, copy=False) for a in (states, targets))  # squares of large states
-    x_mean = x.mean(axis=0)  # (d,)
-    y_mean = y.mean(axis=0)  # (m,)
+    x_mean, y_mean = (a.mean(axis=0) for a in (x, y))  # (d,), (m,)
     x = x - x_mean  # so that the bias is not penalised
     gram = x.T @ x + ridge * xp.eye(x.shape[1])  # (d, d)
     try:
