@@ -78,7 +78,7 @@ class FDE:
     ----------
     dim : int
         Numbers of an encoding.
-    planes, projections : ndarray
+    planes, projections : arrays
         `(repetitions, d, k_sim)` and `(repetitions, d, d_proj)`, or None without `d_proj`.
 
     Examples
