@@ -24,7 +24,7 @@ from tokenlab.retrieval import (
     xtr_search,
 )
 from tokenlab.steps import Steps, record
-from tokenlab.tour import Minute
+from tokenlab.tour import Minute, retrieval_pooling
 from tokenlab.tour.step_throughs import step_through
 from tokenlab.tour.terminal import heading, paragraph, short, table
 
@@ -56,6 +56,7 @@ def run(out: Path) -> None:
         _explain(faq, question, why)
     _summary(faq, rankings)
     retrieval_words.story()
+    retrieval_pooling.story()
     page = xtr_steps(_examples(faq, rankings)[0][0]).to_html(
         out / "xtr.html", title="XTR, step by step"
     )
