@@ -171,7 +171,9 @@ methods = {
 found = {}
 for name, score in methods.items():
     best = [topk(score(i), 10).ids for i in some]
-    found[name] = np.mean([ndcg(b, limit.qrels[i].tolist(), 10) for i, b in zip(some, best, strict=True)])
+    found[name] = np.mean(
+        [ndcg(b, limit.qrels[i].tolist(), 10) for i, b in zip(some, best, strict=True)]
+    )
     print(f"{name:20} nDCG@10 {found[name]:.3f}")
 assert found["one pooled vector"] < 0.4
 assert found["MaxSim, every token"] > 0.9

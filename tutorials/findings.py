@@ -55,7 +55,10 @@
 # | [44. TokenUnify: far tokens are better predicted at once](#44-far-tokens-are-better-predicted-at-once) | failed |
 # | [45. ZeTT: a trained network finds better rows than rules](#45-a-trained-network-finds-better-rows-than-rules) | held |
 # | [46. Counts know meaning, subwords know form](#46-counts-know-meaning-subwords-know-form) | bent |
-# | [47. This library is as fast as we wanted](#47-this-library-is-as-fast-as-we-wanted) | counted there |
+# | [47. CRISP: clusters have to be trained](#47-clusters-have-to-be-trained) | bent |
+# | [48. LIMIT: few dimensions cannot represent every pair](#48-few-dimensions-cannot-represent-every-pair) | failed |
+# | [49. MUVERA: encodings of fixed size find more for their bytes](#49-encodings-of-fixed-size-find-more-for-their-bytes) | failed |
+# | [50. This library is as fast as we wanted](#50-this-library-is-as-fast-as-we-wanted) | counted there |
 #
 # Needs: nothing; each section links to the tutorial that explains it.
 
@@ -99,6 +102,7 @@ from tokenlab.pruning import (
     visionzip,
 )
 from tokenlab.retrieval import (
+    limit,
     maxsim,
     ndcg,
     scoring_flops,
@@ -1276,7 +1280,88 @@ assert max(methods, key=lambda name: methods[name]["of form"]).startswith("subwo
 # answers more of those analogies, and on similarity all lie within .07, which 120 pairs cannot tell
 # apart. [More](23_learning_from_text.md).
 #
-# ## 47. This library is as fast as we wanted
+# ## 47. Clusters have to be trained
+#
+# > Clustering the vectors of a frozen model costs quality; a model that is trained with the clustering
+# > inside loses little. ([CRISP](https://arxiv.org/abs/2505.11471))
+#
+# The Python FAQ, 4 vectors a question and 8 an answer. Frozen, and behind a linear map that was trained
+# on three quarters of the questions, without and with the clusters; stored by
+# `tools/findings/fewer_vectors.py` in the repository.
+
+# %%
+file = Path(tokenlab.__file__).parents[1] / "tools" / "findings" / "fewer_vectors.json"
+fewer = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+if fewer:
+    frozen = {row[0]: row for row in fewer["pooling"]["rows"]}
+    for name in ("all tokens", "tail4x8", "C4x8"):
+        print(f"frozen, {name:10} nDCG@10 {frozen[name][1]:.3f}")
+    assert frozen["C4x8"][1] < frozen["tail4x8"][1]
+    mapped = {tuple(row[:2]): row[2:] for row in fewer["trained"]["rows"]}
+    for (name, means), values in mapped.items():
+        print(f"{name:12} means {means:12}", *values)
+    plain, unit_means = mapped["C4x8", "as they are"], mapped["C4x8", "length one"]
+    assert plain[0] < plain[1] < plain[2]
+    assert unit_means[0] > plain[1]
+    single = {(row[0], row[1]): row[2:4] for row in fewer["normalised"]["rows"]}
+    print("8 vectors an answer, k-means:", *single["8", "k-means"])
+
+# %% [markdown]
+# **Bent.** The order is the paper's: frozen, the clusters lose even to the last tokens; a map that is
+# trained without them helps little, one trained with them much. But scaling the means to length one,
+# without any training, is worth more than the map that was trained without clusters, and with pooled
+# documents alone it gives most of what training gives. The paper leaves the means as they are.
+# [More](27_fewer_vectors_per_document.md).
+#
+# ## 48. Few dimensions cannot represent every pair
+#
+# > For any embedding dimension there are sets of documents that no query returns, already for pairs.
+# > ([LIMIT](https://arxiv.org/abs/2508.21038))
+#
+# For each number of dimensions: the paper's cubic; the most documents for which gradient descent found
+# vectors for every pair, with several seeds; and what geometry says. Then 46 documents in four dimensions.
+
+# %%
+for row in fewer["critical"]["rows"] if fewer else []:
+    print(f"d = {row[0]}: cubic {row[1]:5.1f}, gradient descent {row[2]:2}, geometry {row[3]}")
+every_pair = limit.dense_qrels(46)
+curve = limit.moment_curve_embedding(every_pair)
+print("46 documents, four numbers each: recall", limit.pair_recall(*curve, every_pair))
+assert limit.pair_recall(*curve, every_pair) == 1
+stopped = limit.free_embeddings(every_pair, 4, iters=300, rng=0)
+print(f"gradient descent, 300 steps: {stopped.best_recall:.3f}")
+assert not stopped.solved
+
+# %% [markdown]
+# **Failed**, as a statement on representing. Two dimensions hold three documents and three hold four, for
+# reasons of geometry; from four on *any* number of documents has vectors that answer every pair, and here
+# they are. What gives way is the gap between the second and the third, which shrinks like the fourth
+# power of the number of documents, and gradient descent, which does not find them. Encoders do fail on
+# such texts: one vector a text where MaxSim succeeds. [More](28_what_one_vector_cannot_do.md).
+#
+# ## 49. Encodings of fixed size find more for their bytes
+#
+# > One vector of fixed size finds what many vectors find, at less cost.
+# > ([MUVERA](https://arxiv.org/abs/2405.19504))
+#
+# The Python FAQ: what both store for a document, everything counted, and how many of the ten documents that
+# exact MaxSim finds they find; stored by the same script.
+
+# %%
+sizes = {row[0]: row[1:] for row in fewer["muvera"]["rows"]} if fewer else {}
+for name, (n_bytes, share, gain) in sizes.items():
+    print(f"{name:40} {n_bytes:5} bytes, recall@10 {share:.3f}, nDCG@10 {gain:.3f}")
+if sizes:
+    codes = [row for name, row in sizes.items() if name.startswith("tokens")]
+    encodings = [row for name, row in sizes.items() if name.startswith("encodings")]
+    assert min(row[1] for row in codes) > max(row[1] for row in encodings)
+
+# %% [markdown]
+# **Failed** at equal bytes, on texts of this length: the smallest index of compressed tokens finds more
+# than the largest encodings. What encodings have is that any search for single vectors takes them.
+# [More](27_fewer_vectors_per_document.md).
+#
+# ## 50. This library is as fast as we wanted
 #
 # > Targets that we set before we measured, in the scripts of `benchmarks/`: this many times as fast as
 # > what one would use otherwise.

@@ -23,8 +23,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tokenlab.autograd import value_and_grad
 from tokenlab.data import load_faq
-from tokenlab.numerics import unit
-from tokenlab.retrieval import TokenIndex, maxsim_search, ndcg
+from tokenlab.numerics import topk, unit
+from tokenlab.retrieval import FDE, TokenIndex, maxsim_search, ndcg, recall
+from tokenlab.retrieval.compressed import CompressedIndex
 from tokenlab.retrieval.crisp import (
     Pooled,
     cluster_tokens,
@@ -208,6 +209,46 @@ def critical(options: Any) -> dict:
     return found.table("How many documents, for every pair of them", columns, rows, remark=remark)
 
 
+def muvera(options: Any) -> dict:
+    """Encodings of fixed size beside compressed tokens, everything that is stored counted."""
+    faq = load_faq()
+    exact = [maxsim_search(query, faq.index, k=10).doc_ids.tolist() for query in faq.queries]
+
+    def row(name: str, n_bytes: float, rankings: list[Any]) -> list[Any]:
+        found_of = [recall(r, e, 10) for r, e in zip(rankings, exact, strict=True)]
+        gains = [ndcg(r, [i], 10) for i, r in enumerate(rankings)]
+        return [name, round(n_bytes / len(faq)), np.mean(found_of), np.mean(gains)]
+
+    rows = []
+    for bits in (1, 2, 4):
+        index = CompressedIndex.build(faq.index, n_centroids=256, bits=bits, rng=0)
+        ranked = [index.search(query, k=10, n_probe=32).doc_ids for query in faq.queries]
+        again = [index.search(q, k=10, n_probe=32, rerank=50).doc_ids for q in faq.queries]
+        size = index.nbytes / len(faq)
+        rows.append(row(f"tokens in {bits} bits", index.nbytes, ranked))
+        rows.append(row(f"tokens in {bits} bits, 50 reranked by them", index.nbytes, again))
+        for name, width in (("float32", 4), ("int8", 1)):
+            repetitions = max(1, round(size / (width * 128)))
+            fde = FDE(faq.index.d, k_sim=4, d_proj=8, repetitions=repetitions, rng=0)
+            encoded = fde.encode_docs(faq.index)
+            if width == 1:  # one scale for all: whole numbers from -127 to 127
+                encoded = np.rint(encoded / abs(encoded).max() * 127)
+            ranked = [topk(encoded @ fde.encode_query(q), 10).ids for q in faq.queries]
+            label = f"encodings in {name}, {repetitions} repetitions"
+            rows.append(row(label, encoded.size * width, ranked))
+    columns = ["stored", "bytes a document", "recall@10 of exact MaxSim", "nDCG@10"]
+    remark = "256 centroids, 32 probed; encodings of 16 blocks, 8 numbers each, compared exactly."
+    return found.table(
+        "Encodings and compressed tokens at equal bytes", columns, rows, remark=remark
+    )
+
+
 if __name__ == "__main__":
-    parts = {"pooling": pooling, "normalised": normalised, "trained": trained, "critical": critical}
+    parts = {
+        "pooling": pooling,
+        "normalised": normalised,
+        "trained": trained,
+        "critical": critical,
+        "muvera": muvera,
+    }
     found.main("fewer_vectors", __doc__, parts)
