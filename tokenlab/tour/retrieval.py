@@ -24,7 +24,7 @@ from tokenlab.retrieval import (
     xtr_search,
 )
 from tokenlab.steps import Steps, record
-from tokenlab.tour import Minute, retrieval_pooling, retrieval_words
+from tokenlab.tour import Minute, retrieval_pooling
 from tokenlab.tour.step_throughs import step_through
 from tokenlab.tour.terminal import heading, paragraph, short, table
 
