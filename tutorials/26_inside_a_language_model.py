@@ -150,8 +150,8 @@ for path, mask in masks.items():
 assert again.z > 10
 
 # %% [markdown]
-# The paper finds most of them in the first MLP. So do we in this short training; in a slower one,
-# below on [what held](findings.md), it depends on the penalty.
+# The paper finds most of them in the first MLP. So do we, with a third or more in the second one;
+# [what held](findings.md) has slower trainings, three penalties and three seeds.
 #
 # ## Where does a token's vector go?
 #

@@ -161,7 +161,7 @@ def walks(options):
         end = seen[-1]
         sizes = np.linalg.norm(found.states, axis=-1)  # (61, n)
         gap = np.linalg.norm(found.states[-1] - end, axis=-1) / np.linalg.norm(end, axis=-1)
-        note("x_0 and 60 moves less the last state, relative, at most", gap.max())
+        note("x_0 and 60 moves less the last state, relative to it, in millionths", 1e6 * gap.max())
         note("length of the vector at the start", sizes[0, SKIP:].mean())
         note("at the end", sizes[-1, SKIP:].mean())
         note("largest length at position 0", sizes[:, 0].max())
