@@ -173,6 +173,14 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         "13.2",
         "arguments exchanged: zip",
     ): "both rows have k documents, and what they share is the same",
+    ("12.2", "sign: -temperature"): "m (1 - m) is the same for theta and for -theta",
+    ("12.3", "sides exchanged: middle @"): "a product of two vectors",
+    ("12.3", "another sign: 0.0"): "0 has no sign that counts",
+    ("12.4", "one more: 0 | scores"): "what a place without a word finds is not looked at",
+    ("12.4", "one less: 0 | scores"): "what a place without a word finds is not looked at",
+    ("12.5", "sides exchanged: states[-1] - start"): "a length does not see the sign",
+    ("12.5", "wrong axis: np.linalg.norm(moves, axis=2)"): "-1 is the last axis, as 2 is",
+    ("12.5", "one more: 1 | straightness"): "what stands for a length of 0 is not looked at",
 }
 
 

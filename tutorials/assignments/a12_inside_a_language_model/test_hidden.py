@@ -125,7 +125,7 @@ def test_places_that_are_not_filled(answer):
 def test_random_walks(answer):
     rng = np.random.default_rng(7)
     for steps, n, d in ((1, 2, 3), (4, 3, 2), (6, 1, 5)):
-        start, moves = rng.standard_normal((n, d)), rng.standard_normal((steps, n, d))
+        start, moves = rng.standard_normal((n, d)), rng.standard_normal((steps, n, d)) / steps**3
         expected = dynamics.walk(start, moves)
         states, straightness = answer.walk(start, moves)
         np.testing.assert_allclose(np.asarray(states), expected.states)
