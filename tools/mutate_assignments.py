@@ -167,6 +167,15 @@ EQUIVALENT: dict[tuple[str, str], str] = {
     ): "a share times a number of tokens is no nearer below a whole one",
     ("13.1", "sum for mean"): "both have one direction, and the length becomes 1",
     ("13.2", "without axis"): LAST,
+    ("13.4", "one more: 1 | numbers"): "NumPy takes any negative number for what is left",
+    ("13.5", "without axis: np.argsort"): LAST,
+    (
+        "13.5",
+        "without axis: reached.any",
+    ): "all rows add up the same tokens, so that all reach it or none",
+    ("13.6", "arguments exchanged: max"): ROUND,
+    ("13.6", "without strict"): "there is one value for each query token",
+    ("13.6", "yes for no: True"): "there is one value for each query token",
     ("13.2", "without strict"): "both have a row for each query",
     ("13.2", "yes for no: True"): "both have a row for each query",
     (

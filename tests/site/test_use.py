@@ -10,7 +10,7 @@ from browsers import DESKTOP, PHONE
 
 pytestmark = pytest.mark.site
 
-EXPLORABLES = ("xtr", "pruning", "soft", "layers", "walk", "mood", "cipher")
+EXPLORABLES = ("xtr", "probes", "pruning", "soft", "layers", "walk", "mood", "cipher")
 
 
 def test_the_search_finds_a_word(page, base):
@@ -88,6 +88,12 @@ def expected(name: str, data: dict, first: int, at: int) -> list[str]:
         return [
             f"{now['candidates']} of {data['n_docs']} texts",
             f"{now['order']:.3f} of the pairs",
+        ]
+    if name == "probes":
+        now = data["questions"][first]["at"][data["bits"].index("4 bits")][at]
+        return [
+            f"{now['candidates']} of {data['n_docs']} texts",
+            f"{now['shared']} of the {data['best']} best",
         ]
     if name == "pruning":
         entry = data["rules"]["HiPrune"][first][at]

@@ -37,6 +37,7 @@ from tokenlab.tour.attention_methods import HEAD, Tokens, noise_tokens, photo_to
 from tokenlab.tour.pruning_rules import Rule, random_tokens, rules
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # also when run by itself
+import explore_probes
 import explore_tokens
 import explore_walk
 
@@ -75,6 +76,7 @@ def write(folder: Path) -> list[Path]:
     pages = {"xtr": xtr(), "pruning": pruning(), "soft": soft(), "layers": layers()}
     pages["tokens"] = explore_tokens.page_of(table_page)
     pages |= {"mood": mood(), "cipher": cipher(), "walk": explore_walk.page_of(table_page)}
+    pages["probes"] = explore_probes.page_of(table_page)
     for name, (data, table) in pages.items():
         text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
         for ending, content in (("js", f"window.exploreData = {text};\n"), ("html", table)):

@@ -41,6 +41,7 @@ def test_three_clusters(answer):
     scores = np.array([[0.9, 0.5, 0.1], [0.2, 0.3, 0.8]])
     probes, missing = answer.warp_select(scores, clusters, alive, 2, 2)
     np.testing.assert_array_equal(probes, [[0, 1], [2, 1]])
+    assert np.asarray(probes).dtype.kind in "iu", "clusters are whole numbers, which find rows"
     np.testing.assert_allclose(missing, [0.5, 0.8])  # 1 + 1 tokens; 3 at once
 
 
