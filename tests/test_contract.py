@@ -17,6 +17,8 @@ FUNCTIONS = [(n, o) for n, o in PUBLIC if inspect.isfunction(o) or hasattr(o, "r
 NOT_PAPERS = {
     "tokenlab.retrieval.cluster",
     "tokenlab.retrieval.shards",
+    "tokenlab.retrieval.compressed_shards",
+    "tokenlab.retrieval.workers",
     "tokenlab.analysis.mask_controls",
     "tokenlab.analysis.mask_sets",
     "tokenlab.analysis.attribution",

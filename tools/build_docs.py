@@ -30,6 +30,7 @@ from docs import (
     explorables,
     footprint,
     gallery,
+    machines,
     step_pages,
     teaching,
     tutorials,
@@ -85,6 +86,9 @@ STAGES = (
     ),
     Stage("API pages", lambda: api_pages.write(MADE / "api", DOCS / "api"), (PACKAGE, TOOLS)),
     Stage("citing", lambda: citing.write(DOCS), (PACKAGE, TOOLS)),
+    Stage(
+        "machines", lambda: machines.write(MADE / "machines.md"), (TOOLS, TOOLS.parent / "findings")
+    ),
     Stage("footprint", lambda: footprint.write(MADE / "footprint.md"), (PACKAGE, TOOLS)),
     Stage(
         "teaching",

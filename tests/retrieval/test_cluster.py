@@ -16,6 +16,8 @@ from distributed import Client, LocalCluster
 from tokenlab.errors import InvalidInput, StorageError, TokenlabError
 from tokenlab.retrieval import TokenIndex, maxsim_search, xtr_search
 from tokenlab.retrieval.cluster import Shards, save_shards
+from tokenlab.retrieval.codec import ResidualCodec
+from tokenlab.retrieval.compressed import CompressedIndex
 from tokenlab.retrieval.shards import best_docs
 
 
@@ -126,6 +128,114 @@ def test_an_address_is_read_by_fsspec(client, tmp_path):
     assert save_shards(collection(), f"file://{tmp_path}/far", 1)[0].endswith("shard-00002")
 
 
+# Compressed shards.
+
+
+@pytest.fixture(scope="module")
+def coded():
+    """An index of whole numbers, so that equal documents tie, and the codec of it."""
+    index = collection(n_docs=80, n_tokens=600)
+    return index, ResidualCodec(16, bits=4, rng=0).fit(index.tokens)
+
+
+@pytest.fixture(scope="module")
+def compressed(client, coded, tmp_path_factory):
+    index, codec = coded
+    one = CompressedIndex(codec)
+    one.add(index)
+    folders = save_shards(index, tmp_path_factory.mktemp("coded"), 4, codec=codec)
+    return one, Shards(client, folders)
+
+
+SETTINGS = [
+    {"n_probe": 1},
+    {"n_probe": 4, "t_prime": 20},
+    {"n_probe": 100},
+    {"n_probe": 2, "impute": "kth", "k_prime": 5},
+    {"n_probe": 16, "impute": "kth", "k_prime": 50},
+    {"n_probe": 3, "impute": "kth", "k_prime": 2000},
+]
+
+
+@pytest.mark.parametrize("options", SETTINGS, ids=str)
+def test_a_compressed_search_is_that_of_one_index(compressed, options):
+    one, shards = compressed
+    for k in (1, 10, 200):
+        for query, found in zip(
+            questions(), shards.search(questions(), k=k, **options), strict=True
+        ):
+            same(found, one.search(query, k=k, **options))
+
+
+def test_what_is_reranked_is_that_of_one_index(compressed):
+    one, shards = compressed
+    for options in SETTINGS[1::2]:
+        found = shards.search(questions()[2], k=7, rerank=20, **options)
+        wanted = one.search(questions()[2], k=7, rerank=20, **options)
+        assert found.doc_ids.tolist() == wanted.doc_ids.tolist()
+        np.testing.assert_allclose(found.scores, wanted.scores, rtol=1e-6)
+
+
+def test_among_some_documents(compressed):
+    one, shards = compressed
+    mask = np.arange(80) % 7 == 3
+    for among in (mask, np.flatnonzero(mask), [5], []):
+        for options in ({"n_probe": 1}, {"n_probe": 1, "impute": "kth", "k_prime": 3}):
+            found = shards.search(questions()[0], k=6, among=among, **options)
+            same(found, one.search(questions()[0], k=6, among=among, **options))
+    with pytest.raises(InvalidInput, match=r"Shards\.search: among has 80"):
+        shards.search(questions()[0], k=1, among=[80])
+    with pytest.raises(TokenlabError, match=r"Shards\.search: among is \(3,\)"):
+        shards.search(questions()[0], k=1, among=[True, False, True])
+
+
+def test_shards_with_keys_and_what_is_deleted(client, coded, tmp_path):
+    index, codec = coded
+    one, folders = CompressedIndex(codec), []
+    for start in (0, 50):
+        part, keys = index[start : start + 50], [f"d{start + i}" for i in range(50)][: 80 - start]
+        shard = CompressedIndex(codec)
+        for holder in (one, shard):
+            holder.add(part, keys=keys)
+        gone = ["d7", "d9"] if start == 0 else ["d60"]
+        one.delete(gone)
+        shard.delete(gone)
+        folders.append(shard.save(tmp_path / f"{start}"))
+    shards = Shards(client, folders)
+    for options in SETTINGS[:4]:
+        same(
+            shards.search(questions()[2], k=80, **options),
+            one.search(questions()[2], k=80, **options),
+        )
+    found = shards.search(questions()[0], k=3, among=["d70", "d3"])
+    same(found, one.search(questions()[0], k=3, among=["d70", "d3"]))
+    with pytest.raises(InvalidInput, match="d7"):
+        shards.search(questions()[0], k=3, among=["d7"])
+
+
+def test_shards_of_two_codecs_or_two_kinds_are_refused(client, coded, shards, compressed, tmp_path):
+    index, codec = coded
+    other = ResidualCodec(16, bits=4, rng=1).fit(index.tokens)
+    mixed = save_shards(index, tmp_path / "a", 1, codec=codec)
+    mixed += save_shards(index, tmp_path / "b", 1, codec=other)
+    with pytest.raises(InvalidInput, match="folders differ in codec"):
+        Shards(client, mixed)
+    plain = save_shards(index, tmp_path / "c", 1)
+    with pytest.raises(InvalidInput, match="folders differ in kind"):
+        Shards(client, [*plain, mixed[0]])
+    with pytest.raises(InvalidInput, match=r"Shards\.search: folders hold shards of a TokenIndex"):
+        shards.search(questions()[0], k=1)
+    with pytest.raises(InvalidInput, match=r"Shards\.maxsim_search: folders hold shards of a Comp"):
+        compressed[1].maxsim_search(questions()[0], k=1)
+    with pytest.raises(InvalidInput, match="save_shards: codec is not fitted"):
+        save_shards(index, tmp_path / "d", 1, codec=ResidualCodec(4))
+    for options in ({"n_probe": 0}, {"t_prime": 0}, {"k_prime": 0}, {"rerank": -1}):
+        with pytest.raises(InvalidInput, match=rf"Shards\.search: {next(iter(options))} is"):
+            compressed[1].search(questions()[0], k=1, **options)
+    with pytest.raises(TokenlabError, match=r"Shards\.search: query is \(3, 3\)"):
+        compressed[1].search(questions()[0][:, :3], k=1)
+
+
 def halted_docs(folder, *arguments):
     """Says who has begun, and goes on when the test has killed one."""
     (folder / f"{os.getpid()}.begun").touch()
@@ -188,7 +298,7 @@ def test_what_is_wrong_is_named(client, shards, tmp_path):
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["letter.txt"]
     wide = TokenIndex.from_docs([[[1.0, 0.0]]])
     both = save_shards(index, tmp_path / "a", 1) + save_shards(wide, tmp_path / "b", 1)
-    with pytest.raises(InvalidInput, match=r"Shards: folders hold vectors of widths \[2, 4\]"):
+    with pytest.raises(InvalidInput, match=r"Shards: folders differ in d: \[2, 4\]"):
         Shards(client, both)
     query = questions()[0]
     for call, message in (

@@ -16,7 +16,7 @@ from tokenlab.arguments import takes
 from tokenlab.errors import InvalidInput, public_caller
 from tokenlab.numerics import segment_max, topk
 from tokenlab.retrieval.compressed_inputs import runs_of
-from tokenlab.retrieval.compressed_search import Settings, best_documents, exact_scores
+from tokenlab.retrieval.compressed_search import Looks, Settings, best_documents
 
 __all__ = ["Certified", "RecallRow", "cheapest"]
 
@@ -55,7 +55,7 @@ def exactly(index: Any, query: Any, source: Any, k: int) -> Certified:
             return Certified(docs[:k], scores[:k], start)
         read = np.sort(numbers[run])
         docs = np.concatenate([docs, read])  # the k best so far, and new ones
-        scores = np.concatenate([scores, exact_scores(index, query, read, source)])
+        scores = np.concatenate([scores, Looks(index).exact_scores(query, read, source)])
         best = np.lexsort((docs, -scores))[:k]  # ties to the lower number
         docs, scores = docs[best], scores[best]
     return Certified(docs[:k], scores[:k], len(order))
@@ -107,7 +107,8 @@ def report(
             # One query at a time, as a person asks.
             settings = Settings(k, n_probe, None, impute == "kth", max(1000, k), rerank)
             runs = [
-                timed(best_documents, index, query, settings, source, None) for query in queries
+                timed(best_documents, Looks(index), query, settings, source, None)
+                for query in queries
             ]
             shares = [
                 len(right & set(found.doc_ids.tolist())) / max(1, len(right))

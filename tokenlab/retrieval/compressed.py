@@ -28,7 +28,7 @@ from tokenlab.retrieval.compressed_inputs import (
     own_query,
     own_source,
 )
-from tokenlab.retrieval.compressed_search import Settings, best_documents
+from tokenlab.retrieval.compressed_search import Looks, Settings, best_documents
 from tokenlab.retrieval.index import SearchResult, TokenIndex
 from tokenlab.retrieval.warp import Probes, bucket_table, table_scores, warp_select
 
@@ -168,7 +168,7 @@ class CompressedIndex(Documents):
         allowed = None if among is None else allowed_docs(self, among)
         # From here on everything fits.
         settings = Settings(k, n_probe, t_prime, impute == "kth", k_prime, rerank)
-        return best_documents(self, query, settings, source, allowed)
+        return best_documents(Looks(self), query, settings, source, allowed)
 
     def certified_search(self, query: Any, source: TokenIndex, *, k: int) -> Certified:
         """The answer of exact MaxSim, always, reading few documents of the source.

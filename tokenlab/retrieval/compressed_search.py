@@ -4,13 +4,14 @@ Scanned tokens are `(starts, owners, sims)`: those of query token `i` are `start
 cluster after cluster, `owners` the numbers of their documents.
 """
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from tokenlab.arrays import get_xp, to_numpy
 from tokenlab.engine import accelerated
-from tokenlab.numerics import group_max, offsets_of, topk
+from tokenlab.numerics import TopK, group_max, offsets_of, topk
 from tokenlab.retrieval.buckets import unpack
 from tokenlab.retrieval.colbert import maxsim_scores
 from tokenlab.retrieval.index import SearchResult, TokenIndex
@@ -127,16 +128,41 @@ class Settings(NamedTuple):
     rerank: int = 0
 
 
-def best_documents(index: Any, query: Any, settings: Settings, source: Any, allowed: Any) -> Any:
+class Looks:
+    """What a search looks at in an index; `compressed_shards` looks at many on other machines."""
+
+    def __init__(self, index: Any):
+        self.index = index
+
+    def candidates(
+        self, query: Any, centroid_scores: Any, settings: Settings, allowed: Any
+    ) -> tuple[Any, Any]:
+        """The allowed documents that own a scanned token, in order of their numbers, and scores."""
+        probes, worth = chosen_probes(self.index, centroid_scores, settings)
+        return scored(self.index, query, probes, worth, settings, allowed)
+
+    def exact_scores(self, query: Any, numbers: Any, source: Any) -> Any:
+        """MaxSim of some documents, whose numbers rise, from a source or from what is decoded."""
+        # By number, so that ties go to the lower one.
+        docs = source[numbers] if source is not None else decoded(self.index, numbers)
+        ends = np.array([0, len(query)])
+        return maxsim_scores(query, ends, to_numpy(docs.tokens), to_numpy(docs.offsets))[0]
+
+    def owning(self, allowed: Any) -> int:
+        """How many of the allowed documents have tokens."""
+        pieces = self.index.pieces  # a piece keeps its documents' numbers and offsets
+        return sum(int((allowed[p.numbers] & (np.diff(p.offsets) > 0)).sum()) for p in pieces)
+
+
+def best_documents(looks: Any, query: Any, settings: Settings, source: Any, allowed: Any) -> Any:
     """`CompressedIndex.search` of what was looked at."""
+    index = looks.index
     # The one product that is always taken; all else is chosen by it.
     centroid_scores = query @ index.codec.centroids_.T  # (n_q, n_centroids) [S = Q Cᵀ]
     n_centroids = len(index.sizes)
-    wanted = 0 if allowed is None else min(settings.k, owning(index, allowed))
+    wanted = 0 if allowed is None else min(settings.k, looks.owning(allowed))
     while True:
-        docs, scores = candidates(index, query, centroid_scores, settings)
-        if allowed is not None:
-            docs, scores = docs[allowed[docs]], scores[allowed[docs]]
+        docs, scores = looks.candidates(query, centroid_scores, settings, allowed)
         everything = settings.n_probe >= n_centroids and settings.k_prime >= index.n_tokens
         if len(docs) >= wanted or everything:
             break
@@ -145,40 +171,48 @@ def best_documents(index: Any, query: Any, settings: Settings, source: Any, allo
     if settings.rerank:
         # The few that the codes find best are looked at closely.
         first = np.sort(docs[topk(scores, settings.rerank).ids])
-        docs, scores = first, exact_scores(index, query, first, source)
+        docs, scores = first, looks.exact_scores(query, first, source)
     best = topk(scores, settings.k)
     return SearchResult(docs[best.ids], best.values.astype(query.dtype, copy=False))
 
 
-def owning(index: Any, allowed: Any) -> int:
-    """How many of the allowed documents have tokens."""
-    return sum(int((allowed[p.numbers] & (np.diff(p.offsets) > 0)).sum()) for p in index.pieces)
-
-
-def candidates(index: Any, query: Any, centroid_scores: Any, settings: Settings) -> tuple[Any, Any]:
-    """The documents that own a scanned token, in order of their numbers, and their scores."""
-    # Each query token reads its own clusters.
+def chosen_probes(index: Any, centroid_scores: Any, settings: Settings) -> tuple[TopK, Any]:
+    """The clusters that each query token reads, and what a miss is worth; by "kth" only at first."""
     probes = probed(centroid_scores, settings.n_probe)
     if settings.kth:
-        worth = probes.values[:, -1]  # of a query token whose clusters are all empty
-    else:
-        t_prime = settings.t_prime or max(1, round((8 * index.n_tokens) ** 0.5))
-        worth = worth_of_a_miss(centroid_scores, index.sizes, t_prime)  # (n_q,) Eq. (1)
+        # Known better when tokens were scanned; this is what stands for nothing scanned.
+        return probes, probes.values[:, -1]  # of a query token whose clusters are all empty
+    t_prime = settings.t_prime or max(1, round((8 * index.n_tokens) ** 0.5))
+    return probes, worth_of_a_miss(centroid_scores, index.sizes, t_prime)  # (n_q,) Eq. (1)
+
+
+def scored(
+    index: Any, query: Any, probes: TopK, worth: Any, settings: Settings, allowed: Any
+) -> tuple[Any, Any]:
+    """The allowed documents that own a scanned token, in order of their numbers, and their scores."""
     # Dense, since a number is its own place.
     gain, hit = np.zeros(index.n_numbers), np.zeros(index.n_numbers, bool)
     total = 0.0
-    for rows in query_blocks(index.sizes, probes.ids):
-        tokens = scanned_tokens(index, query[rows], probes.ids[rows], probes.values[rows])
-        missing = worth[rows]
-        if settings.kth:
-            *kept, missing = best_scanned(*tokens, settings.k_prime, missing)
-            tokens = Scanned(*kept)
+    for tokens, missing in kept_tokens(index, query, probes, worth, settings):
         more, found = gains(*tokens, missing, index.n_numbers)
         gain += more
         hit |= found
         total += float(missing.sum(dtype=np.float64))
-    docs = np.flatnonzero(hit)
+    docs = np.flatnonzero(hit if allowed is None else hit & allowed)
     return docs, total + gain[docs]  # Eq. (3)
+
+
+def kept_tokens(
+    index: Any, query: Any, probes: TopK, worth: Any, settings: Settings
+) -> Iterator[tuple[Scanned, Any]]:
+    """The scanned tokens that count, and what a miss is worth, for some query tokens at a time."""
+    for rows in query_blocks(index.sizes, probes.ids):
+        tokens = scanned_tokens(index, query[rows], probes.ids[rows], probes.values[rows])
+        missing = worth[rows]  # (rows,)
+        if settings.kth:
+            *kept, missing = best_scanned(*tokens, settings.k_prime, missing)
+            tokens = Scanned(*kept)
+        yield tokens, missing
 
 
 def query_blocks(sizes: Any, centroids: Any) -> list[slice]:
@@ -215,14 +249,6 @@ def scanned_tokens(index: Any, query: Any, centroids: Any, scores: Any) -> Scann
     ]
     nothing = Scanned(np.zeros(len(query) + 1, np.int64), np.zeros(0, np.int32), query[0, :0])
     return joined(parts or [nothing])
-
-
-def exact_scores(index: Any, query: Any, numbers: Any, source: Any) -> Any:
-    """MaxSim of some documents, whose numbers rise, from a source or from what is decoded."""
-    # By number, so that ties go to the lower one.
-    docs = source[numbers] if source is not None else decoded(index, numbers)
-    ends = np.array([0, len(query)])
-    return maxsim_scores(query, ends, to_numpy(docs.tokens), to_numpy(docs.offsets))[0]
 
 
 def decoded(index: Any, numbers: Any) -> TokenIndex:

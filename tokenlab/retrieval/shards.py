@@ -3,10 +3,11 @@
 A folder may be an address of `fsspec`, as `"s3://bucket/faq"`. The other half is `cluster.py`.
 """
 
+import hashlib
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,7 +15,10 @@ from tokenlab.arguments import takes
 from tokenlab.arrays import to_numpy
 from tokenlab.errors import StorageError
 from tokenlab.numerics import TopK, topk
+from tokenlab.retrieval import storage
+from tokenlab.retrieval.codec import ResidualCodec, fitted
 from tokenlab.retrieval.colbert import maxsim
+from tokenlab.retrieval.compressed import CompressedIndex
 from tokenlab.retrieval.index import TokenIndex
 from tokenlab.retrieval.xtr import token_topk
 
@@ -22,7 +26,9 @@ __all__ = ["save_shards"]
 
 
 @takes(index=TokenIndex, n_shards="count")
-def save_shards(index: TokenIndex, folder: str | Path, n_shards: int) -> list[str]:
+def save_shards(
+    index: TokenIndex, folder: str | Path, n_shards: int, *, codec: ResidualCodec | None = None
+) -> list[str]:
     """Save runs of documents, of about equally many tokens each, in folders of their own.
 
     Parameters
@@ -31,6 +37,9 @@ def save_shards(index: TokenIndex, folder: str | Path, n_shards: int) -> list[st
     folder : str or Path
         New or empty, or with shards in it: these stay as they are, and the new ones come behind.
     n_shards : int
+    codec : ResidualCodec, optional
+        Fitted; the shards are compressed by it then, and searched by `Shards.search`. All shards of a
+        collection need the same, also those that are added later.
 
     Returns
     -------
@@ -45,6 +54,7 @@ def save_shards(index: TokenIndex, folder: str | Path, n_shards: int) -> list[st
     ...     TokenIndex.load(folders[1], mmap=False)
     TokenIndex(n_docs=1, n_tokens=1, d=2, float64)
     """
+    coded = None if codec is None else fitted(codec, "codec")
     folder, there = str(folder).rstrip("/"), _names(folder)
     if not all(name.startswith("shard-") for name in there):
         raise StorageError(f"save_shards: {folder} holds something else; choose a new folder.")
@@ -57,7 +67,10 @@ def save_shards(index: TokenIndex, folder: str | Path, n_shards: int) -> list[st
     for name, start, stop in zip(folders, ends[:-1], ends[1:], strict=True):
         rows = slice(int(offsets[start]), int(offsets[stop]))
         # Views of what is given: no second copy of the vectors.
-        part = TokenIndex(index.tokens[rows], index.offsets[start : stop + 1] - rows.start)
+        part: Any = TokenIndex(index.tokens[rows], index.offsets[start : stop + 1] - rows.start)
+        if coded is not None:
+            tokens, part = part, CompressedIndex(coded)
+            part.add(tokens)
         if "://" not in folder:
             part.save(name)
             continue
@@ -94,19 +107,48 @@ class Shard:
 
             local = tempfile.mkdtemp(dir=get_worker().local_directory)  # goes when the worker goes
             _files(folder).get(f"{folder}/", local, recursive=True)
-        self.index = TokenIndex.load(local)  # its vectors are mapped, and read when they are used
+        found = storage.manifest_of(Path(local)).get("format")
+        kind = CompressedIndex if found == "tokenlab.CompressedIndex" else TokenIndex
+        self.index: Any = kind.load(local)  # its arrays are mapped, and read when they are used
 
     def __reduce__(self) -> Any:
         return Shard, (self.folder,)
 
     def __sizeof__(self) -> int:  # Dask moves tasks to what is large, and not the other way
-        return int(self.index.tokens.nbytes) + sys.getsizeof(self.folder)
+        kept = self.index if isinstance(self.index, CompressedIndex) else self.index.tokens
+        return int(kept.nbytes) + sys.getsizeof(self.folder)
 
-    def describe(self) -> tuple[int, int]:
-        return self.index.n_docs, self.index.d
+    def describe(self) -> "Described":
+        """What the searcher must know of it."""
+        index = self.index
+        if isinstance(index, TokenIndex):
+            return Described("TokenIndex", index.n_docs, index.d)
+        codec = index.codec
+        digest = hashlib.sha256()
+        for array in (codec.centroids_, codec.cutoffs_, codec.levels_):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        own = (index.sizes, index.n_tokens, digest.hexdigest(), index.has_keys)
+        return Described("CompressedIndex", index.n_numbers, index.d, *own)
+
+
+class Described(NamedTuple):
+    """What a shard tells; the last four of compressed ones."""
+
+    kind: str
+    n_docs: int  # numbers that were ever given
+    d: int
+    sizes: Any = None
+    n_tokens: int = 0
+    codec: str = ""
+    has_keys: bool = False
 
 
 # What the workers do. Documents are numbered over all shards: `first` is a shard's first one.
+
+
+def answer(function: Any, shard: Shard, first: int, given: tuple[Any, ...], *more: Any) -> Any:
+    """What a function makes of a shard and of arguments that were sent together."""
+    return function(shard, first, *given, *more)
 
 
 def best_docs(shard: Shard, first: int, queries: list[Any], k: int) -> TopK:

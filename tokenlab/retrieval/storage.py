@@ -107,7 +107,7 @@ def save_index(index: Any, folder: Path, kind: Kind) -> Path:
             _save(index, folder, kind)
         except BaseException:  # a full disk, Ctrl-C: what is there now is what was there before
             with contextlib.suppress(OSError):
-                _remove_leftovers(folder, kind, keep=_named(_manifest(folder)))
+                _remove_leftovers(folder, kind, keep=_named(manifest_of(folder)))
             for part in made[::-1]:
                 with contextlib.suppress(OSError):  # it holds something
                     part.rmdir()
@@ -269,7 +269,7 @@ def _mapped(path: Path) -> np.ndarray:
 def _read_manifest(folder: Path, kind: Kind) -> dict[str, Any]:
     if not folder.is_dir():
         raise StorageError(f"{kind.name}.load: there is no folder {folder}.")
-    manifest = _manifest(folder)
+    manifest = manifest_of(folder)
     if manifest.get("format") != kind.format:
         raise StorageError(
             f"{kind.name}.load: {folder} is not {kind.called}: it has no {MANIFEST} of the format "
@@ -299,7 +299,7 @@ def _require(folder: Path, kind: Kind, entry: dict[str, Any], keys: dict[str, ty
             raise damaged(folder, kind, f"the manifest lacks {key}, or it is no {wanted.__name__}")
 
 
-def _manifest(folder: Path) -> dict[str, Any]:
+def manifest_of(folder: Path) -> dict[str, Any]:
     """What the manifest states; nothing where there is none, or what is there is something else."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
@@ -309,7 +309,7 @@ def _manifest(folder: Path) -> dict[str, Any]:
 
 
 def _ours(folder: Path, kind: Kind) -> bool:
-    return _manifest(folder).get("format") == kind.format
+    return manifest_of(folder).get("format") == kind.format
 
 
 def _named(manifest: dict[str, Any]) -> set[str]:
