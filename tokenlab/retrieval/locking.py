@@ -89,9 +89,11 @@ def _wait_for(descriptor: int) -> None:
 
 def _released(descriptor: int, folder: Path) -> None:
     """Let the next one in."""
-    with contextlib.suppress(OSError):  # mostly there is none
-        (folder / LOCK).unlink()
-    if descriptor >= 0:
-        os.close(descriptor)
+    try:
+        with contextlib.suppress(OSError):  # mostly there is none
+            (folder / LOCK).unlink()
+    finally:  # also when Ctrl-C comes just now: the next save would wait for ever
+        if descriptor >= 0:
+            os.close(descriptor)
     with contextlib.suppress(OSError):  # Windows keeps what is open
         (folder / LOCK).unlink()
