@@ -200,3 +200,10 @@ def test_what_a_walk_shows_is_in_the_bundled_states(explorables):
     assert data["steps"][:3] == ["start", "layer 1, attention", "layer 1, MLP"]
     assert data["steps"][-1] == "layer 30, MLP"
     assert "␣Berlin" in table
+
+
+def test_pairs_by_geometry(explorables):
+    row = explorables.explore_pairs.numbers(5)
+    assert (row["pairs"], row["two"], row["four"]) == (10, 5, 10)  # sides of a pentagon; all
+    assert 0 < row["gap"] < 1
+    assert row["trained"] < 1

@@ -369,3 +369,25 @@ def test_screenshots_are_taken(browser, site, base):
             page.screenshot(path=path, animations="disabled")
             assert path.stat().st_size > 5_000
         context.close()
+
+
+def test_a_point_on_the_circle_moves_by_keys_and_by_pointer(page, site, base):
+    if not (site / "explore" / "pairs.html").is_file():
+        pytest.skip("this site has no explorables")
+    page.goto(f"{base}explore/pairs.html")
+    page.locator("#explore[data-ready]").wait_for()
+    rows = data_of(site, "pairs")["rows"]
+    assert_shown(page, [f"{rows[2]['two']} of {rows[2]['pairs']} pairs"])
+    point = page.locator('[data-point="0"]')
+    before = point.get_attribute("aria-valuenow")
+    point.focus()
+    page.keyboard.press("ArrowLeft")
+    assert point.get_attribute("aria-valuenow") != before
+    box = page.locator('[data-point="2"]').bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 40, box["y"] + 60)
+    page.mouse.up()
+    assert_shown(page, [f"{rows[2]['two']} of {rows[2]['pairs']} pairs"])  # still the neighbours
+    page.locator("#explore select").nth(1).select_option("1")
+    assert_shown(page, [f"{rows[2]['four']} of {rows[2]['pairs']} pairs"])

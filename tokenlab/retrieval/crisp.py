@@ -110,9 +110,11 @@ def cluster_tokens(
     # No tolerance: it ends when no token changes its cluster, or after `iters`.
     found = kmeans.fit(x, k, iters=iters, tol=0, rng=rng)
     used, codes = get_xp(x).unique(found.codes, return_inverse=True)  # without empty ones
-    codes = step(codes.reshape(-1))  # (n_d,) -> k: the cluster of each token
-    centroids = step(cluster_means(x, codes, len(used)))  # (k, d) [cⱼ (1)] the mean of each cluster
-    return Pooled(unit(centroids) if normalize else centroids, codes)
+    cluster = step(codes.reshape(-1))  # (n_d,) -> k: where each token went
+    centroids = step(
+        cluster_means(x, cluster, len(used))
+    )  # (k, d) [cⱼ (1)] the mean of each cluster
+    return Pooled(unit(centroids) if normalize else centroids, cluster)
 
 
 @takes(x="n? d", k=number_or_share)

@@ -102,11 +102,11 @@ def ward(x: Any, k: int | float, *, protect: int = 0, normalize: bool = False) -
     if wanted < len(rest):
         directions = unit(rest)
         cosine = step(directions @ directions.T)  # (n_d, n_d) tokens with tokens
-        cluster = merged(xp.maximum(1 - (cosine + cosine.T) / 2, 0), wanted)
-        codes[protect:] = protect + xp.unique(cluster, return_inverse=True)[1].reshape(-1)
+        joined = merged(xp.maximum(1 - (cosine + cosine.T) / 2, 0), wanted)
+        codes[protect:] = protect + xp.unique(joined, return_inverse=True)[1].reshape(-1)
     tokens = cluster_means(x, codes, int(codes.max()) + 1 if len(x) else 0)  # Eq. (2)
-    codes = step(codes)  # (n_d,) -> k: the cluster of each token
-    return Pooled(unit(tokens) if normalize else tokens, codes)
+    cluster = step(codes)  # (n_d,) -> k: where each token went
+    return Pooled(unit(tokens) if normalize else tokens, cluster)
 
 
 NOTES = r"""

@@ -47,7 +47,7 @@ def labels(question: int) -> dict[str, list[str]]:
     }
 
 
-PARTS = "cosine", "codes", "centroids", "similarity", "alignment", "score"
+PARTS = "cosine", "cluster", "centroids", "similarity", "alignment", "score"
 
 
 @step_through("crisp", "cluster an answer's tokens, keep the means, score", k=8)

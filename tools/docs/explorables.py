@@ -38,6 +38,7 @@ from tokenlab.tour.pruning_rules import Rule, random_tokens, rules
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # also when run by itself
 import explore_probes
+import explore_pairs
 import explore_tokens
 import explore_walk
 
@@ -77,6 +78,7 @@ def write(folder: Path) -> list[Path]:
     pages["tokens"] = explore_tokens.page_of(table_page)
     pages |= {"mood": mood(), "cipher": cipher(), "walk": explore_walk.page_of(table_page)}
     pages["probes"] = explore_probes.page_of(table_page)
+    pages["pairs"] = explore_pairs.page_of(table_page)
     for name, (data, table) in pages.items():
         text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
         for ending, content in (("js", f"window.exploreData = {text};\n"), ("html", table)):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +12,7 @@ from matplotlib.patches import Rectangle
 from docs.figures_registry import INK, SAND, figure
 from tokenlab.data import load_faq
 from tokenlab.numerics import topk
-from tokenlab.retrieval import alignment
+from tokenlab.retrieval import alignment, cluster_tokens
 from tokenlab.tour import retrieval_words
 from tokenlab.tour.retrieval import xtr_steps
 from tokenlab.tour.terminal import short
@@ -121,3 +123,56 @@ def lexsembridge(fig: Figure) -> None:
     ax.axhline(1 / len(first), color="0.5", ls="--", lw=1)
     ax.set(xlabel="dimensions, in the order of the first question's", ylabel="factor v")
     ax.legend()
+
+
+@figure(
+    "limit",
+    name="LIMIT",
+    alt="Number of documents against dimensions two to eight: squares of gradient descent rise from "
+    "three to thirty beside a curve, the paper's cubic; an arrow upwards at four says any number",
+    caption="The most documents for which vectors of every pair were found, the paper's cubic, and "
+    "what geometry says: three, four, then any number.",
+)
+def limit(fig: Figure) -> None:
+    file = Path(__file__).parents[1] / "findings" / "fewer_vectors.json"
+    rows = json.loads(file.read_text(encoding="utf-8"))["critical"]["rows"]
+    d = np.linspace(2, 8, 61)
+    fitted = -10.5322 + 4.0309 * d + 0.0520 * d**2 + 0.0037 * d**3
+    ax = fig.subplots()
+    ax.plot(d, fitted, color="0.45", label="the paper's cubic")
+    ax.plot([r[0] for r in rows], [r[2] for r in rows], "s", color=INK, label="gradient descent")
+    ax.plot([2, 3], [3, 4], "o", mfc="none", mec=SAND, ms=12, label="geometry: 3, 4, then any")
+    ax.annotate("", (4, 33), (4, 10), arrowprops={"arrowstyle": "->", "color": SAND, "lw": 2})
+    ax.set(xlabel="dimensions d", ylabel="documents", ylim=(-4, 34))
+    ax.legend(loc="lower right")
+
+
+@figure(
+    "crisp",
+    name="CRISP",
+    alt="A map of an answer's tokens: points in two principal directions, joined by thin lines to "
+    "the eight means of their clusters, each of which is named by its first words",
+    caption="An answer's tokens in two principal directions, and the eight means that CRISP keeps in "
+    "their place.",
+)
+def crisp(fig: Figure) -> None:
+    faq = load_faq()
+    doc, words = faq.index.doc(QUESTION), faq.answer_tokens[QUESTION]
+    pooled = cluster_tokens(doc, 8, rng=0)
+    centre = doc.mean(axis=0)
+    axes = np.linalg.svd(doc - centre, full_matrices=False)[2][:2].T  # (d, 2)
+    points, means = (doc - centre) @ axes, (pooled.tokens - centre) @ axes
+    ax = fig.subplots()
+    for (x, y), code in zip(points, pooled.codes.tolist(), strict=True):
+        ax.plot([x, means[code, 0]], [y, means[code, 1]], color="0.85", lw=0.6, zorder=0)
+    ax.plot(*points.T, ".", color="0.55", ms=3)
+    ax.plot(*means.T, "s", color=INK)
+    for code, (x, y) in enumerate(means):
+        longest = sorted(
+            {words[i] for i in np.flatnonzero(pooled.codes == code) if words[i].isalpha()},
+            key=lambda word: (-len(word), word),
+        )
+        ax.annotate(
+            longest[0] if longest else "", (x, y), (4, 4), textcoords="offset points", fontsize=8
+        )
+    ax.set(xlabel="first principal direction", ylabel="second")
