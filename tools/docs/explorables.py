@@ -37,8 +37,8 @@ from tokenlab.tour.attention_methods import HEAD, Tokens, noise_tokens, photo_to
 from tokenlab.tour.pruning_rules import Rule, random_tokens, rules
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # also when run by itself
-import explore_probes
 import explore_pairs
+import explore_probes
 import explore_tokens
 import explore_walk
 
