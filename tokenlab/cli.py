@@ -10,6 +10,7 @@ from typing import Any
 
 import tokenlab
 from tokenlab import (
+    attribute_command,
     generate_command,
     model_commands,
     prune_command,
@@ -111,6 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     assignments.add_to(commands)
     tokens_command.add_to(commands)
     generate_command.add_to(commands)
+    attribute_command.add_to(commands)
     for module in (model_commands, search_command, prune_command, quantize_command):
         module.add_to(commands)
     papers = commands.add_parser(
