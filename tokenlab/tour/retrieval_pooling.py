@@ -64,8 +64,10 @@ def ward_steps(question: int, k: int) -> Steps:
 
 def watched(question: int, pool: Callable[[Any], Pooled]) -> Steps:
     """What pools the answer, and the score of what is left for the question."""
-    faq, named = load_faq(), labels(question)
-    query, doc = faq.queries[question], faq.index.doc(question)
+    faq = load_faq()
+    named = labels(question)
+    query = faq.queries[question]
+    doc = faq.index.doc(question)
     named["k"] = clusters(pool(doc), named["n_d"])  # drawn alike once more, with their words
     with record(named, only=PARTS) as steps:
         pooled = pool(doc)
@@ -107,7 +109,8 @@ def limit_steps(question: int, n: int) -> Steps:
 
 def story() -> None:
     """What each way of making an answer smaller costs, and the pair of numbers of LIMIT."""
-    faq, limit = load_faq(), load_limit()
+    faq = load_faq()
+    limit = load_limit()
     heading("Fewer vectors for each text")
     paragraph(
         """The same 158 questions, their answers in fewer vectors each. C4x8 and C8x32 are CRISP's;
