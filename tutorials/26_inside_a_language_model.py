@@ -19,7 +19,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from tokenlab import record
+from tokenlab import models, record
 from tokenlab.analysis import attribution, bigram_subnetworks, dynamics, reagent
 from tokenlab.data import load_lm_head, load_residual_walk, load_text, load_tiny_lm
 from tokenlab.models import residual_moves, transformer
@@ -172,6 +172,21 @@ print(f"of position 0 on the way: {length[:, 0].max():,.0f}")
 print("straightness:", walked.straightness[1:].mean().round(2))
 assert abs(turn[0]) < 0.1 < 0.7 < turn[1:].min()
 assert length[:, 0].max() > 10 * length[:, 1:].max()
+
+# %% [markdown]
+# The same live, where the weights are installed; the stored moves are rounded to bytes:
+
+# %%
+if models.find("smollm2"):
+    smollm2 = models.load("smollm2")
+    live = dynamics.walk(*residual_moves(lambda **hooks: smollm2.forward(walk.ids, **hooks)))
+    gap = np.linalg.norm(live.states - walked.states, axis=-1) / np.linalg.norm(
+        live.states, axis=-1
+    )
+    print(f"the stored states are off by {np.median(gap):.1%} of their length")
+    assert np.median(gap) < 0.01
+else:
+    print("not installed:", models.SOURCES["smollm2"].install)
 
 # %% [markdown]
 # The first token is a sink: attention needs somewhere to look when it wants nothing. Leave it out of
