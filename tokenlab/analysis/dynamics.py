@@ -244,7 +244,7 @@ def fit_lens(states: Any, targets: Any, *, ridge: float = 1.0) -> Lens:
     Parameters
     ----------
     states : ndarray of shape (n, d)
-        With fewer rows than about 5 `d` it is worse than the logit lens.
+        Five times `d` and more; with fewer than `d` rows it may be worse than the logit lens.
     targets : ndarray of shape (n, m)
         Final states, or logits.
     ridge : float
