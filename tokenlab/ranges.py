@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tokenlab import checks
 from tokenlab.arrays import get_xp, stop
 from tokenlab.errors import InvalidInput, public_caller
 
@@ -34,6 +35,16 @@ def lengths(x: Any) -> Any:
         largest = xp.abs(x).max(axis=-1)  # (...), which becomes 1
         x = x / (largest + (largest == 0))[..., None]
         return largest * xp.sqrt((x * x).sum(axis=-1))
+
+
+def finite_lengths(x: Any, name: str) -> Any:
+    """`lengths` of the rows of a matrix, in the one pass that also finds what is not finite."""
+    xp = get_xp(x)
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        squares = xp.einsum("ni,ni->n", x, x)  # (n,), without a second matrix
+        if ordinary(squares):
+            return xp.sqrt(squares)
+    return lengths(checks.finite(x, name, xp))
 
 
 def scale_of(*arrays: Any) -> float:

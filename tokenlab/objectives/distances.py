@@ -8,8 +8,7 @@ from tokenlab import numerics
 from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp
 from tokenlab.errors import InvalidInput, public_caller
-from tokenlab.models.layers import cross_entropy
-from tokenlab.objectives.multi_token import known_labels
+from tokenlab.objectives.multi_token import known_labels, mean_loss
 
 __all__ = ["Windows", "distance_losses", "distance_weights", "smoothness", "windows"]
 
@@ -100,15 +99,7 @@ def distance_losses(logits: Any, targets: Any) -> list[Any]:
     vocab, horizon = logits.shape[-1], logits.shape[-2]
     known_labels(targets, vocab, NONE, "targets")
     rows, wanted = logits.reshape(-1, horizon, vocab), targets.reshape(-1, horizon)
-    return [mean_loss(rows[:, k], wanted[:, k]) for k in range(horizon)]
-
-
-def mean_loss(logits: Any, targets: Any) -> Any:
-    """The mean over rows that have a target; 0 if there are none."""
-    counts = targets != NONE  # (m,)
-    if not bool(counts.any()):
-        return logits.ravel()[:0].sum()  # 0, also on the tape
-    return cross_entropy(logits[counts], targets[counts])  # Eq. (2)
+    return [mean_loss(rows[:, k], wanted[:, k], NONE) for k in range(horizon)]
 
 
 @takes(h="... n d", lag="count", center="flag")

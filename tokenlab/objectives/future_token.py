@@ -33,9 +33,10 @@ import numpy as np
 
 from tokenlab import checks
 from tokenlab.arguments import takes
-from tokenlab.arrays import get_xp, stop, to_numpy
+from tokenlab.arrays import get_xp, to_numpy
 from tokenlab.errors import InvalidInput, ShapeError, public_caller
 from tokenlab.models import transformer
+from tokenlab.models.layers import cross_entropy
 from tokenlab.objectives.distances import (
     NONE,
     Windows,
@@ -44,6 +45,7 @@ from tokenlab.objectives.distances import (
     smoothness,
     windows,
 )
+from tokenlab.objectives.multi_token import known_labels
 from tokenlab.steps import step
 
 __all__ = [
@@ -251,19 +253,18 @@ def loss(logits: Any, targets: Any, *, gamma: float = 0.8) -> Any:
     1.3863
     """
     xp, horizon = get_xp(logits, targets), targets.shape[-1]
-    each = distance_losses(logits, targets)
-    some = to_numpy((targets != NONE).reshape(-1, horizon).any(axis=0))  # (horizon,)
-    if not some.any():
+    known_labels(targets, logits.shape[-1], NONE, "targets")
+    counts = targets != NONE  # (..., horizon)
+    if not bool(counts.any()):
         raise InvalidInput(
             f"{public_caller()}: targets are all {NONE}; expected a token to predict: a text of one "
             "token has none."
         )
-    plain = get_xp(logits).stack([xp.asarray(stop(x)) for x in each])
-    step("distance losses", plain, "further is harder", eq="L_k (2)", axes=("distance",))
-    weights = distance_weights(horizon, gamma) * some
-    weights = weights / weights.sum()  # of those that have a target
-    terms = [x * float(w) for x, w in zip(each, weights, strict=True)]
-    return sum(terms[1:], terms[0])  # Eq. (3)
+    often = xp.maximum(counts.reshape(-1, horizon).sum(axis=0), 1)  # (horizon,)
+    # A mean at each distance, weighted: one weight for every token, and their sum divides.
+    each = xp.asarray(distance_weights(horizon, gamma)) / often  # (horizon,)
+    weights = step(xp.where(counts, each, 0))  # (..., horizon) [γᵏ⁻¹ / targets] what a token counts
+    return cross_entropy(logits, xp.where(counts, targets, 0), weights)  # Eq. (2), Eq. (3)
 
 
 @takes(params=PARTS, ids="n int", n="whole", temperature="not negative", rng="rng")

@@ -39,7 +39,7 @@ from tokenlab import checks, numerics
 from tokenlab.arguments import takes
 from tokenlab.arrays import get_xp
 from tokenlab.errors import InvalidInput, public_caller
-from tokenlab.ranges import lengths
+from tokenlab.ranges import finite_lengths
 from tokenlab.steps import step
 
 __all__ = [
@@ -71,7 +71,7 @@ class Concentration(NamedTuple):
         return self.intra + self.inter
 
 
-@takes(hidden="n d", prefix="whole", diagonal="flag", trailing="whole")
+@takes(hidden="n d inf", prefix="whole", diagonal="flag", trailing="whole")
 def angle_concentration(
     hidden: Any, prefix: int, *, diagonal: bool = True, variant: str = "paper", trailing: int = 6
 ) -> Concentration:
@@ -113,9 +113,9 @@ def angle_concentration(
             f"{public_caller()}: prefix is {prefix} of n = {len(hidden)} rows, which leaves no "
             f"question; expected 0 to {len(hidden) - 1}."
         )
+    length = finite_lengths(hidden, "hidden")  # (n,)
     if variant == "official":
         return released(hidden, prefix, trailing)
-    length = lengths(hidden)  # (n,)
     weight = 1 / get_xp(hidden).where(length > 0, length, 1)  # (n,), u_i = weight_i x_i
     n = len(hidden) - prefix  # L of the paper
     mean = step(weight[prefix:] @ hidden[prefix:] / n)  # (d,) [mean uᵢ] of the question

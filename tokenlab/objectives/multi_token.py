@@ -80,11 +80,17 @@ def known_labels(labels: Any, vocab: int, ignore: int, name: str = "labels") -> 
 def shifted_loss(logits: Any, labels: Any, shift: int, ignore: int) -> Any:
     """The mean of -log p of the labels that stand so far behind, (1); 0 if there are none."""
     ahead = labels[:, shift:]  # (b, n - shift)
-    counts = ahead != ignore
-    told = logits[:, : ahead.shape[1]]  # (b, n - shift, vocab), those that have a label ahead
+    return mean_loss(logits[:, : ahead.shape[1]], ahead, ignore)
+
+
+def mean_loss(logits: Any, labels: Any, ignore: int) -> Any:
+    """The mean of -log p over labels that count, (1); 0 if there are none."""
+    counts = labels != ignore
     if not bool(counts.any()):
-        return told.ravel()[:0].sum()  # 0, also on the tape
-    return cross_entropy(told[counts], ahead[counts])  # Eq. (1)
+        return logits.ravel()[:0].sum()  # 0, also on the tape
+    # Weights of 0 and 1: rows that are picked out would have to be put back on the way back.
+    xp = get_xp(logits, labels)
+    return cross_entropy(logits, xp.where(counts, labels, 0), counts.astype(float))  # Eq. (1)
 
 
 @takes(logits="k b n vocab", labels="b n int", ignore="integer")

@@ -23,6 +23,7 @@ from typing import Any
 os.environ.update(OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1", OMP_NUM_THREADS="1")
 
 FOLDER = Path(__file__).parent
+PACKAGE = FOLDER.parents[1] / "tokenlab" / "data" / "findings"  # what tutorials and tour read, too
 
 
 def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[Any]], **more: Any) -> dict:
@@ -65,6 +66,7 @@ def main(
     parts: dict[str, Callable[[Any], dict]],
     *,
     store: Callable[[Any], None] | None = None,
+    folder: Path = FOLDER,
 ) -> None:
     """Run the parts that are asked for, and put their tables into the file."""
     parser = argparse.ArgumentParser(description=text)
@@ -78,7 +80,7 @@ def main(
         parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(parts)}")
     if store is not None and options.store:
         store(options)
-    file = FOLDER / f"{name}.json"
+    file = folder / f"{name}.json"
     every = json.loads(file.read_text()) if file.exists() else {}
     for part in options.part or parts:
         every[part] = parts[part](options)
@@ -103,7 +105,8 @@ def filled(page: str) -> str:
 
     def tables(match: re.Match) -> str:
         name, part = match.group(1), match.group(2)
-        found = json.loads((FOLDER / f"{name}.json").read_text())[part]
+        file = next(f / f"{name}.json" for f in (FOLDER, PACKAGE) if (f / f"{name}.json").exists())
+        found = json.loads(file.read_text())[part]
         return f"<!-- found {name} {part} -->\n\n{as_markdown(found)}\n\n<!-- end -->"
 
     pattern = r"<!-- found (\S+) (\S+) -->.*?<!-- end -->"
