@@ -17,7 +17,7 @@ def load_findings(family: str) -> dict[str, Any]:
     Parameters
     ----------
     family : str
-        "embeddings" and "word_vectors": by `python -m tools.findings.NAME`, which are in the
+        "embeddings", "objectives", "word_vectors": by `python -m tools.findings.NAME`, which are in the
         repository.
 
     Returns
@@ -29,6 +29,6 @@ def load_findings(family: str) -> dict[str, Any]:
     >>> sorted(load_findings("embeddings"))[:2]
     ['cipher', 'codes']
     """
-    checks.choice(family, "family", ("embeddings", "word_vectors"))
+    checks.choice(family, "family", ("embeddings", "objectives", "word_vectors"))
     path = files("tokenlab.data") / "findings" / f"{family}.json"
     return json.loads(path.read_text(encoding="utf-8"))

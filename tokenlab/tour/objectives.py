@@ -1,4 +1,4 @@
-"""The tour's part on objectives: digits generated in any order, part after part, near and far."""
+"""The tour's part on objectives: digits in any order, near and far; letters ahead; what next."""
 
 import functools
 from pathlib import Path
@@ -10,7 +10,7 @@ from tokenlab.data import load_digits
 from tokenlab.numerics import log_softmax
 from tokenlab.objectives import token_unify
 from tokenlab.steps import Steps, record, step
-from tokenlab.tour import Minute
+from tokenlab.tour import Minute, objectives_ahead, objectives_order
 from tokenlab.tour.digits_drawn import by_maskgit, by_xar, decoded, labels
 from tokenlab.tour.digits_memory import as_pictures, remembered, split, stages
 from tokenlab.tour.digits_networks import CELLS, stored
@@ -25,10 +25,12 @@ COLUMNS = ("digits", "calls", "recognised", "Fréchet", "nearest", "coverage")
 
 
 def run(out: Path) -> None:
-    """Print what steps buy, entities, and near and far prediction."""
+    """Print what steps buy, entities, near and far prediction, letters ahead, and orders."""
     _steps()
     _entities()
     _pairs()
+    objectives_ahead.run(out)
+    objectives_order.run(out)
     page = maskgit_steps(SHOWN).to_html(out / "maskgit.html", title="MaskGIT, step by step")
     print(f"\nStep through MaskGIT in a browser: {page}")
 
