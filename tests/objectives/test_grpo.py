@@ -50,6 +50,33 @@ def test_what_the_mask_hides_is_not_looked_at():
     assert loss(log_probs, [1.0, 2.0], mask=mask, old=log_probs) == pytest.approx(-1.5)
 
 
+def test_columns_and_answers_that_are_masked_whole_change_nothing():
+    rng = np.random.default_rng(2)
+    log_probs, old, a = -rng.random((3, 4)), -rng.random((3, 4)), rng.standard_normal(3)
+    wanted = loss(log_probs, a, old=old)
+    mask = np.ones((4, 6), bool)
+    mask[3], mask[:, 4:] = False, False  # an answer, and two columns
+    more = [np.full((4, 6), value) for value in (-7.0, -np.inf)]
+    for x, own in zip(more, (log_probs, old), strict=True):
+        x[:3, :4] = own
+    assert loss(more[0], [*a, 9.0], old=more[1], mask=mask) == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"advantages": np.ones(2)}, "advantages"),
+        ({"advantages": np.ones((3, 1))}, "advantages"),
+        ({"advantages": np.ones(3), "mask": np.ones((3, 5), bool)}, "mask"),
+        ({"advantages": np.ones(3), "mask": np.ones(4, bool)}, "mask"),
+        ({"advantages": np.ones(3), "old": np.ones((4, 3))}, "old"),
+    ],
+)
+def test_shapes_that_do_not_fit(options, match):
+    with pytest.raises(errors.ShapeError, match=match):
+        loss(-np.ones((3, 4)), **options)
+
+
 @pytest.mark.parametrize(
     ("call", "match"),
     [
