@@ -65,7 +65,11 @@
 # | [54. A fitted lens reads middle layers better](#54-a-fitted-lens-reads-middle-layers-better) | bent |
 # | [55. ReAGent: more faithful than other attributions](#55-more-faithful-than-other-attributions) | failed |
 # | [56. Soft faithfulness tells scores apart](#56-soft-faithfulness-tells-scores-apart) | bent |
-# | [57. This library is as fast as we wanted](#57-this-library-is-as-fast-as-we-wanted) | counted there |
+# | [57. FTP: vectors that look ahead change slowly, and know the topic](#57-vectors-that-look-ahead-change-slowly-and-know-the-topic) | bent |
+# | [58. CAFT: auxiliary losses make fine-tuning better](#58-auxiliary-losses-make-fine-tuning-better) | failed |
+# | [59. GAIN-RL: angles tell how much is learned](#59-angles-tell-how-much-is-learned) | failed |
+# | [60. GAIN-RL: learning in the angles' order is faster](#60-learning-in-the-angles-order-is-faster) | failed |
+# | [61. This library is as fast as we wanted](#61-this-library-is-as-fast-as-we-wanted) | counted there |
 #
 # Needs: nothing; each section links to the tutorial that explains it.
 
@@ -1555,7 +1559,107 @@ if judged:
 # those of ReAGent are nearly flat and look hardly better than chance. Compare at one entropy, or keep a fixed
 # number of tokens. [More](../analysis.md).
 #
-# ## 57. This library is as fast as we wanted
+# ## 57. Vectors that look ahead change slowly, and know the topic
+#
+# > Vectors that have to predict the next tokens vary smoothly along a text, as adjacent ones have a
+# > large cosine, and represent its topic better. ([Future Token Prediction](https://arxiv.org/abs/2410.18160))
+#
+# Two layers of width 64 on nine plays of Shakespeare, a usual model, heads and FTP, each with the same
+# seeds, stored by `tools/findings/objectives.py`. Cosines of any two are large where all share a
+# direction, so it is taken off, and drawn pairs stand beside.
+
+# %%
+objectives = load_findings("objectives")
+ahead = {
+    row[0]: dict(zip(objectives["ahead"]["columns"], row, strict=True))
+    for row in objectives["ahead"]["rows"]
+}
+for name, row in ahead.items():
+    keys = ("L_1", "adjacent", "two drawn", "adjacent, centred", "play")
+    print(f"{name:<14}", ", ".join(f"{key} {row[key]:.3f}" for key in keys))
+ftp, gpt = ahead["FTP"], ahead["GPT, 2 layers"]
+assert ftp["adjacent, centred"] > 1.2 * ahead["four heads"]["adjacent, centred"]
+assert ahead["four heads"]["adjacent, centred"] > 2 * gpt["adjacent, centred"]
+assert ftp["play"] < gpt["play"]
+assert ftp["L_1"] > gpt["L_1"]
+
+# %% [markdown]
+# **Bent.** Smooth they are, far beyond heads and a usual model, also without the shared direction; raw
+# cosines say less, since drawn pairs have nearly the same. The play is told less often from them, and
+# the next token worse, with both seeds. [More](24_beyond_the_next_token.md).
+#
+# ## 58. Auxiliary losses make fine-tuning better
+#
+# > Fine-tuning with losses of the tokens after the next one beats next-token fine-tuning, where plain
+# > multi-token fine-tuning hurts. ([CAFT](https://arxiv.org/abs/2506.07833))
+#
+# The same model, fine-tuned on verses, stored by the same script: nats a token on other verses, and the
+# log-probability of words of several tokens, each less than plain fine-tuning's with the same seed.
+
+# %%
+columns = objectives["caft"]["columns"]
+for name, nats, less, half, words, more, margin, _ in objectives["caft"]["rows"]:
+    print(
+        f"{name:<18} {nats:.3f} ({less:+.4f} ± {half:.4f}), words {words:.2f} ({more:+.3f} ± {margin:.3f})"
+    )
+tuned = {row[0]: row for row in objectives["caft"]["rows"]}
+assert abs(tuned["CAFT, alpha 0.01"][2]) < 0.002
+assert tuned["CAFT, alpha 0.3"][2] > 0
+assert tuned["naive heads"][2] > 0.01
+
+# %% [markdown]
+# **Failed.** The warning came out: heads that nobody trained, at full weight, cost a lot. The gain did
+# not: at the weight of 0.01 a few ten-thousandths of a nat are moved, to the worse, and more at 0.3.
+# [More](24_beyond_the_next_token.md).
+#
+# ## 59. Angles tell how much is learned
+#
+# > The concentration of the angles between a question's hidden states tells the size of the gradient
+# > that it gives. ([GAIN-RL](https://arxiv.org/abs/2506.02281))
+#
+# Questions of the Python FAQ and told sums, read by SmolLM2, stored by the same script: rank
+# correlations with the norm of the gradient of the last layer's up matrix, with the length left out in
+# the second column, and how the angle goes with the length.
+
+# %%
+for prompts, _, part, measure, told, low, high, left, *_ in objectives["angle"]["rows"]:
+    interval = f" ({low:+.2f} to {high:+.2f})" if low != "" else ""
+    rest = f", given length {left:+.2f}" if left != "" else ""
+    print(f"{prompts:<5} {part:<9} {measure:<15} {told:+.2f}{interval}{rest}")
+table = {(row[0], row[2], row[3]): row for row in objectives["angle"]["rows"]}
+for prompts in ("FAQ", "sums"):
+    for part in ("question", "answer"):
+        angle, norms = (table[prompts, part, name] for name in ("C", "norms"))
+        assert norms[4] > angle[4]
+        assert abs(angle[7]) < 0.25 < norms[7]  # given the length
+
+# %% [markdown]
+# **Failed.** Where the angle tells something, it goes with the length, and given the length nothing
+# is left but a weak tie of the other sign. The loss tells more; the sum of $|x|^2 |g|^2$ over tokens,
+# without any angle, tells most. [More](24_beyond_the_next_token.md).
+#
+# ## 60. Learning in the angles' order is faster
+#
+# > Training on questions in the order of their angles, by a window that moves on, is more than 2.5
+# > times as fast as GRPO on drawn ones. ([GAIN-RL](https://arxiv.org/abs/2506.02281))
+#
+# A policy of two layers learns the second-largest of some digits, 100 steps of GRPO on a thousand
+# questions, stored by the same script: its accuracy, less that of questions drawn evenly.
+
+# %%
+for name, right, less, half, *_ in objectives["order"]["rows"]:
+    print(f"{name:<24} {right:.3f} right, {less:+.3f} ± {half:.3f}")
+orders = {row[0]: row for row in objectives["order"]["rows"]}
+for name in ("angle", "angle, the paper's step"):
+    assert orders[name][2] + orders[name][3] < 0
+assert orders["own success p (1 - p)"][2] - orders["own success p (1 - p)"][3] > 0
+
+# %% [markdown]
+# **Failed.** In the angles' order it learns less, and no more than in the reversed one: a narrow window
+# costs, whatever it goes over. Questions that the policy gets right half of the time help.
+# [More](24_beyond_the_next_token.md).
+#
+# ## 61. This library is as fast as we wanted
 #
 # > Targets that we set before we measured, in the scripts of `benchmarks/`: this many times as fast as
 # > what one would use otherwise.

@@ -321,6 +321,11 @@ def caft_rows(options):
             model, seconds = timed(run)
             found.setdefault(name, []).append((*judged(model, test), seconds))
             print(name, seed, np.round(found[name][-1], 4), flush=True)
+    return caft_table(found, steps)
+
+
+def caft_table(found, steps):
+    """Means over seeds, and differences to plain fine-tuning with the same seed."""
     base, rows = np.array(found["plain"]), []
     for name, values in found.items():
         values = np.array(values)
@@ -329,7 +334,7 @@ def caft_rows(options):
             cells += [values[:, i].mean(), *spread(values[:, i] - base[:, i])]
         rows.append([name, *cells, values[:, 2].mean()])
     return table(
-        f"B. CAFT, {steps} steps on verses, {len(seeds)} seeds",
+        f"B. CAFT, {steps} steps on verses, {len(base)} seeds",
         [
             "fine-tuning",
             "nats",
