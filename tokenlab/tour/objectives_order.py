@@ -46,10 +46,10 @@ def run(out: Path) -> None:
         if place in (0, 1, 2, len(ranking) - 2, len(ranking) - 1)
     ]
     table(("rank", "concentration", "tokens", "question"), rows)
-    places = [np.argsort(np.argsort(x)) for x in (totals, lengths)]
+    places = np.array([np.argsort(np.argsort(x)) for x in (totals, lengths)])
     paragraph(
         f"""Of {len(totals)} questions of the Python FAQ. Rank correlation of concentration and length:
-        {np.corrcoef(*places)[0, 1]:.2f}."""
+        {np.corrcoef(places)[0, 1]:.2f}."""
     )
     found = stored("window")
     table(
@@ -64,14 +64,10 @@ def run(out: Path) -> None:
 def _orders() -> None:
     heading("Does the order help? GRPO on a thousand small questions")
     found = stored("order")
-    rows = [
-        (
-            name,
-            f"{row['accuracy']:.3f}",
-            f"{row['less uniform' + chr(39) + 's']:+.3f} ± {row['±']:.3f}",
-        )
-        for name, row in found.items()
-    ]
+    rows = []
+    for name, row in found.items():
+        less, half = row["less uniform's"], row["±"]
+        rows.append((name, f"{row['accuracy']:.3f}", f"{less:+.3f} ± {half:.3f}"))
     table(("order", "right at the end", "less uniform's"), rows)
     paragraph(
         "The second-largest of some digits; the same policies, steps and answers in each row."
