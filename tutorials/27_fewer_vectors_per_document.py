@@ -149,8 +149,9 @@ def few(params):  # a 64 x 3 corner of it, so that differences are quick
 
 
 start = {"weight": np.random.default_rng(0).standard_normal((64, 3)) / 8}
-print("worst difference from central differences:", f"{gradcheck(few, start):.1e}")
-assert gradcheck(few, start) < 1e-5
+gap = gradcheck(few, start)
+print("worst difference from central differences:", f"{gap:.1e}")
+assert gap < 1e-5
 
 # %% [markdown]
 # Sixty steps of that on three quarters of the questions take minutes; `tools/findings/fewer_vectors.py`
