@@ -1,12 +1,15 @@
 """LIMIT: counts, the fit and the bound, geometry against training, texts, vectors, bad input."""
 
+import hashlib
 import itertools
 import math
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import tokenlab.data
 from tokenlab import autograd, errors
 from tokenlab.data import load_limit, load_limit_words
 from tokenlab.models.layers import cross_entropy
@@ -181,6 +184,14 @@ def test_texts(n, distractors):
     np.testing.assert_array_equal(texts.qrels, dense_qrels(n, limit=1000))
     assert texts.docs == make_limit_texts(n, distractors=distractors, rng=1).docs
     assert len(make_limit_texts(5, limit=3, per_doc=9, rng=0).docs[4].split(",")) == 8
+
+
+def test_the_sources_name_these_very_files():
+    folder = Path(tokenlab.data.__file__).parent
+    sources = (folder / "SOURCES.md").read_text(encoding="utf-8")
+    for path in sorted((folder / "limit").iterdir()):
+        assert hashlib.sha256(path.read_bytes()).hexdigest() in sources, path.name
+    assert sum(path.stat().st_size for path in (folder / "limit").iterdir()) < 700_000
 
 
 def test_the_collection():
