@@ -1290,9 +1290,9 @@ print("Turkish, neighbours that begin with the same five letters:", turkish)
 assert turkish["subwords, words never seen"] > turkish["skip-gram"]
 
 # %% [markdown]
-# **Bent.** Subwords know form by far the best, in Turkish most visibly, also of words never seen. That counts win on meaning did not come out: skip-gram
-# answers more of those analogies, and on similarity all lie within .07, which 120 pairs cannot tell
-# apart. [More](23_learning_from_text.md).
+# **Bent.** Subwords know form by far the best, in Turkish most visibly, also of words never seen. That
+# counts win on meaning did not come out: skip-gram answers more of those analogies, and on similarity
+# all lie within .07, which 120 pairs cannot tell apart. [More](23_learning_from_text.md).
 #
 # ## 47. Clusters have to be trained
 #
