@@ -27,27 +27,29 @@ def probed(centroid_scores: Any, n_probe: int) -> TopK:
 
 @njit
 def _choose(scores, ids):  # type: ignore[no-untyped-def]
-    """The best of each row. A group whose best is below the k-th best group has none of them."""
+    """The best of each row. A group whose best is below the k-th best group has none of them.
+
+    Group g are the columns g, g + n_groups, ...: all groups are compared side by side.
+    """
     n, k = scores.shape[1], ids.shape[1]
     n_groups = -(-n // GROUP)
-    tops = np.empty(n_groups, scores.dtype)
     near = np.empty(n, np.int64)
     for q in range(len(scores)):
         row = scores[q]
-        for g in range(n_groups):
-            top = row[g * GROUP]
-            for c in range(g * GROUP, min(n, (g + 1) * GROUP)):
-                top = max(top, row[c])
-            tops[g] = top
+        tops = row[:n_groups].copy()
+        for start in range(n_groups, n, n_groups):
+            for g in range(min(n_groups, n - start)):
+                tops[g] = row[start + g] if row[start + g] > tops[g] else tops[g]
         least = row[0] - row[0] - np.inf
         if n_groups > k:
             least = np.partition(tops, n_groups - k)[n_groups - k]
         found = 0
         for g in range(n_groups):
             if tops[g] >= least:
-                for c in range(g * GROUP, min(n, (g + 1) * GROUP)):
+                for c in range(g, n, n_groups):
                     near[found] = c
                     found += row[c] >= least
+        near[:found].sort()
         order = np.argsort(-row[near[:found]], kind="mergesort")  # ties to the lower number
         for i in range(k):
             ids[q, i] = near[order[i]]
