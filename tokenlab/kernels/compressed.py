@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tokenlab.kernels import njit
-from tokenlab.numerics import TopK
+from tokenlab.numerics import TopK, topk
 
 __all__ = ["best_scanned", "gains", "probed", "scanned", "worth_of_a_miss"]
 
@@ -17,42 +17,27 @@ GROUP = 32  # centroids of which only the best is looked at first
 
 
 def probed(centroid_scores: Any, n_probe: int) -> TopK:
-    """Twin of `tokenlab.retrieval.warp.probed`."""
-    n_q, n = centroid_scores.shape
-    k = min(n_probe, n)
-    ids = np.empty((n_q, k), np.int64)
-    _choose(centroid_scores, ids)
-    return TopK(ids, np.take_along_axis(centroid_scores, ids, axis=1))
+    """Twin of `tokenlab.retrieval.warp.probed`: what is below the k-th best group is left out.
 
-
-@njit
-def _choose(scores, ids):  # type: ignore[no-untyped-def]
-    """The best of each row. A group whose best is below the k-th best group has none of them.
-
-    Group g are the columns g, g + n_groups, ...: all groups are compared side by side.
+    The k-th best of all is at least the k-th best of the groups' best; few centroids are.
     """
-    n, k = scores.shape[1], ids.shape[1]
-    n_groups = -(-n // GROUP)
-    near = np.empty(n, np.int64)
-    for q in range(len(scores)):
-        row = scores[q]
-        tops = row[:n_groups].copy()
-        for start in range(n_groups, n, n_groups):
-            for g in range(min(n_groups, n - start)):
-                tops[g] = row[start + g] if row[start + g] > tops[g] else tops[g]
-        least = row[0] - row[0] - np.inf
-        if n_groups > k:
-            least = np.partition(tops, n_groups - k)[n_groups - k]
-        found = 0
-        for g in range(n_groups):
-            if tops[g] >= least:
-                for c in range(g, n, n_groups):
-                    near[found] = c
-                    found += row[c] >= least
-        near[:found].sort()
-        order = np.argsort(-row[near[:found]], kind="mergesort")  # ties to the lower number
-        for i in range(k):
-            ids[q, i] = near[order[i]]
+    n_q, n = centroid_scores.shape
+    k, n_groups = min(n_probe, n), n // GROUP
+    if n_groups <= k:
+        return topk(centroid_scores, k)
+    # Columns g, g + n_groups, ... are a group, so that all groups are compared side by side.
+    grouped = centroid_scores[:, : n_groups * GROUP].reshape(n_q, GROUP, n_groups)
+    tops = grouped.max(axis=1)  # (n_q, n_groups)
+    least = np.partition(tops, n_groups - k, axis=1)[:, n_groups - k]
+    rows, near = np.nonzero(centroid_scores >= least[:, None])  # each row's in rising order
+    counts = np.bincount(rows, minlength=n_q)
+    place = np.arange(len(rows)) - (counts.cumsum() - counts)[rows]
+    ids = np.zeros((n_q, counts.max()), np.int64)
+    values = np.full(ids.shape, -np.inf, centroid_scores.dtype)
+    ids[rows, place] = near
+    values[rows, place] = centroid_scores[rows, near]
+    order = np.argsort(-values, axis=1, kind="stable")[:, :k]  # ties to the lower number
+    return TopK(np.take_along_axis(ids, order, axis=1), np.take_along_axis(values, order, axis=1))
 
 
 def worth_of_a_miss(centroid_scores: Any, sizes: Any, t_prime: int) -> Any:
@@ -214,39 +199,25 @@ def best_scanned(
             missing[i] = own.min() if have else floor[i]
             continue
         last = np.partition(own, len(own) - have)[len(own) - have]
-        _keep(owners[run], own, last, docs[kept], values[kept])
         missing[i] = last
+        if np.count_nonzero(own >= last) == have:
+            _above(owners[run], own, last, docs[kept], values[kept])
+            continue
+        tied = np.flatnonzero(own == last)  # of these the lowest documents
+        surplus = np.count_nonzero(own >= last) - have
+        out = tied[np.argsort(owners[run][tied], kind="stable")[len(tied) - surplus :]]
+        chosen = own >= last
+        chosen[out] = False
+        docs[kept], values[kept] = owners[run][chosen], own[chosen]
     return new, docs, values, missing
 
 
 @njit
-def _keep(owners, sims, last, docs, values):  # type: ignore[no-untyped-def]
-    """All above the last, and of those that equal it the lowest documents; in their order."""
-    above, equal = 0, 0
-    for t in range(len(sims)):
-        above += sims[t] > last
-        equal += sims[t] == last
-    spare = len(docs) - above  # so many of the equal ones are kept
-    tied = np.empty(equal, owners.dtype)
+def _above(owners, sims, last, docs, values):  # type: ignore[no-untyped-def]
+    """All that reach the last, in their order."""
     place = 0
     for t in range(len(sims)):
-        if sims[t] == last:
-            tied[place] = owners[t]
-            place += 1
-    tied.sort()
-    limit = tied[spare - 1]
-    of_limit = spare
-    for t in range(spare):
-        of_limit -= tied[t] < limit
-    place = 0
-    for t in range(len(sims)):
-        take = sims[t] > last
-        if sims[t] == last:
-            take = owners[t] < limit
-            if owners[t] == limit and of_limit > 0:
-                take = True
-                of_limit -= 1
-        if take:
+        if sims[t] >= last:
             docs[place], values[place] = owners[t], sims[t]
             place += 1
 

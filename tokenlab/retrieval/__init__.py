@@ -11,6 +11,8 @@ __getattr__, __dir__, __all__ = lazy(
         "xtr_training": ["xtr_loss", "xtr_train_scores"],
         "baselines": ["BM25", "bm25_scores", "pooled_scores", "pooled_vectors"],
         "metrics": ["ndcg", "recall"],
+        "codec": ["ResidualCodec"],
+        "compressed": ["CompressedIndex"],
         "crisp": ["cluster_tokens", "pool_index"],
         "token_pooling": ["ward"],
         "muvera": ["FDE", "muvera_search"],

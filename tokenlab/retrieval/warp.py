@@ -91,7 +91,8 @@ def warp_select(centroid_scores: Any, sizes: Any, *, n_probe: int, t_prime: int)
         )
     best = probed(centroid_scores, n_probe)
     missing = step(worth_of_a_miss(centroid_scores, sizes, t_prime))  # (n_q,) [Eq. 1] of a miss
-    return Probes(step(best.ids), best.values, missing)
+    centroids = step(best.ids)  # (n_q, rank) -> n_centroids: the clusters that are read
+    return Probes(centroids, best.values, missing)
 
 
 @accelerated("compressed.probed", work=lambda scores, n_probe: scores.size, pays_from=3e4)
@@ -129,7 +130,8 @@ def bucket_table(query: Any, levels: Any) -> Any:
     >>> bucket_table([[2.0, -1.0]], [-0.5, 0.5]).tolist()
     [[[-1.0, 1.0], [0.5, -0.5]]]
     """
-    return step(query[:, :, None] * levels)  # (n_q, d, n_levels) [tableᵢⱼᵦ = qᵢⱼ levelᵦ] products
+    table = step(query[:, :, None] * levels)  # (n_q, d, n_levels) [qᵢⱼ levelᵦ] all products
+    return table
 
 
 @takes(table="d n_levels", buckets="n? d int")
@@ -158,10 +160,8 @@ def table_scores(table: Any, buckets: Any) -> Any:
     [-0.5, 1.5]
     """
     checks.within(buckets, "buckets", table.shape[1], "n_levels", of="table")
-    # Dimension j looks into row j of the table.
-    return step(
-        table[get_xp(table).arange(len(table)), buckets].sum(axis=1)
-    )  # (n,) [Σⱼ table] rest
+    dimensions = get_xp(table).arange(len(table))  # dimension j looks into row j of the table
+    return table[dimensions, buckets].sum(axis=1)  # (n,), Eq. (2)
 
 
 NOTES = r"""

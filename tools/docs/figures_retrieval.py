@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.patches import Rectangle
@@ -15,6 +15,7 @@ from tokenlab.numerics import topk
 from tokenlab.retrieval import alignment, cluster_tokens
 from tokenlab.tour import retrieval_words
 from tokenlab.tour.retrieval import xtr_steps
+from tokenlab.tour.retrieval_warp import warp_steps
 from tokenlab.tour.terminal import short
 
 if TYPE_CHECKING:
@@ -64,17 +65,21 @@ def xtr(fig: Figure) -> None:
     faq, steps = load_faq(), xtr_steps(QUESTION, K_PRIME)
     best = topk(steps["scores"], CANDIDATES)
     filled, hit = steps["filled in"][best.ids], steps["hit"][best.ids]
+    candidates_by_words(fig, filled, hit, best.values, faq.question_tokens[QUESTION])
+
+
+def candidates_by_words(fig: Figure, filled: Any, hit: Any, scores: Any, words: list[str]) -> None:
+    """A cell for each candidate and word; hatched where nothing was found."""
     ax = fig.subplots()
     image = ax.imshow(filled, cmap="cividis", vmin=0, vmax=1, aspect="auto")
     for row, column in zip(*(~hit).nonzero(), strict=True):
         box = Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, hatch="////", ec="white", lw=0)
         ax.add_patch(box)
-    words = faq.question_tokens[QUESTION]
     ax.set_xticks(range(len(words)), words, rotation=45, ha="right", rotation_mode="anchor")
     numbers = range(1, CANDIDATES + 1)
     ax.set_yticks(
         range(CANDIDATES),
-        [f"{i}:  {s:.3f}" for i, s in zip(numbers, best.values, strict=True)],
+        [f"{i}:  {s:.3f}" for i, s in zip(numbers, scores, strict=False)],
     )
     ax.set(xlabel="tokens of the question", ylabel="candidates: rank and score")
     fig.colorbar(image, label="cosine")
@@ -176,3 +181,18 @@ def crisp(fig: Figure) -> None:
             longest[0] if longest else "", (x, y), (4, 4), textcoords="offset points", fontsize=8
         )
     ax.set(xlabel="first principal direction", ylabel="second")
+
+
+@figure(
+    "warp",
+    name="WARP",
+    alt="A table, the best answers down, tokens of a question across; hatched cells were not read: "
+    "all of a column have one similarity, and next to the table stand the sums",
+    caption="The same question, each token reading 4 of 256 clusters at 4 bits. Hatched: nothing "
+    "was read there, so the column's WARPSELECT estimate stands in.",
+)
+def warp(fig: Figure) -> None:
+    faq, steps = load_faq(), warp_steps(QUESTION, 4)
+    shown = slice(0, CANDIDATES)
+    words = faq.question_tokens[QUESTION]
+    candidates_by_words(fig, steps["filled in"][shown], steps["hit"][shown], steps["scores"], words)
