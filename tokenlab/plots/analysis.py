@@ -25,7 +25,7 @@ def draw_strips(
     said: str = "",
     k: int = 0,
 ) -> None:
-    """A row of boxes for each method: the darker, the more a token counts; the `k` best are framed.
+    """A row of boxes for each method: the darker, the more a token counts; the `k` best are marked.
 
     Parameters
     ----------
@@ -43,15 +43,19 @@ def draw_strips(
     shares = (rows - low) / np.where(high > low, high - low, 1)  # (n_methods, n), 0 to 1
     for y, (row, share) in enumerate(zip(rows, shares, strict=True)):
         best = np.argsort(-row, kind="stable")[:k]
-        for x, (token, dark) in enumerate(zip(tokens, share.tolist(), strict=True)):
+        for x, dark in enumerate(share.tolist()):
             face = tuple(1 - dark * (1 - DARK))  # from white to dark
             edge = {"ec": INK, "lw": 2} if x in best else {"ec": "0.8", "lw": 0.5}
             ax.add_patch(_box(x, -y, fc=face, zorder=1 + (x in best), **edge))
-            ink = "white" if dark > 0.5 else INK
-            ax.text(x, -y, token, color=ink, ha="center", va="center", fontsize=8, zorder=4)
+            if x in best:  # also where the box is dark, and where nobody sees a thick line
+                ink = "white" if dark > 0.5 else INK
+                ax.text(x, -y, "●", color=ink, ha="center", va="center", fontsize=6, zorder=4)
     n = rows.shape[1]
     ax.text(n - 0.3, -(len(rows) - 1) / 2, f"→ {said}", ha="left", va="center", fontsize=9)
-    ax.set(xlim=(-0.6, n + 0.9), ylim=(0.45 - len(rows), 0.55), xticks=[])
+    ax.set(xlim=(-0.6, n + 0.9), ylim=(0.45 - len(rows), 0.55))
+    turned = {"rotation": 60, "ha": "left"} if n > 6 else {}
+    ax.xaxis.tick_top()
+    ax.set_xticks(range(n), tokens, fontsize=9, **turned)
     ax.set_yticks(-np.arange(len(rows)), methods)
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)

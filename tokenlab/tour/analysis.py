@@ -10,7 +10,7 @@ from tokenlab.analysis import attribution, reagent
 from tokenlab.data import load_bpe
 from tokenlab.lm import Counted, NGramLM
 from tokenlab.steps import Steps, record
-from tokenlab.tour import Minute, analysis_masks, analysis_walk
+from tokenlab.tour import Minute, analysis_masks, analysis_strips, analysis_walk
 from tokenlab.tour.decoding_models import FITTED, play
 from tokenlab.tour.step_throughs import step_through
 from tokenlab.tour.terminal import heading, paragraph, table
@@ -83,6 +83,7 @@ def run(out: Path) -> None:
     """Print a context with its scores, and how often each method finds what is known to matter."""
     _context()
     _recovered()
+    _methods()
     analysis_masks.show()
     analysis_walk.show()
     page = reagent_steps(SHOWN).to_html(out / "reagent.html", title="ReAGent, step by step")
@@ -110,6 +111,17 @@ def _recovered() -> None:
     rows = [(name, f"{hit:.0%}", f"{asked:.0f}") for name, (hit, asked) in recovered().items()]
     table(("method", "found of the last two", "questions"), rows)
     paragraph("Recency looks at no model: it is right because this model is what it is.")
+
+
+def _methods() -> None:
+    heading("All methods on one prediction of a small transformer")
+    tokens, said, found = analysis_strips.strips()
+    paragraph(f"“{analysis_strips.TEXT}” is followed by “{said}”: the three best tokens.")
+    rows = []
+    for method, row in found.items():
+        best = np.sort(np.argsort(-row, kind="stable")[: analysis_strips.KEEP])
+        rows.append((method, "  ".join(tokens[i] for i in best)))
+    table(("method", "rests on"), rows, left=2)
 
 
 def minute(out: Path) -> Minute:

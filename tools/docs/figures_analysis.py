@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from docs.figures_registry import figure
 from tokenlab.data import load_residual_walk
 from tokenlab.plots import analysis as draw
 from tokenlab.tour import analysis_masks, analysis_walk
-from tokenlab.tour.analysis import METHODS, SHOWN, counted, named, places, scores
+from tokenlab.tour.analysis_strips import KEEP, strips
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -19,15 +17,14 @@ if TYPE_CHECKING:
 @figure(
     "reagent",
     name="ReAGent",
-    alt="Rows of boxes, one row a method, one box a token of a text; the darker a box, the more the "
-    "method credits the token, and a frame marks the two that count most",
-    caption="What made a model that counts three tokens in a row say the next one: the last two "
-    "alone can, and they stand on the right.",
+    alt="Eight rows of boxes, one row a method, one box a token of a text; the darker a box, the more "
+    "the method credits the token, and a frame with a dot marks the three that count most",
+    caption="What made a small model say its next word, by ReAGent, five other methods, and two that "
+    "ask no model: later is better, and chance.",
 )
 def reagent_figure(fig: Figure) -> None:
-    context, target = places()[SHOWN]
-    rows = np.array([scores(method, counted()[0], context, target) for method in METHODS])
-    draw.draw_strips(fig.subplots(), rows, named(context), METHODS, said=named([target])[0], k=2)
+    tokens, said, found = strips()
+    draw.draw_strips(fig.subplots(), list(found.values()), tokens, list(found), said=said, k=KEEP)
 
 
 @figure(
