@@ -15,6 +15,7 @@ from tokenlab import (
     model_commands,
     prune_command,
     quantize_command,
+    recall_command,
     search_command,
     tokens_command,
 )
@@ -113,7 +114,13 @@ def _parser() -> argparse.ArgumentParser:
     tokens_command.add_to(commands)
     generate_command.add_to(commands)
     attribute_command.add_to(commands)
-    for module in (model_commands, search_command, prune_command, quantize_command):
+    for module in (
+        model_commands,
+        search_command,
+        recall_command,
+        prune_command,
+        quantize_command,
+    ):
         module.add_to(commands)
     papers = commands.add_parser(
         "papers",

@@ -27,6 +27,12 @@ def add_to(commands: Any) -> None:
     index.add_argument(
         *("-o", "--out"), type=Path, default=DEFAULT, metavar="INDEX", help="(%(default)s)"
     )
+    index.add_argument(
+        "--bits",
+        type=int,
+        choices=(1, 2, 4, 8),
+        help="keep each number of a vector in so few bits; stays so in later runs",
+    )
     index.set_defaults(run=run_index)
     search = commands.add_parser(
         "search",
@@ -53,15 +59,21 @@ def encoder() -> Any:
 
 def run_index(arguments: argparse.Namespace) -> int:
     """Bring the index up to date and say what was done."""
-    from tokenlab import folders
+    from tokenlab import compressed_folders, folders
     from tokenlab.progress import track
 
+    out, bits = arguments.out, arguments.bits
     if not arguments.folder.is_dir():  # found out before the model is loaded
         folders.update(arguments.folder, arguments.out, lambda texts: None)  # type: ignore[arg-type,return-value]
     _, encode = encoder()
     done = folders.update(
         arguments.folder, arguments.out, encode, lambda files: track(files, "reading")
     )
+    if bits is not None or compressed_folders.is_compressed(out):
+        index = compressed_folders.compress(out, bits)
+        print(
+            f"{index.n_tokens:,} vectors in {index.codec.bits} bits a number: {index.nbytes / 1e6:.1f} MB"
+        )
     for name, why in done.left_out.items():
         print(f"left out: {name}: {why}")
     print(
@@ -78,7 +90,7 @@ def counted(n: int) -> str:
 
 def run_search(arguments: argparse.Namespace) -> int:
     """Print the best passages, each behind its file and line."""
-    from tokenlab import folders
+    from tokenlab import compressed_folders, folders
 
     query = folders.checked_question(arguments.query)
     if arguments.k < 1:
@@ -87,12 +99,14 @@ def run_search(arguments: argparse.Namespace) -> int:
     model, encode = encoder()
     if arguments.docs is not None:
         folders.update(arguments.docs, arguments.index or DEFAULT, encode)
+        if compressed_folders.is_compressed(arguments.index or DEFAULT):
+            compressed_folders.compress(arguments.index or DEFAULT)
     vectors = model.encode(query)  # (n_q, 384)
     narrow = vectors
     if arguments.docs is None and arguments.index is None:
         narrow, index, passages = faq(vectors)
     else:
-        index, passages = folders.read(arguments.index or DEFAULT)
+        index, passages = compressed_folders.read(arguments.index or DEFAULT)
     found = best(narrow, index, k, arguments.method)
     words = model.pieces(query).tokens
     paragraph(
@@ -108,6 +122,12 @@ def run_search(arguments: argparse.Namespace) -> int:
 
 def best(vectors: Any, index: Any, k: int, method: str) -> Any:
     """The k best passages, their scores as means."""
+    from tokenlab.retrieval.index import TokenIndex
+
+    if not isinstance(index, TokenIndex):  # compressed
+        closer = max(100, k) if method == "maxsim" else 0
+        found = index.search(vectors, k=k, impute="kth", rerank=closer)
+        return found._replace(scores=found.scores / len(vectors))
     if method == "xtr":
         from tokenlab.retrieval.xtr import xtr_search
 
