@@ -56,6 +56,43 @@ def test_integrated_gradients_are_captums():
     np.testing.assert_allclose(integrated_gradients(f, X), wanted[0].sum(-1).numpy(), atol=1e-8)
 
 
+def test_gradients_are_captums():
+    captum, torch = pytest.importorskip("captum.attr"), pytest.importorskip("torch")
+
+    def f(x):
+        return get_xp(x).tanh((W * x * x).sum())
+
+    theirs = lambda x: torch.tanh((torch.tensor(W) * x * x).sum((1, 2)))  # noqa: E731
+    x = torch.tensor(X)[None]
+    product = captum.InputXGradient(theirs).attribute(x.clone().requires_grad_())[0]
+    np.testing.assert_allclose(gradient_input(f, X), product.sum(-1).detach().numpy(), atol=1e-12)
+    slope = captum.Saliency(theirs).attribute(x.clone().requires_grad_(), abs=False)[0]
+    np.testing.assert_allclose(gradient_norm(f, X), slope.norm(dim=-1).numpy(), atol=1e-12)
+
+
+def test_occlusion_is_captums_ablation():
+    """Every token's vector is replaced by that of another one, as a token would be."""
+    captum, torch = pytest.importorskip("captum.attr"), pytest.importorskip("torch")
+    table = RNG.standard_normal((6, 3))
+    weight = RNG.standard_normal((4, 3, 6))
+
+    def log_probs(context):
+        return np.log(softmax(np.einsum("nd,ndv->v", table[np.asarray(context)], weight)))
+
+    def theirs(x):
+        return torch.softmax(torch.einsum("bnd,ndv->bv", x, torch.tensor(weight)), -1)[:, 2]
+
+    context = [1, 4, 2, 0]
+    whole = torch.arange(4)[None, :, None].expand(1, 4, 3)  # a token is one feature
+    found = captum.FeatureAblation(theirs).attribute(
+        torch.tensor(table[context])[None], torch.tensor(table[[5] * 4])[None], feature_mask=whole
+    )
+    ours = occlusion(
+        from_function(log_probs, 6), context, 2, replace=lambda contexts, rng: 0 * contexts + 5
+    )
+    np.testing.assert_allclose(ours, found[0, :, 0].numpy(), atol=1e-12)
+
+
 def test_occlusion_of_a_linear_model():
     def log_probs(context):
         z = 2.0 * context[0] + context[1]

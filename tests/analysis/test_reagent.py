@@ -9,6 +9,7 @@ from tokenlab import errors
 from tokenlab.analysis.reagent import attribute, middle_replacer, uniform_replacer, update
 from tokenlab.lm import ChainLM, from_function
 from tokenlab.numerics import softmax
+from tokenlab.steps import record
 
 P = np.array([[0.5, 0.3, 0.2], [0.2, 0.2, 0.6], [0.3, 0.5, 0.2]])
 
@@ -128,6 +129,42 @@ def test_uniform_replacements():
     np.testing.assert_allclose(
         np.bincount(drawn.ravel()) / 1800, [1 / 3, 0, 1 / 3, 1 / 3], atol=0.05
     )
+
+
+def test_every_token_is_proposed():
+    """Four tokens are 0 to 3: an end that is left out was a fault elsewhere."""
+    drawn = uniform_replacer(4)(np.zeros((50, 4)), np.random.default_rng(0))
+    assert set(drawn.ravel().tolist()) == {0, 1, 2, 3}
+
+
+class Batched(Bigrams):
+    """Notes how many texts each question has."""
+
+    def __init__(self):
+        super().__init__()
+        self.batches = []
+
+    def log_probs_batch(self, contexts):
+        self.batches.append(len(contexts))
+        return np.stack([self.log_probs(context) for context in contexts])
+
+
+def test_one_batch_for_each_question_of_the_live_runs():
+    lm = Batched()
+    found = attribute(lm, [0, 1], 2, runs=6, keep=1, k=1, max_steps=50, rng=3)
+    live = [int((found.steps > t).sum()) for t in range(found.steps.max())]
+    assert lm.batches == [1, *np.repeat(live, 2).tolist()]
+    assert lm.batches[-1] < lm.batches[1]  # some had stopped
+
+
+def test_a_recording_has_every_step_with_its_tokens():
+    with record({"n": ["a", "b"]}) as steps:
+        found = attribute(Bigrams(), [0, 1], 2, runs=2, keep=1, k=1, max_steps=5, rng=3)
+    n_steps = int(found.steps.max())
+    assert steps.names.count("scores") == 1
+    assert len([name for name in steps.names if name.startswith("replaced")]) == n_steps
+    assert steps["replaced"].dtype == bool
+    np.testing.assert_array_equal(steps["scores"], found.scores)
 
 
 LM = ChainLM([0.5, 0.5], [[0.9, 0.1], [0.1, 0.9]], 9)
