@@ -186,6 +186,11 @@ def test_texts(n, distractors):
     assert len(make_limit_texts(5, limit=3, per_doc=9, rng=0).docs[4].split(",")) == 8
 
 
+def test_many_people_have_different_names():
+    many = make_limit_texts(3, distractors=45_000, per_doc=2, rng=0).docs
+    assert len({doc.split(" likes ")[0] for doc in many}) == 45_003
+
+
 def test_the_sources_name_these_very_files():
     folder = Path(tokenlab.data.__file__).parent
     sources = (folder / "SOURCES.md").read_text(encoding="utf-8")

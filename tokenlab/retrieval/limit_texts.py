@@ -10,6 +10,8 @@ from tokenlab.errors import InvalidInput, public_caller
 
 __all__ = ["LimitTexts", "make_limit_texts"]
 
+MOST = 1_000_000  # people
+
 
 class LimitTexts(NamedTuple):
     """Documents, queries, and the two documents that answer each query."""
@@ -98,16 +100,19 @@ def make_limit_texts(
 
 
 def who(names: list[str], n: int, rng: np.random.Generator) -> list[str]:
-    """Different people: a name each, then two names."""
-    # Each name once, then names that go with another as a second one.
-    first = [names[i] for i in rng.permutation(len(names))]
-    double = (f"{first[i % len(first)]} {first[i // len(first) - 1]}" for i in range(len(first), n))
-    if n > len(first) * (len(first) + 1):
+    """Different people: a name each, then two names, then three."""
+    if n > MOST:
         raise InvalidInput(
-            f"{public_caller()}: distractors make {n} people; expected at most "
-            f"{len(first) * (len(first) + 1)}, which have a name."
+            f"{public_caller()}: distractors make {n} people; expected at most {MOST}."
         )
-    return [*first[:n], *double]
+    first = [names[i] for i in rng.permutation(len(names))]
+
+    def called(i: int) -> str:
+        # As numbers are counted in digits, so that no two are called alike.
+        rest, own = divmod(i, len(first))
+        return f"{first[own]} {called(rest - 1)}" if rest else first[own]
+
+    return [called(i) for i in range(n)]
 
 
 def sentence(name: str, likes: list[Any]) -> str:
