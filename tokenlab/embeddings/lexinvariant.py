@@ -261,11 +261,18 @@ Differs from the paper
 - The paper trains 150 million parameters on The Pile. Here the lexinvariant model of a small chain is
   computed, and `init`, `forward`, `loss` train a tiny one.
 - Rows of the table are drawn from $N(0, I/d)$ and not from $N(0, I)$; a norm absorbs the scale.
-- `forward` adds a learned map of the row of the token before. Without it tiny models stay with the
-  counts of symbols: they first have to find out that neighbours matter. Renaming still changes
-  nothing.
+- `forward` adds a learned map of the row of the token before. Without it tiny models first have to
+  find out that neighbours matter. Renaming still changes nothing.
 - Eq. (4) is elementary: a mixture with a uniform prior loses at most (3), and Pinsker's inequality
   does the rest. The paper's own rate is $O((|V| / T)^{1/4})$.
+
+What came out
+-------------
+A chain of four symbols, 512 texts of 48 under names of their own, nats a symbol at the last 8 places
+(`python -m tools.findings.embeddings lexinvariant`: 2 layers, d = 32, 4,000 steps of 64 texts, one
+run): the key known 1.050, Bayes' rule 1.056, trained 1.111, trained without the row before 1.176,
+symbols counted 1.418. From Bayes' rule the trained one diverges by .060, without the row before by
+.107.
 
 Cost
 ----
