@@ -38,7 +38,7 @@ from tokenlab.retrieval.lexsembridge import clr, enhance, info_nce, modulation, 
 from tokenlab.training import train
 
 SORTS = "question", "keywords", "part"
-KEPT, EPOCHS, RATE, STARTS = 256, 6, 0.03, (0, 1)
+KEPT, EPOCHS, RATE, STARTS = 256, {"minilm": 6, "stored": 14}, 0.03, (0, 1)
 SPLITS, STEPS, RATES, LATENT = 4, 20, (0.003, 0.03), 256
 
 
@@ -173,7 +173,7 @@ def kept_head(options: Any, name: str, answers: Texts, start: int) -> np.ndarray
     file = Path(options.kept or ".") / f"head-{name}-{start}.npy"
     if options.kept and file.exists():
         return np.load(file)
-    weight, seconds = timed(lambda: head(answers, start, 1 if options.short else EPOCHS))
+    weight, seconds = timed(lambda: head(answers, start, 1 if options.short else EPOCHS[name]))
     print(f"head {name}, start {start}: {seconds} s", flush=True)
     if options.kept:
         np.save(file, weight)
@@ -259,7 +259,7 @@ def bags(options: Any) -> dict:
     recall = [share_found(texts["answer"], weight) for weight in heads]
     more = {
         "remark": f"158 answers. The bag's matrix, 384 x {len(vocab()):,}, is fitted on MiniLM's "
-        f"frozen states of unit length by the official loss, {EPOCHS} epochs at a rate of {RATE}, on "
+        f"frozen states of unit length by the official loss, {EPOCHS['minilm']} epochs at a rate of {RATE}, on "
         f"answers alone: no query was seen. The {KEPT} words that are kept of an answer hold "
         + " and ".join(f"{x:.0%}" for x in recall)
         + " of its own different words, by start.",
@@ -290,7 +290,8 @@ def stored(options: Any) -> dict:
     texts = bundled()
     heads = [kept_head(options, "stored", texts["answer"], start) for start in STARTS]
     remark = (
-        "Vectors of 64 numbers a token, which come with the package; keywords and parts have none."
+        "Vectors of 64 numbers a token, which come with the package; keywords and parts have none. "
+        f"Matrices fitted in {EPOCHS['stored']} epochs."
     )
     return bag_table("DupMAE's bag on the stored vectors", texts, heads, 128, {"remark": remark})
 
