@@ -302,10 +302,9 @@ Why not just
 ------------
 On the Python FAQ with MiniLM's states, the bag lifts the first state from an nDCG@10 of .661 to .760
 for questions. Each word's mean state as a matrix, untrained, gives .773, and the mean of all states
-.903; for keywords MaxSim has .980 (`tools/findings/words_in_vectors.py`). A document that
-keeps every word finds little: .333 by the bag alone, .691 with 256 words.
+.903; for keywords MaxSim has .980 (`tools/findings/words_in_vectors.py`). A document that keeps every
+word finds little: .333 by the bag alone, .691 with 256 words.
 
-SPLADE's bag has a
-ReLU and a penalty, and is sparse for queries as well. Bag products are hundreds where cosines are
-at most one: standardise both for each query before they are added.
+SPLADE's bag has a ReLU and a penalty, and is sparse for queries as well. Bag products are hundreds
+where cosines are at most one: standardise both for each query before they are added.
 """
