@@ -14,7 +14,7 @@ from tokenlab.steps import Steps, record, step
 from tokenlab.tour.step_throughs import step_through
 from tokenlab.tour.terminal import heading, paragraph, table
 
-LENGTH, TEST = 64, 150  # tokens of a window, and windows of the test
+LENGTH, TEST = 64, 60  # tokens of a window, and windows of the test
 PENALTY, RATE, GROWTH = 5.0, 1e-2, 1.05  # settle in 119 steps
 BATCH, SHORT, STEPS = 4, 32, 150
 PARTS = {
@@ -36,12 +36,12 @@ class Said(NamedTuple):
 class Judge:
     """What the model says of two plays that it never saw, beside the bigrams of seven others."""
 
-    def __init__(self) -> None:
+    def __init__(self, windows: int = TEST) -> None:
         self.params, tokenizer = load_tiny_lm()
         self.ids, test = (np.asarray(tokenizer.encode(part)) for part in plays())
-        starts = np.linspace(0, len(test) - LENGTH - 1, TEST).astype(int)
-        windows = test[starts[:, None] + np.arange(LENGTH + 1)]  # (TEST, LENGTH + 1)
-        self.inputs, self.next = windows[:, :-1], windows[:, 1:]
+        starts = np.linspace(0, len(test) - LENGTH - 1, windows).astype(int)
+        pieces = test[starts[:, None] + np.arange(LENGTH + 1)]  # (windows, LENGTH + 1)
+        self.inputs, self.next = pieces[:, :-1], pieces[:, 1:]
         self.table = subnetworks.bigram_table(self.ids, len(self.params["embed"]))
         with np.errstate(divide="ignore"):  # pairs that never came
             self.surprisals = -np.log(self.table[self.inputs, self.next]).ravel()

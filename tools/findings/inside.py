@@ -20,12 +20,12 @@ from tokenlab.data import load_faq, load_text
 from tokenlab.models import residual_moves
 from tokenlab.models.layers import rms_norm
 from tokenlab.numerics import unit
-from tokenlab.tour.analysis_masks import LENGTH, PARTS, TEST, Judge, kept_by_part, size
+from tokenlab.tour.analysis_masks import LENGTH, PARTS, Judge, kept_by_part, size
 
 # Masks of the tiny model.
 
 SLOWLY = {"steps": 900, "batch": 16, "length": 64, "rate": 2e-3, "growth": 1.008}
-PENALTIES, SEEDS = (1.0, 5.0, 20.0), 3
+PENALTIES, SEEDS, WINDOWS = (1.0, 5.0, 20.0), 3, 150
 
 
 def interval(values):
@@ -43,7 +43,7 @@ def kept_share(masks):
 
 def bigrams(options):
     """Subnetworks at three penalties, beside the whole model, none of it, and other masks."""
-    judge, rows, where, agree = Judge(), [], [], []
+    judge, rows, where, agree = Judge(WINDOWS), [], [], []
     every = subnetworks.start(judge.params)
     for name, on in (("whole model", True), ("no block", False)):
         away, r, nats = judge({path: np.full(x.shape, on) for path, x in every.items()})
@@ -83,7 +83,7 @@ def bigrams(options):
         columns,
         rows,
         remark=f"Bigrams of seven plays bound the cross-entropy by {judge.bound:.3f} nats. Two other "
-        f"plays, {TEST} windows of {LENGTH} tokens; three seeds, intervals of 95 % by t.",
+        f"plays, {WINDOWS} windows of {LENGTH} tokens; three seeds, intervals of 95 % by t.",
         where=table(
             "Where the kept weights are",
             ("penalty", *PARTS, "undecided"),
