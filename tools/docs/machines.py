@@ -3,12 +3,15 @@
 The constants are those of tools/findings/cost_of_search.json, measured by the script beside it.
 """
 
+import base64
+import io
 import json
 import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
 FOUND = Path(__file__).parents[1] / "findings" / "cost_of_search.json"
 MEMORY_GB, CORES, SHARE = 64, 16, 0.75  # of a machine; a quarter stays free
@@ -79,6 +82,33 @@ def span(ms: float) -> str:
     return f"{ms:.0f} ms" if ms >= 10 else f"{ms:.1f} ms"
 
 
+def picture(rows: list[dict[str, Any]]) -> str:
+    """Time over tokens on two logarithmic axes, with the exponents, as an element of the page."""
+    n = np.array([row["n_tokens"] for row in rows])
+    fig = Figure(figsize=(6, 3.6), layout="constrained")
+    ax = fig.subplots()
+    said = []
+    for key, name, mark in (
+        ("exact_ms", "exact", "o"),
+        ("compressed_ms", "compressed, 4 bits", "s"),
+    ):
+        ms = np.array([row[key] for row in rows])
+        exponent, start = np.polyfit(np.log(n), np.log(ms), 1)
+        said.append(f"{name} grows with the power {exponent:.2f}")
+        dots = ax.plot(n, ms, mark, label=f"{name}: exponent {exponent:.2f}")
+        wide = np.geomspace(n[0] / 1.3, n[-1] * 1.3, 2)
+        ax.plot(wide, np.exp(start) * wide**exponent, "--", color=dots[0].get_color())
+    ax.set(xscale="log", yscale="log", xlabel="tokens", ylabel="milliseconds a question, one core")
+    ax.set_xticks(n, [f"{x:,}" for x in n])
+    ax.minorticks_off()
+    ax.legend()
+    text = io.StringIO()
+    fig.savefig(text, format="svg")
+    data = base64.b64encode(text.getvalue().encode()).decode()
+    alt = f"Milliseconds a question over tokens, {n[0]:,} to {n[-1]:,}: {'; '.join(said)}"
+    return f'<img alt="{alt}." src="data:image/svg+xml;base64,{data}">'
+
+
 def write(path: Path) -> Path:
     """Write the part of the page."""
     found = json.loads(FOUND.read_text(encoding="utf-8"))
@@ -94,6 +124,8 @@ def write(path: Path) -> Path:
             f"| {size(row['exact_bytes'])} | {size(row['compressed_bytes'])} |"
             for row in found["rows"]
         ),
+        "",
+        picture(found["rows"]),
         "",
         TEXT.format(**setting, **c, part=f"{SHARE:.0%}").replace("\n", " "),
         "",
