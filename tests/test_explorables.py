@@ -207,3 +207,28 @@ def test_pairs_by_geometry(explorables):
     assert (row["pairs"], row["two"], row["four"]) == (10, 5, 10)  # sides of a pentagon; all
     assert 0 < row["gap"] < 1
     assert row["trained"] < 1
+
+
+def test_probes_are_those_of_a_compressed_index(explorables):
+    """The page's scores, by masks over all tokens, are those that the index finds."""
+    from tokenlab.retrieval.codec import ResidualCodec
+    from tokenlab.retrieval.compressed import CompressedIndex
+
+    probes, faq = explorables.explore_probes, load_faq()
+    query = faq.queries[8]
+    codes, centroids, decoded, size = probes.coded(faq.index, 4)
+    index = CompressedIndex(ResidualCodec(256, 4, rng=0).fit(faq.index.tokens))
+    index.add(faq.index)
+    assert size == 33
+    for n_probe in (1, 8, 256):
+        best, missing, scores = probes.at_probes(
+            query, faq.index, codes, centroids, decoded @ query.T, n_probe
+        )
+        found = index.search(query, k=20, n_probe=n_probe)
+        np.testing.assert_allclose(scores[found.doc_ids], found.scores, rtol=1e-4)
+        assert (scores > -np.inf).sum() >= 20
+        cells = probes.cells(best, missing, scores, found.doc_ids[:6], found.doc_ids[:10].tolist())
+        assert cells["shared"] >= 9  # of equal scores one or the other
+        assert [None in column for column in cells["cells"]].count(True) <= (
+            6 if n_probe < 256 else 0
+        )
