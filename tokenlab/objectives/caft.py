@@ -302,6 +302,9 @@ Differs from the paper
 - There a head whose labels are all ignored makes the whole loss NaN; here it adds 0.
 - Its heads read the last norm's output in fine-tuning and the layer before the last in their own
   training, and meet the output matrix without a norm; pass `norm`.
+- The weight of the first auxiliary head is $\beta$, not 1, there and here. With accumulated gradients
+  its loss is a mean of means; here a batch is a batch.
+- `sine_<ratio>`, a schedule of the code that its command line does not offer, is left out.
 
 Cost
 ----

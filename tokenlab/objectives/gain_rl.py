@@ -134,11 +134,8 @@ def released(hidden: Any, prefix: int, trailing: int) -> Concentration:
     u = numerics.unit(hidden)
     cosines = xp.tril(u @ u.T, 1)  # (n, n), the upper half is 0 and still counts in the means
     rows = cosines[prefix : max(len(hidden) - trailing, 0)]
-    intra, inter = (
-        rows[prefix : max(len(rows) - trailing, 0)],
-        rows[:prefix],
-    )  # rows again, not columns
-    parts = [float(x.mean()) if x.size else float("nan") for x in (intra, inter)]
+    intra = rows[prefix : max(len(rows) - trailing, 0)]  # rows again, not columns
+    parts = [float(x.mean()) if x.size else float("nan") for x in (intra, rows[:prefix])]
     return Concentration(parts[0], 8 * parts[1])
 
 
@@ -335,6 +332,8 @@ Differs from the paper
   trailing rows, and weighs (3) by 8; of 232 rows and fewer nothing is left, the mean is NaN, and
   NaN sorts first. `variant="official"` does all of it; its `inter` includes the 8.
 - The code's reward of a right answer is 2, which it halves: `accuracy` here is a share.
+- While training it measures layer 23, the last one of the smallest model alone, and means over what
+  is not 0 of prompt and answer; its trl variant takes 4 answers of 8, and the mean of an epoch before.
 - (4) of a window far outside the ranking underflows to 0 / 0 in the released sampler; here its
   logarithms are drawn from, and are finite wherever the window stands.
 
