@@ -8,6 +8,7 @@ import discover
 import pytest
 
 HEAVY = ("numba", "scipy", "matplotlib", "cupy", "numpy.testing", "numpy.f2py", "pandas", "torch")
+HEAVY += ("dask", "distributed", "fsspec")
 
 
 def python(code, *flags):

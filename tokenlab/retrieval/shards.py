@@ -13,7 +13,7 @@ import numpy as np
 
 from tokenlab.arguments import takes
 from tokenlab.arrays import to_numpy
-from tokenlab.errors import StorageError
+from tokenlab.errors import MissingDependency, StorageError, public_caller
 from tokenlab.numerics import TopK, topk
 from tokenlab.retrieval import storage
 from tokenlab.retrieval.codec import ResidualCodec, fitted
@@ -81,8 +81,12 @@ def save_shards(
 
 def _files(address: str) -> Any:
     """The file system of an address: an object store, another machine."""
-    import fsspec
-
+    try:
+        import fsspec
+    except ImportError as error:
+        raise MissingDependency(
+            f'{public_caller()}: {address} needs fsspec. Run: pip install "dask[distributed]"'
+        ) from error
     return fsspec.url_to_fs(address)[0]
 
 
