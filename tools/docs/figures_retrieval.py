@@ -130,6 +130,12 @@ def lexsembridge(fig: Figure) -> None:
     ax.legend()
 
 
+def stored(part: str) -> list[list[Any]]:
+    """Rows that tools/findings/fewer_vectors.py found."""
+    file = Path(__file__).parents[1] / "findings" / "fewer_vectors.json"
+    return json.loads(file.read_text(encoding="utf-8"))[part]["rows"]
+
+
 @figure(
     "limit",
     name="LIMIT",
@@ -139,8 +145,7 @@ def lexsembridge(fig: Figure) -> None:
     "what geometry says: three, four, then any number.",
 )
 def limit(fig: Figure) -> None:
-    file = Path(__file__).parents[1] / "findings" / "fewer_vectors.json"
-    rows = json.loads(file.read_text(encoding="utf-8"))["critical"]["rows"]
+    rows = stored("critical")
     d = np.linspace(2, 8, 61)
     fitted = -10.5322 + 4.0309 * d + 0.0520 * d**2 + 0.0037 * d**3
     ax = fig.subplots()
@@ -196,3 +201,51 @@ def warp(fig: Figure) -> None:
     shown = slice(0, CANDIDATES)
     words = faq.question_tokens[QUESTION]
     candidates_by_words(fig, steps["filled in"][shown], steps["hit"][shown], steps["scores"], words)
+
+
+@figure(
+    "token_pooling",
+    name="Token pooling",
+    alt="Bars of nDCG at ten for eight, thirty-two and a quarter of the vectors: last tokens, k-means "
+    "and Ward's hierarchy, and beside each the same with means of length one, which is higher",
+    caption="Answers of the FAQ in fewer vectors: what is taken or clustered, as it is (light) and "
+    "scaled to length one (dark).",
+)
+def token_pooling(fig: Figure) -> None:
+    rows = stored("normalised")
+    ways = ("last tokens", "k-means", "Ward")
+    ax = fig.subplots()
+    names = []
+    for group, size in enumerate(("8", "32", "a quarter")):
+        for place, way in enumerate(ways):
+            plain, unit = next(r[2:4] for r in rows if r[:2] == [size, way])
+            at = 4 * group + place
+            ax.bar(at - 0.2, plain, 0.4, color="0.72")
+            ax.bar(at + 0.2, unit, 0.4, color=INK)
+            names.append((at, f"{way}, {size}"))
+    ax.axhline(stored("pooling")[0][1], color="0.4", ls="--", lw=1)
+    ax.set_xticks([at for at, _ in names], [name for _, name in names], rotation=40, ha="right")
+    ax.set(ylim=(0.74, 0.91), ylabel="nDCG@10")
+
+
+@figure(
+    "muvera",
+    name="MUVERA",
+    alt="Share of MaxSim's ten best that are found against bytes a document: tokens in one, two and "
+    "four bits rise to one, encodings in float32 and int8 stay between four and six tenths",
+    caption="What is stored of an answer, and how many of exact MaxSim's ten best are found by it "
+    "alone: compressed tokens and MUVERA's encodings.",
+)
+def muvera(fig: Figure) -> None:
+    rows = stored("muvera")
+    ax = fig.subplots()
+    kinds = {
+        "compressed tokens": ("50 reranked", "s-", INK),
+        "encodings, int8": ("int8", "o-", SAND),
+        "encodings, float32": ("float32", "^-", "0.5"),
+    }
+    for name, (part, mark, colour) in kinds.items():
+        mine = [(row[1], row[2]) for row in rows if part in row[0]]
+        ax.plot(*zip(*mine, strict=True), mark, color=colour, label=name)
+    ax.set(xlabel="bytes a document", ylabel="recall@10 of MaxSim", ylim=(0, 1.02))
+    ax.legend(loc="lower right")
