@@ -28,7 +28,8 @@ def compressed() -> CompressedIndex:
 @step_through("warp", "probe clusters, say what a miss is worth, add up", n_probe=4)
 def warp_steps(question: int, n_probe: int) -> Steps:
     """The recording of one search by WARP, with the question's tokens and the answers as labels."""
-    faq, index = load_faq(), compressed()
+    faq = load_faq()
+    index = compressed()
     query = faq.queries[question]  # (n_q, d)
     labels = {
         "n_q": faq.question_tokens[question],
