@@ -166,7 +166,7 @@ class ResidualCodec:
         n = len(tokens)
         # Not more than there are tokens: none would stay without one.
         k = min(self.n_centroids or n_centroids_for(n), n)
-        directions = unit(self.some_of(tokens, PER_CENTROID * k))
+        directions = unit(self._some_of(tokens, PER_CENTROID * k))
         # A token of zeros has no direction, and any centroid is as near to it as any other.
         directions = directions[abs(directions).max(axis=1) > 0]
         if len(directions):
@@ -177,13 +177,13 @@ class ResidualCodec:
             centroids = fitted.codebook  # (n_centroids, d)
         else:
             centroids = get_xp(tokens).eye(1, tokens.shape[1], dtype=tokens.dtype)
-        sample = self.some_of(tokens, SAMPLE)  # (n_sampled, d)
+        sample = self._some_of(tokens, SAMPLE)  # (n_sampled, d)
         residuals = sample - centroids[nearest_centroids(sample, centroids)]  # Eq. (1)
         self.cutoffs_, self.levels_ = bucket_levels(residuals, self.bits, buckets=self.buckets)
         self.centroids_ = centroids
         return self
 
-    def some_of(self, tokens: Any, most: int) -> Any:
+    def _some_of(self, tokens: Any, most: int) -> Any:
         """All tokens, or `most` of them by chance, in their order."""
         if len(tokens) <= most:
             return tokens
@@ -286,7 +286,8 @@ class ResidualCodec:
         expected = (len(codes), -(-self.d * self.bits // 8))
         if residuals.shape != expected:
             raise ShapeError(
-                f"{public_caller()}: residuals is {residuals.shape}; expected {expected}."
+                f"{public_caller()}: residuals is {residuals.shape}; expected {expected} for codes of "
+                f"shape {codes.shape}."
             )
         # Unit tokens have shrunk: what is lost of them is mostly length.
         rest = values(residuals, self.d, self.levels_, self.bits)  # (n, d)

@@ -102,7 +102,7 @@ class CompressedIndex(Documents):
         codec.n_centroids = codec.n_centroids or n_centroids_for(max(1, docs.n_tokens))
         # Centroids and levels are fitted to samples of different sizes.
         most = max(SAMPLE, PER_CENTROID * codec.n_centroids)
-        built = cls(codec.fit(to_numpy(codec.some_of(docs.tokens, most))))
+        built = cls(codec.fit(to_numpy(codec._some_of(docs.tokens, most))))
         built.add(docs, keys=keys)
         built._merge(len(built.pieces))  # one run of tokens for each cluster
         return built

@@ -49,7 +49,8 @@ def known(index: Any, ids: Any, name: str) -> np.ndarray:
         ids = list(checks.sequence(ids, name))
         if not ids:
             return np.zeros(0, np.int64)
-    if any(isinstance(i, str) for i in ids):
+    single = isinstance(ids, np.ndarray) and ids.ndim == 0  # refused below
+    if not single and any(isinstance(i, str) for i in ids):
         return of_keys(index, ids, name)
     # Numbers from the end would name another document after the next one is added.
     numbers = checks.shaped(checks.integers(ids, name, np), name, ("n",))
