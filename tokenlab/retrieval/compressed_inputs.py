@@ -45,7 +45,7 @@ def room_for(n: int) -> None:
 
 def known(index: Any, ids: Any, name: str) -> np.ndarray:
     """The numbers of documents that are there, from numbers or keys."""
-    if not isinstance(ids, np.ndarray):  # a generator is gone through once
+    if not isinstance(ids, np.ndarray) or ids.ndim == 0:  # a generator is gone through once
         ids = list(checks.sequence(ids, name))
         if not ids:
             return np.zeros(0, np.int64)
