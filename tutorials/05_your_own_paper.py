@@ -3,8 +3,9 @@
 #
 # Every method in this collection is one file with the same parts: a docstring that is the paper in
 # small, functions from the parts to the whole, comments that a recording shows, a fast twin where a
-# loop pays, notes behind the code, and tests that find the newcomer by themselves. We add one that is not here yet: token pooling,
-# which makes the index of a late-interaction search smaller.
+# loop pays, notes behind the code, and tests that find the newcomer by themselves. We add token pooling,
+# which makes the index of a late-interaction search smaller, as a rule of pruning. (The collection has
+# the paper in `tokenlab.retrieval.token_pooling`; we write it anew, as if it were not there.)
 #
 # **You will be able to**
 #
@@ -504,7 +505,7 @@ print(registration)
 # %%
 entry = """
 [[paper]]
-key = "token_pooling"
+key = "ward_pooling"
 title = "Reducing the Footprint of Multi-Vector Retrieval with Minimal Performance Impact via Token Pooling"
 authors = "Benjamin Clavié, Antoine Chaffin, Griffin Adams"
 year = 2024
@@ -512,9 +513,9 @@ venue = "preprint"
 identifier = "arXiv:2409.14683"
 module = "tokenlab.pruning.token_pooling"
 claim = "Half of the vectors can go with virtually no loss, and two thirds to three quarters with less than 5 % on a vast majority of datasets."
-name = "Token pooling"
+name = "Ward pooling"
 does = "`token_pooling.reduce` merges the tokens of a document into the means of clusters."
-steps = "token-pooling"
+steps = "ward-pooling"
 """
 paper = Paper(**tomllib.loads(entry)["paper"][0])
 flat = " ".join(doc_text.split())
@@ -523,13 +524,13 @@ assert paper.key not in [other.key for other in PAPERS]
 print(paper.citation())
 
 # %% [markdown]
-# And in `tokenlab/tour/<family>.py` what `tokenlab steps token-pooling` records: a function of an example's
+# And in `tokenlab/tour/<family>.py` what `tokenlab steps ward-pooling` records: a function of an example's
 # number, here of an answer of the FAQ. The keywords above it are its options, with their defaults; `--k 5`
 # and the help text come from there.
 
 
 # %%
-@step_through("token-pooling", "tokens of an answer that share a vector", k=0.25)
+@step_through("ward-pooling", "tokens of an answer that share a vector", k=0.25)
 def token_pooling_steps(answer: int, k: float) -> Steps:
     """The recording of one answer."""
     with record(labels={"n": faq.answer_tokens[answer]}) as steps:
