@@ -34,6 +34,9 @@ AT_ONCE = 16  # queries of a list that are under way together
 class Shards:
     """The shards of a collection on the workers of a Dask cluster.
 
+    A query is a matrix `(n_q, d)`; a list of them is searched in one round, and a list of results
+    comes back.
+
     Parameters
     ----------
     client : distributed.Client
@@ -42,9 +45,6 @@ class Shards:
         through, in the order of the folders.
     patience : float
         Seconds without any worker after which a search gives up.
-
-    A query is a matrix `(n_q, d)`; a list of them is searched in one round, and a list of results
-    comes back.
     """
 
     def __init__(self, client: Any, folders: Any, *, patience: float = 60.0):

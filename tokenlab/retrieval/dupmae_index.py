@@ -62,7 +62,7 @@ class Entries(NamedTuple):
 class DupIndex(Entries):
     """What is kept of documents; entries of document i are `offsets[i]:offsets[i + 1]`.
 
-    Parameters
+    Attributes
     ----------
     dense : ndarray of shape (n_docs, d)
     offsets : ndarray of shape (n_docs + 1,)
