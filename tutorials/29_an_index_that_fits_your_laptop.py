@@ -180,9 +180,9 @@ with tempfile.TemporaryDirectory() as folder:
 # %% [markdown]
 # ## Exercises
 #
-# 1. Set `t_prime=1`. What is a miss worth then, and which documents gain?
-# 2. Build with `bits=1`. How many answers must be reranked for a recall of .95?
-# 3. `certified_search` at 1 bit reads nearly everything. Why?
+# 1. *Easy.* Set `t_prime=1`. What is a miss worth then, and which documents gain?
+# 2. *Medium.* Build with `bits=1`. How many answers must be reranked for a recall of .95?
+# 3. *Open.* `certified_search` at 1 bit reads nearly everything. Why, and what would a better bound need?
 #
 # <details><summary>Answers</summary>
 #

@@ -34,5 +34,6 @@ def test_the_sources_name_these_very_files():
 
 def test_findings_are_stored_for_every_part():
     assert set(load_findings("embeddings")) == {
-        *("debias", "decor", "flow", "cipher", "glyphs", "codes", "senses", "triplet", "icv")
+        *("debias", "decor", "flow", "cipher", "glyphs", "codes", "senses", "triplet", "icv"),
+        "lexinvariant",
     }

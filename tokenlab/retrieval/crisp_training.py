@@ -51,6 +51,7 @@ def loss(
 
     Examples
     --------
+    >>> import numpy as np
     >>> x = [np.array([[1.0, 0.0]]), np.array([[0.0, 1.0]])]
     >>> codes = [np.array([0]), np.array([0])]
     >>> round(float(loss({"weight": np.eye(2)}, x, x, codes, codes)), 4)
