@@ -90,7 +90,7 @@ def moment_curve_embedding(
 
     Examples
     --------
-    >>> from tokenlab.retrieval.limit_qrels import dense_qrels
+    >>> from tokenlab.retrieval.limit_qrels import dense_qrels, pair_recall
     >>> qrels = dense_qrels(10)
     >>> queries, docs = moment_curve_embedding(qrels)
     >>> docs.shape, pair_recall(queries, docs, qrels)
