@@ -120,7 +120,7 @@ Explore.start("pairs", (root, data) => {
     });
     const picture = svg(
       "svg",
-      { viewBox: `0 0 ${2 * middle} ${2 * middle}`, role: "group", "aria-label": "Documents on a circle" },
+      { class: "points", viewBox: `0 0 ${2 * middle} ${2 * middle}`, role: "group", "aria-label": "Documents on a circle" },
       svg("circle", { cx: middle, cy: middle, r: radius, fill: "none", stroke: "var(--rule)" }),
       svg("polyline", { points: line.join(","), fill: "none", stroke: "var(--soft)" }),
       places.map((t, i) => point(t, i, two.includes(i)))
@@ -132,7 +132,7 @@ Explore.start("pairs", (root, data) => {
 
   function point(t, i, chosen) {
     const [x, y] = at(t, radius);
-    const ink = { fill: chosen ? "var(--a)" : "var(--ground)", stroke: "var(--a)", "stroke-width": 2 };
+    const ink = { fill: "var(--ground)", stroke: "var(--a)", "stroke-width": chosen ? 6 : 2 };
     const degrees = Math.round((t * 180) / Math.PI);
     const role = {
       role: "slider", tabindex: 0, "aria-label": `Document ${i + 1}`, "aria-valuemin": 0,
@@ -145,7 +145,7 @@ Explore.start("pairs", (root, data) => {
       svg("circle", { cx: x, cy: y, r: 11, ...ink }),
       svg(
         "text",
-        { x, y: y + 4, "text-anchor": "middle", "font-size": 12, fill: chosen ? "var(--ground)" : "var(--ink)" },
+        { x, y: y + 4, "text-anchor": "middle", "font-size": 12, "font-weight": chosen ? 700 : 400 },
         String(i + 1)
       )
     );
@@ -201,7 +201,7 @@ Explore.start("pairs", (root, data) => {
       i > 0 ? svg("text", { x: 8, y: left + (i - 0.35) * cell }, String(i + 1)) : [],
     ]);
     const label = `${lit.size} of ${boxes.length} pairs can be answered`;
-    const picture = svg("svg", { viewBox: `0 0 ${side} ${side}`, role: "img", "aria-label": label }, boxes, names);
+    const picture = svg("svg", { class: "points", viewBox: `0 0 ${side} ${side}`, role: "img", "aria-label": label }, boxes, names);
     picture.style.maxWidth = `${side / 16}rem`;
     picture.style.fill = "var(--ink)";
     return picture;

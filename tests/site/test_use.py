@@ -22,7 +22,9 @@ def test_the_search_finds_a_word(page, base):
     assert "imputed" in page.locator(".md-search-result__list").inner_text().lower()
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile(r"\.html"))
-    assert "imputed" in page.locator("main").inner_text().lower()
+    # A long page is read while it comes in.
+    there = "document.querySelector('main').innerText.toLowerCase().includes('imputed')"
+    page.wait_for_function(there, timeout=10_000)
 
 
 def test_the_colours_can_be_switched_and_stay(page, base):
