@@ -184,10 +184,10 @@ def test_thousands_of_steps_are_found_quickly():
     with record() as steps:
         for i in range(4000):
             inner(np.array([i]))
-    start = time.perf_counter()
+    start = time.process_time()
     values = [steps[name][0] for name in steps.names]
     depths = {steps.depth(item) for item in steps}
-    assert time.perf_counter() - start < 0.5  # once: 12 s
+    assert time.process_time() - start < 0.5  # once: 12 s
     assert values == [2 * i for i in range(4000)]
     assert depths == {0}
     assert isinstance(steps.names, list)

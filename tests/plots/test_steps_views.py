@@ -462,9 +462,9 @@ def test_large_array_makes_a_small_page_quickly():
     with record({"n_tokens": [f"token{i}" for i in range(24802)]}) as steps:
         step("large", rng.normal(size=(24802, 14)).astype(np.float32), axes=("n_tokens", "n_q"))
     render_page(recorded_example())  # reads the source files once
-    start = time.perf_counter()
+    start = time.process_time()
     page = render_page(steps)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
     assert len(page) < 1_500_000
     assert embedded(page)[0]["picture"]["rows"]["labels"][1] == "token125"
 

@@ -111,9 +111,9 @@ def test_long_runs_take_time_in_proportion():
     def seconds(n):
         best = 9.0
         for i in range(3):
-            start = time.perf_counter()
+            start = time.process_time()
             tokenizer.encode("=" * (n + i))
-            best = min(best, time.perf_counter() - start)
+            best = min(best, time.process_time() - start)
         return best
 
     assert seconds(64_000) < 40 * max(seconds(4_000), 1e-4)  # sixteen times as long
