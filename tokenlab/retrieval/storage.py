@@ -163,7 +163,7 @@ def load_arrays(folder: Path, kind: Kind, *, mmap: bool, verify: bool) -> Stored
 
 def _load(folder: Path, kind: Kind, *, mmap: bool, verify: bool) -> Stored:
     manifest = _read_manifest(folder, kind)
-    names = kind.names(manifest.get("n_pieces", 0))
+    names = kind.names(manifest["n_pieces"] if kind.pieces else 0)
     arrays = {name: _read(folder, kind, manifest["files"][name], verify) for name in names}
     first = arrays[kind.arrays[0]]  # the manifest states its type
     if str(first.dtype) != manifest["dtype"]:
@@ -284,7 +284,7 @@ def _read_manifest(folder: Path, kind: Kind) -> dict[str, Any]:
     _require(folder, kind, manifest, facts | {"dtype": str, "files": dict})
     if kind.vouched and manifest.get("sha256") != _vouch(manifest):
         raise damaged(folder, kind, "the manifest has another digest than it states")
-    n_pieces = manifest.get("n_pieces", 0)
+    n_pieces = manifest["n_pieces"] if kind.pieces else 0
     if not 0 <= n_pieces <= len(manifest["files"]):  # more than that cannot be
         raise damaged(folder, kind, "the manifest names other files than it states")
     _require(folder, kind, manifest["files"], dict.fromkeys(kind.names(n_pieces), dict))
