@@ -75,6 +75,26 @@ def soup(n_docs: int, *, n_queries: int = 40, n_q: int = 32, seed: int = 0) -> S
     return Soup(tokens, offsets, np.array(queries))
 
 
+def spliced(n_tokens: int, rng: np.random.Generator) -> Soup:
+    """Documents of one to four runs of 15 to 60 tokens of the FAQ, each moved a little; its questions."""
+    from tokenlab.data import load_faq
+    from tokenlab.numerics import unit
+
+    faq = load_faq()
+    tokens, runs, lengths, total = faq.index.tokens, [], [], 0
+    while total < n_tokens:
+        own = [
+            int(rng.integers(0, len(tokens) - n)) + np.arange(n)
+            for n in rng.integers(15, 61, rng.integers(1, 5))
+        ]
+        runs += own
+        lengths.append(sum(map(len, own)))
+        total += lengths[-1]
+    rows = np.concatenate(runs)
+    vectors = tokens[rows] + 0.04 * rng.standard_normal((len(rows), tokens.shape[1]), np.float32)
+    return Soup(unit(vectors), np.concatenate([[0], np.cumsum(lengths)]), list(faq.queries))
+
+
 def figures(made: Soup) -> dict[str, float]:
     """What the soup is fitted to, measured."""
     rng = np.random.default_rng(1)

@@ -33,6 +33,7 @@ NOT_PAPERS = {
     "tokenlab.retrieval.compressed_files",
     "tokenlab.retrieval.compressed_inputs",
     "tokenlab.retrieval.compressed_pieces",
+    "tokenlab.retrieval.near_centroids",
     "tokenlab.retrieval.compressed_search",
     "tokenlab.retrieval.warp",
     "tokenlab.retrieval.dupmae_index",

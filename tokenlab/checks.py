@@ -240,10 +240,9 @@ def booleans(x: Any, name: str, xp: ModuleType) -> Any:
 
 def within(x: Any, name: str, limit: int, axis: str, of: str = "") -> None:
     """Raise `InvalidInput` unless all positions are in `0 .. limit - 1`."""
-    if x.size == 0:
-        return
-    low, high = int(x.min()), int(x.max())
-    if low < 0 or high >= limit:
+    # Read without its sign a negative number is larger than all limits: one pass, not two.
+    if x.size and int(x.view(f"u{x.dtype.itemsize}").max()) >= limit:
+        low, high = int(x.min()), int(x.max())
         length = f", the length of {of}" * bool(of)
         raise InvalidInput(
             f"{public_caller()}: {name} runs from {low} to {high}; {axis} is {limit}{length}, "

@@ -402,6 +402,7 @@ def _():
         for n_q, n, k in ((1, 1, 1), (3, 31, 4), (4, 33, 33), (5, 1000, 3), (2, 1000, 40)):
             yield random(n_q, n, dtype=dtype), k
             yield np.round(random(n_q, n, dtype=dtype)), k  # many are equal
+        yield random(2000, 6, dtype=dtype).T, 5  # as the search has them
         yield np.zeros((2, 500), dtype), 7
         yield -random(2, 300, dtype=dtype) * dtype(1e30), 999  # more than there are
 

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from tokenlab.kernels import njit_in_order
+from tokenlab.retrieval.buckets import unpack
 
 __all__ = ["bucketed", "values"]
 
@@ -35,16 +36,24 @@ def _pack(residual, cutoffs, bits, packed):  # type: ignore[no-untyped-def]
 
 
 def values(residuals: Any, d: int, levels: Any, bits: int) -> Any:
-    """Twin of `tokenlab.retrieval.codec.values`."""
-    rest = np.empty((len(residuals), d), levels.dtype)
-    _unpack(residuals, levels, bits, rest)
-    return rest
+    """Twin of `tokenlab.retrieval.codec.values`: what a byte stands for is copied in words."""
+    of_byte = levels[unpack(np.arange(256, dtype=np.uint8)[:, None], bits, 8 // bits)]
+    if of_byte[0].nbytes % 8 == 0:
+        of_byte = of_byte.view(np.uint64)
+    rest = np.empty((*residuals.shape, of_byte.shape[1]), of_byte.dtype)
+    _look_up(residuals, of_byte, rest)
+    rest = rest.view(levels.dtype).reshape(len(rest), residuals.shape[1] * (8 // bits))
+    return np.ascontiguousarray(rest[:, :d])
 
 
 @njit_in_order
-def _unpack(residuals, levels, bits, rest):  # type: ignore[no-untyped-def]
-    per_byte, mask = 8 // bits, (1 << bits) - 1
+def _look_up(residuals, of_byte, rest):  # type: ignore[no-untyped-def]
+    if of_byte.shape[1] == 1:
+        for i in range(len(rest)):
+            for b in range(rest.shape[1]):
+                rest[i, b, 0] = of_byte[residuals[i, b], 0]
+        return
     for i in range(len(rest)):
-        for j in range(rest.shape[1]):
-            shift = 8 - bits * (j % per_byte + 1)
-            rest[i, j] = levels[(residuals[i, j // per_byte] >> shift) & mask]
+        for b in range(rest.shape[1]):
+            for p in range(rest.shape[2]):
+                rest[i, b, p] = of_byte[residuals[i, b], p]

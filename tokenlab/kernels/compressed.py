@@ -17,27 +17,47 @@ GROUP = 32  # centroids of which only the best is looked at first
 
 
 def probed(centroid_scores: Any, n_probe: int) -> TopK:
-    """Twin of `tokenlab.retrieval.warp.probed`: what is below the k-th best group is left out.
-
-    The k-th best of all is at least the k-th best of the groups' best; few centroids are.
-    """
+    """Twin of `tokenlab.retrieval.warp.probed`: groups whose best is not among the best are left out."""
     n_q, n = centroid_scores.shape
-    k, n_groups = min(n_probe, n), n // GROUP
-    if n_groups <= k:
+    k = min(n_probe, n)
+    if 2 * k * GROUP > n:
         return topk(centroid_scores, k)
-    # Columns g, g + n_groups, ... are a group, so that all groups are compared side by side.
-    grouped = centroid_scores[:, : n_groups * GROUP].reshape(n_q, GROUP, n_groups)
-    tops = grouped.max(axis=1)  # (n_q, n_groups)
-    least = np.partition(tops, n_groups - k, axis=1)[:, n_groups - k]
-    rows, near = np.nonzero(centroid_scores >= least[:, None])  # each row's in rising order
-    counts = np.bincount(rows, minlength=n_q)
-    place = np.arange(len(rows)) - (counts.cumsum() - counts)[rows]
-    ids = np.zeros((n_q, counts.max()), np.int64)
-    values = np.full(ids.shape, -np.inf, centroid_scores.dtype)
-    ids[rows, place] = near
-    values[rows, place] = centroid_scores[rows, near]
-    order = np.argsort(-values, axis=1, kind="stable")[:, :k]  # ties to the lower number
-    return TopK(np.take_along_axis(ids, order, axis=1), np.take_along_axis(values, order, axis=1))
+    ids = np.full((n_q, k), n, np.int64)
+    values = np.full((n_q, k), -np.inf, centroid_scores.dtype)
+    # As the product is taken below, the query tokens of one centroid lie side by side.
+    _best_of_groups(np.ascontiguousarray(centroid_scores.T), ids, values)
+    return TopK(ids, values)
+
+
+@njit
+def _best_of_groups(scores, ids, values):  # type: ignore[no-untyped-def]
+    """The best of each column, sorted; ties to the lower number."""
+    n, n_q = scores.shape
+    tops = np.empty(n_q, scores.dtype)
+    for start in range(0, n, GROUP):
+        stop = min(n, start + GROUP)
+        tops[:] = scores[start]
+        for c in range(start + 1, stop):
+            for i in range(n_q):
+                tops[i] = max(tops[i], scores[c, i])
+        for i in range(n_q):
+            if tops[i] >= values[i, -1]:
+                for c in range(start, stop):
+                    _insert(scores[c, i], c, values[i], ids[i])
+
+
+@njit
+def _insert(value, number, values, ids):  # type: ignore[no-untyped-def]
+    """Put a value where it belongs among falling ones, if it belongs there."""
+    place = len(values) - 1
+    if value < values[place] or (value == values[place] and number > ids[place]):
+        return
+    while place > 0 and (
+        value > values[place - 1] or (value == values[place - 1] and number < ids[place - 1])
+    ):
+        values[place], ids[place] = values[place - 1], ids[place - 1]
+        place -= 1
+    values[place], ids[place] = value, number
 
 
 def worth_of_a_miss(centroid_scores: Any, sizes: Any, t_prime: int) -> Any:

@@ -48,7 +48,8 @@ from tokenlab.steps import step
 __all__ = ["Codes", "ResidualCodec", "bucket_levels", "n_centroids_for", "pack", "unpack"]
 
 SAMPLE = 1 << 16  # tokens whose residuals the levels are fitted to
-PER_CENTROID, ITERS = 32, 8  # tokens of a cluster that k-means sees, and its rounds
+PER_CENTROID = 16  # tokens of a cluster that k-means sees
+ITERS = 8  # its rounds; half as many where each is long, since later ones hardly lower the error
 
 
 class Codes(NamedTuple):
@@ -152,7 +153,7 @@ class ResidualCodec:
     def fit(self, tokens: Any) -> "ResidualCodec":
         """Find centroids and levels for tokens, and return the codec.
 
-        Centroids come from at most 32 tokens of each, levels from the residuals of at most 65,536.
+        Centroids come from at most 16 tokens of each, levels from the residuals of at most 65,536.
 
         Parameters
         ----------
@@ -171,8 +172,9 @@ class ResidualCodec:
         directions = directions[abs(directions).max(axis=1) > 0]
         if len(directions):
             k = min(k, len(directions))
+            iters = ITERS if len(directions) <= SAMPLE else ITERS // 2
             fitted = kmeans.fit(
-                directions, k, init="random", spherical=True, iters=ITERS, rng=self.rng
+                directions, k, init="random", spherical=True, iters=iters, rng=self.rng
             )
             centroids = fitted.codebook  # (n_centroids, d)
         else:
@@ -255,8 +257,11 @@ class ResidualCodec:
         """
         centroids = fitted(self, "codec").centroids_
         checks.same_width(tokens, "tokens", "n", centroids, "centroids", "n_centroids")
-        codes = nearest_centroids(tokens, centroids)  # (n,)
-        residual = step(tokens - centroids[codes])  # (n, d) [r = v − Cₜ] what the centroid leaves
+        return self._written(tokens, nearest_centroids(tokens, centroids))  # (n,) centroids
+
+    def _written(self, tokens: Any, codes: Any) -> Codes:
+        """Tokens with given centroids, Eq. (2)."""
+        residual = step(tokens - self.centroids_[codes])  # (n, d) [r = v − Cₜ] what they leave
         return Codes(codes, bucketed(residual, self.cutoffs_.astype(residual.dtype), self.bits))
 
     @takes(codes="n? int")
@@ -319,7 +324,7 @@ Differs from the paper
   default are the levels of least squared error, started from the quantiles and from equal steps,
   the better of the two kept. At 4 bits the mean error $|v - \tilde v|$ of the FAQ's tokens is .060
   in place of .102.
-- Centroids are fitted by spherical k-means to at most 32 tokens of each; the released code takes a
+- Centroids are fitted by spherical k-means to at most 16 tokens of each; the released code takes a
   sample of the texts.
 - Collections of fewer tokens than centroids work: every token is its own centroid then.
 

@@ -1,6 +1,7 @@
 """Which documents a compressed index has: they are added, named, deleted, and decoded again."""
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from tokenlab.retrieval.codec import ResidualCodec, fitted
 from tokenlab.retrieval.compressed_inputs import collection, free_keys, known, room_for, runs_of
 from tokenlab.retrieval.compressed_pieces import Piece
 from tokenlab.retrieval.index import TokenIndex
+from tokenlab.retrieval.near_centroids import Groups, groups_of
 
 __all__ = ["Documents"]
 
@@ -30,6 +32,11 @@ class Documents:
         self.n_tokens = 0
         self.files: dict[str, Any] = {}  # the files that hold the codec already
         self._numbers: dict[str, int] | None = {}  # of keys; None is looked up when it is needed
+
+    @cached_property
+    def _groups(self) -> Groups | None:
+        """Of the centroids; they follow from these, so that a loaded index has the same."""
+        return groups_of(self.codec.centroids_)
 
     # What is in it -------------------------------------------------------------------------------
 
@@ -145,7 +152,10 @@ class Documents:
             ends = offsets[run.start : run.stop + 1]  # (n_docs + 1,) of this piece
             tokens = to_numpy(docs.tokens[ends[0] : ends[-1]])
             names = None if keys is None else keys[run]
-            piece = Piece.of(self.codec, tokens, ends - ends[0], first + run.start, names)
+            # Of many centroids a token looks only at those of near groups.
+            piece = Piece.of(
+                self.codec, tokens, ends - ends[0], first + run.start, names, self._groups
+            )
             self.pieces.append(piece)
             # New arrays in place of the old: what somebody else holds does not change.
             self.sizes = self.sizes + np.diff(piece.ends)

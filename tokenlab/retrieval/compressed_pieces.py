@@ -12,6 +12,7 @@ import numpy as np
 
 from tokenlab.numerics import offsets_of
 from tokenlab.retrieval.codec import ResidualCodec
+from tokenlab.retrieval.near_centroids import Groups, encoded
 
 __all__: list[str] = []
 
@@ -78,9 +79,10 @@ class Piece:
         offsets: np.ndarray,
         first: int,
         keys: Sequence[str] | None,
+        groups: Groups | None,
     ) -> "Piece":
         """Encode documents, whose numbers go on from `first`."""
-        codes, residuals = codec.encode(tokens)
+        codes, residuals = encoded(codec, groups, tokens)
         gap = codec.decode(codes, residuals, normalize=False) - tokens  # (n, d)
         errors, scale = bytes_of(np.sqrt(np.einsum("nd,nd->n", gap, gap, dtype=np.float64)))
         numbers = first + np.arange(len(offsets) - 1)

@@ -199,7 +199,8 @@ class TokenIndex:
         offsets = offsets_of(lengths)  # (n_chosen + 1,)
         # Row r of the subset lies as far behind its document's start there as here.
         shift = xp.repeat(self.offsets[chosen] - offsets[:-1], _host(lengths))
-        return self._trusted(self.tokens[xp.arange(int(offsets[-1])) + shift], offsets)
+        rows = xp.arange(int(offsets[-1])) + shift
+        return self._trusted(xp.take(self.tokens, rows, axis=0), offsets)
 
     def __iter__(self) -> Iterator[Any]:
         return (self.doc(i) for i in range(self.n_docs))

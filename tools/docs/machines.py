@@ -26,6 +26,9 @@ shards, and {cores} cores, which share exact search evenly and of which compress
 one for a question; {round_ms:.0f} ms for a round (two workers on one busy machine), of which
 compressed search needs two."""
 
+SETTINGS = """Every setting, on {n_tokens:,} tokens, where exact search takes {exact_ms:.0f} ms;
+along a line each point probes twice as many clusters as the one before:"""
+
 
 def constants(found: dict[str, Any]) -> dict[str, float]:
     """What the calculator needs, of what was measured."""
@@ -82,8 +85,16 @@ def span(ms: float) -> str:
     return f"{ms:.0f} ms" if ms >= 10 else f"{ms:.1f} ms"
 
 
-def picture(rows: list[dict[str, Any]]) -> str:
-    """Time over tokens on two logarithmic axes, with the exponents, as an element of the page."""
+def element(fig: Figure, alt: str) -> str:
+    """A figure as an element of the page."""
+    text = io.StringIO()
+    fig.savefig(text, format="svg")
+    data = base64.b64encode(text.getvalue().encode()).decode()
+    return f'<img alt="{alt}" src="data:image/svg+xml;base64,{data}">'
+
+
+def cost(rows: list[dict[str, Any]]) -> str:
+    """Time over tokens on two logarithmic axes, with the exponents."""
     n = np.array([row["n_tokens"] for row in rows])
     fig = Figure(figsize=(6, 3.6), layout="constrained")
     ax = fig.subplots()
@@ -102,18 +113,63 @@ def picture(rows: list[dict[str, Any]]) -> str:
     ax.set_xticks(n, [f"{x:,}" for x in n])
     ax.minorticks_off()
     ax.legend()
-    text = io.StringIO()
-    fig.savefig(text, format="svg")
-    data = base64.b64encode(text.getvalue().encode()).decode()
     alt = f"Milliseconds a question over tokens, {n[0]:,} to {n[-1]:,}: {'; '.join(said)}"
-    return f'<img alt="{alt}." src="data:image/svg+xml;base64,{data}">'
+    return element(fig, f"{alt}.")
+
+
+def recall_over_time(looked_at: dict[str, Any]) -> str:
+    """Every setting as a point: how much of the exact answer it finds, and in what time."""
+    fig = Figure(figsize=(7.5, 3.8), layout="constrained")
+    axes = fig.subplots(1, 2, sharey=True, sharex=True)
+    names = {"kth": 'impute="kth"', "centroid": "as published"}
+    reranks = sorted({row["rerank"] for row in looked_at["settings"]})
+    best: dict[str, str] = {}
+    for ax, (impute, name) in zip(axes, names.items(), strict=True):
+        rows = [row for row in looked_at["settings"] if row["impute"] == impute]
+        for rerank, mark, shade in zip(reranks, "osD^v", np.linspace(0, 0.8, 5), strict=False):
+            own = [row for row in rows if row["rerank"] == rerank]
+            ms, found = ([row[key] for row in own] for key in ("ms", "recall"))
+            label = f"{rerank} reranked" if rerank else "none reranked"
+            ax.plot(ms, found, f"{mark}-", color=str(shade), markersize=4, linewidth=1, label=label)
+        enough = [row for row in rows if row["recall"] >= 0.95]
+        row = min(enough, key=lambda row: row["ms"])
+        best[name] = f"{row['n_probe']} probes and {row['rerank']} reranked, {row['ms']:.1f} ms"
+        ax.set(title=name, xscale="log", xlabel="milliseconds a question, one core")
+        ticks = (1, 2, 5, 10, 20)
+        ax.set_xticks(ticks, [str(t) for t in ticks])
+        ax.minorticks_off()
+        ax.axhline(0.95, color="0.7", linestyle=":", linewidth=1)
+    axes[0].set_ylabel("recall@10")
+    axes[1].legend(fontsize=8)
+    said = "; ".join(f"{name}: {what}" for name, what in best.items())
+    probes = sorted({row["n_probe"] for row in looked_at["settings"]})
+    alt = (
+        f"Recall at ten over milliseconds, lines over {probes[0]} to {probes[-1]} probes, one for each number of "
+        f"documents reranked. The cheapest of at least .95, {said}."
+    )
+    return element(fig, alt.replace('"', "&quot;"))
+
+
+def bytes_by_part(looked_at: dict[str, Any], d: int) -> str:
+    """What the bytes of a token are for, one bar for each part."""
+    parts = looked_at["bytes"]
+    fig = Figure(figsize=(6, 2.4), layout="constrained")
+    ax = fig.subplots()
+    bars = ax.barh(list(parts), list(parts.values()), color="0.45")
+    ax.bar_label(bars, [f"{size:.2g}" for size in parts.values()], padding=3)
+    ax.invert_yaxis()
+    total = sum(parts.values())
+    ax.set(xlabel=f"bytes of a token; {total:.1f} in all, {4 * d} as float32")
+    ax.margins(x=0.12)
+    said = ", ".join(f"{name} {size:.2g}" for name, size in parts.items())
+    return element(fig, f"Bytes of a token by part: {said}; {total:.1f} in all.")
 
 
 def write(path: Path) -> Path:
     """Write the part of the page."""
     found = json.loads(FOUND.read_text(encoding="utf-8"))
     c = constants(found)
-    setting = found["setting"]
+    setting, looked_at = found["setting"], found["looked_at"]
     lines = [
         f"Measured on one core, for vectors of {c['d']} numbers and questions of {found['n_q']:.0f} tokens:",
         "",
@@ -125,7 +181,13 @@ def write(path: Path) -> Path:
             for row in found["rows"]
         ),
         "",
-        picture(found["rows"]),
+        cost(found["rows"]),
+        "",
+        SETTINGS.format(**looked_at),
+        "",
+        recall_over_time(looked_at),
+        "",
+        bytes_by_part(looked_at, c["d"]),
         "",
         TEXT.format(**setting, **c, part=f"{SHARE:.0%}").replace("\n", " "),
         "",

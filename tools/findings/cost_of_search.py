@@ -1,13 +1,15 @@
 """What a search costs as a collection grows: exact, and compressed; the constants of the page on machines.
 
-    python tools/findings/cost_of_search.py          # writes cost_of_search.json; about two minutes
+    python tools/findings/cost_of_search.py          # writes cost_of_search.json; about ten minutes
 
 Collections are spliced: documents of one to four runs of 15 to 60 tokens of the FAQ's answers, each
 vector moved a little; the FAQ's questions ask. Processor time of one thread, medians; both ways in turn.
+Ten million tokens take 8 GB of memory.
 """
 
 import json
 import os
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -17,32 +19,21 @@ os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_N
 
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
+
+from soup import spliced
+
 from tokenlab.data import load_faq
-from tokenlab.numerics import unit
 from tokenlab.retrieval import TokenIndex, maxsim_search, recall
 from tokenlab.retrieval.codec import n_centroids_for
 from tokenlab.retrieval.compressed import CompressedIndex
 
 PATH = Path(__file__).with_suffix(".json")
-SIZES = (50_000, 150_000, 500_000)
-N_QUERIES, K = 20, 10
-SETTING = {"n_probe": 8, "impute": "kth", "k_prime": 1000, "rerank": 100}
-
-
-def spliced(n_tokens: int, rng: np.random.Generator) -> TokenIndex:
-    """Documents of runs of the FAQ's tokens, each moved a little."""
-    tokens = load_faq().index.tokens
-    runs, lengths = [], []
-    while sum(lengths) < n_tokens:
-        doc = 0
-        for _ in range(rng.integers(1, 5)):
-            n = int(rng.integers(15, 61))
-            runs.append(int(rng.integers(0, len(tokens) - n)) + np.arange(n))
-            doc += n
-        lengths.append(doc)
-    rows = np.concatenate(runs)
-    vectors = tokens[rows] + 0.04 * rng.standard_normal((len(rows), tokens.shape[1]), np.float32)
-    return TokenIndex(unit(vectors), np.concatenate([[0], np.cumsum(lengths)]))
+SIZES = (100_000, 1_000_000, 10_000_000)
+N_QUERIES, K = 40, 10
+SETTING = {"n_probe": 4, "impute": "kth", "k_prime": 1000, "rerank": 50}
+LOOKED_AT = 1_000_000  # tokens of the collection whose settings and bytes are looked at
+PROBES, RERANKS = (1, 2, 4, 8, 16), (0, 20, 50, 100, 200)
 
 
 def seconds(call: Any) -> tuple[float, Any]:
@@ -52,30 +43,86 @@ def seconds(call: Any) -> tuple[float, Any]:
     return time.process_time() - begun, found
 
 
-def measured(n_tokens: int, queries: list[Any]) -> dict[str, Any]:
+def measured(n_tokens: int, queries: list[Any]) -> tuple[dict[str, Any], Any, TokenIndex]:
     """One collection: bytes, times, and the share of the exact ten best that is found."""
-    index = spliced(n_tokens, np.random.default_rng(n_tokens))
+    made = spliced(n_tokens, np.random.default_rng(n_tokens))
+    index = TokenIndex._trusted(made.tokens, made.offsets)
     # Half of the paper's number: k-means takes most of the time of this script.
     options = {"n_centroids": n_centroids_for(n_tokens) // 2, "bits": 4, "buckets": "uniform"}
     build, compressed = seconds(lambda: CompressedIndex.build(index, rng=0, **options))
-    times, found = [], []
-    for query in [queries[0], *queries]:  # the first time compiles
-        exact, right = seconds(lambda: maxsim_search(query, index, k=K))  # noqa: B023
-        few, mine = seconds(lambda: compressed.search(query, k=K, source=index, **SETTING))  # noqa: B023
-        times.append((exact, few))
-        found.append(recall(mine.doc_ids, right.doc_ids.tolist(), K))
-    exact, few = np.median(times[1:], axis=0)
-    return {
+    ways = {
+        "exact": lambda query: maxsim_search(query, index, k=K),
+        "compressed": lambda query: compressed.search(query, k=K, source=index, **SETTING),
+    }
+    ms, found = in_turn(ways, queries)
+    row = {
         "n_tokens": index.n_tokens,
         "n_docs": index.n_docs,
         "n_centroids": len(compressed.sizes),
         "build_seconds": round(build, 2),
-        "exact_ms": round(1000 * float(exact), 3),
-        "compressed_ms": round(1000 * float(few), 3),
-        "recall": round(float(np.mean(found[1:])), 3),
+        "exact_ms": ms["exact"],
+        "compressed_ms": ms["compressed"],
+        "recall": share(found["compressed"], found["exact"]),
         "exact_bytes": index.tokens.nbytes,
         "compressed_bytes": compressed.nbytes,
     }
+    return row, compressed, index
+
+
+def in_turn(ways: dict[str, Any], queries: list[Any]) -> tuple[dict, dict]:
+    """Medians in milliseconds and what was found, one way after the other for each query."""
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    found: dict[str, list[Any]] = {name: [] for name in ways}
+    for query in [queries[0], *queries]:  # the first time compiles
+        for name, way in ways.items():
+            took, result = seconds(lambda way=way, query=query: way(query))
+            times[name].append(1000 * took)
+            found[name].append(result)
+    medians = {name: round(float(np.median(t[1:])), 3) for name, t in times.items()}
+    return medians, {name: results[1:] for name, results in found.items()}
+
+
+def share(found: list[Any], exact: list[Any]) -> float:
+    """Mean recall of the exact best."""
+    pairs = zip(found, exact, strict=True)
+    each = [recall(f.doc_ids, right.doc_ids.tolist(), K) for f, right in pairs]
+    return round(float(np.mean(each)), 4)
+
+
+def settings(compressed: Any, index: TokenIndex, queries: list[Any]) -> list[dict[str, Any]]:
+    """Recall and milliseconds of every setting."""
+
+    def way(**options: Any) -> Any:
+        source = index if options["rerank"] else None
+        return lambda query: compressed.search(query, k=K, source=source, **options)
+
+    tried = [
+        {"n_probe": n, "rerank": r, "impute": impute}
+        for impute in ("kth", "centroid")
+        for n in PROBES
+        for r in RERANKS
+    ]
+    ways = {json.dumps(options): way(**options) for options in tried}
+    exact = [maxsim_search(query, index, k=K) for query in queries]
+    ms, found = in_turn(ways, queries)
+    return [
+        {**json.loads(name), "ms": ms[name], "recall": share(found[name], exact)} for name in ways
+    ]
+
+
+def bytes_by_part(compressed: Any) -> dict[str, float]:
+    """Bytes of a token, by what they are for."""
+    (piece,) = compressed.pieces
+    parts = {name: getattr(piece, name).nbytes for name in piece.arrays}
+    shown = {
+        "residual, 4 bits a number": parts.pop("residuals"),
+        "its document": parts.pop("owners"),
+        "its centroid": parts.pop("codes"),
+        "its error": parts.pop("errors"),
+        "centroids": compressed.codec.centroids_.nbytes,
+        "offsets, ends, numbers": sum(parts.values()),
+    }
+    return {name: round(n / compressed.n_tokens, 3) for name, n in shown.items()}
 
 
 def round_ms(folder: str) -> float:
@@ -102,16 +149,25 @@ def main() -> None:
     queries = list(faq.queries)[:N_QUERIES]
     with tempfile.TemporaryDirectory() as folder:
         waited = round_ms(folder)
-    rows = []
+    rows, looked_at = [], {}
     for n in SIZES:
-        rows.append(measured(n, queries))
-        print(rows[-1], flush=True)
+        row, compressed, index = measured(n, queries)
+        rows.append(row)
+        print(row, flush=True)
+        if n == LOOKED_AT:
+            looked_at = {
+                "n_tokens": index.n_tokens,
+                "exact_ms": row["exact_ms"],
+                "settings": settings(compressed, index, queries),
+                "bytes": bytes_by_part(compressed),
+            }
     found = {
         "d": faq.index.d,
         "n_q": float(np.mean([len(q) for q in queries])),
         "setting": SETTING,
         "round_ms": round(waited, 1),
         "rows": rows,
+        "looked_at": looked_at,
     }
     PATH.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
