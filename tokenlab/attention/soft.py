@@ -92,8 +92,9 @@ def gaussian_kernel(q: Any, k: Any, *, center: bool = True) -> Any:
 def gaussian(q: Any, k: Any, shift: Any, careful: bool = True) -> Any:
     """Equation (1), and its derivative in one piece: twice as fast as that of its parts."""
     x, x_half = scaled(stop(q), stop(shift))  # (..., n, d), (..., n)
-    y, y_half = scaled(stop(k), stop(shift))  # (..., m, d), (..., m)
-    if careful and cancels(x_half, y_half):
+    # Landmarks with themselves are scaled once.
+    y, y_half = (x, x_half) if k is q else scaled(stop(k), stop(shift))  # (..., m, d), (..., m)
+    if cancels(x_half, y_half) and careful:
         kernel = exp_differences(stop(q), stop(k))
     else:
         kernel = exp_product(x, x_half, y, y_half)  # Eq. (1), (..., n, m)
@@ -119,14 +120,17 @@ def scaled(x: Any, shift: Any) -> tuple[Any, Any]:
     xp = get_xp(x)
     x = x - shift
     x *= x.dtype.type(x.shape[-1] ** -0.25)
-    half = xp.einsum("...d,...d->...", x, x) / 2  # (..., n)
-    return x, representable(half, "the squared lengths", "Scale the tokens down.")
+    return x, xp.einsum("...d,...d->...", x, x) / 2  # (..., n)
 
 
 def cancels(*halves: Any) -> bool:
     """Whether tokens are so far from their mean that small distances drown: off by 1/1000."""
     largest = max((float(half.max()) for half in halves if half.size), default=0.0)
-    return largest * float(np.finfo(halves[0].dtype).eps) > 1e-3
+    if largest * float(np.finfo(halves[0].dtype).eps) <= 1e-3:  # not so of NaN
+        return False
+    for half in halves:
+        representable(half, "the squared lengths", "Scale the tokens down.")
+    return True
 
 
 def exp_differences(q: Any, k: Any) -> Any:
