@@ -229,7 +229,7 @@ def machine() -> dict[str, str]:
 
 PACKAGES = ("numpy", "numba", "scipy", "cupy-cuda12x", "cupy-cuda13x")
 PACKAGES += ("scikit-learn", "maxsim-cpu", "faiss-cpu", "torch", "autograd")  # peers
-PACKAGES += ("vector-quantize-pytorch",)
+PACKAGES += ("vector-quantize-pytorch", "scann")
 
 
 def version(package: str) -> str | None:
