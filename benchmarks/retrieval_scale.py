@@ -41,7 +41,7 @@ EXACT, K, WANTED, N_QUERIES = "exact MaxSim", 10, 0.95, 40
 CENTROIDS = ((60_000, 256), (300_000, 1024), (3_000_000, 8192), (10**12, 16384))
 PEERS = {"faiss": "faiss-cpu", "scann": "scann"}
 FACTORIES = {"faiss IVFPQ": "PQ32x8", "faiss FastScan": "PQ64x4fs"}  # 32 bytes a token, as ours
-PROBES, RERANKS, K_PRIMES = (1, 2, 4, 8), (20, 30, 50, 100), (400, 1000)
+PROBES, RERANKS, K_PRIMES = (1, 2, 4, 8), (20, 30, 50, 100, 200), (400, 1000)
 FLAT = 20_000  # documents, up to which MUVERA's vectors are searched one by one
 KEEP = os.environ.get("SOUP_KEEP", "")
 

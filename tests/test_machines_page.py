@@ -55,3 +55,17 @@ def test_the_table_goes_from_a_million_to_a_hundred_billion_tokens(page):
 def test_the_picture_says_its_exponents(page):
     alt = re.search('<img alt="(.*?)"', page)[1]
     assert len(re.findall(r"power \d\.\d\d", alt)) == 2
+
+
+def test_every_picture_says_in_words_what_it_shows(page):
+    texts = re.findall('<img alt="([^"]+)"', page)
+    assert [text.split()[0] for text in texts] == ["Milliseconds", "Recall", "Bytes"]
+
+
+def test_the_bytes_of_a_token_are_those_of_the_whole_index():
+    found = json.loads(machines.FOUND.read_text(encoding="utf-8"))
+    looked_at = found["looked_at"]
+    (row,) = [row for row in found["rows"] if row["n_tokens"] == looked_at["n_tokens"]]
+    whole = row["compressed_bytes"] / row["n_tokens"]
+    assert sum(looked_at["bytes"].values()) == pytest.approx(whole, rel=0.01)
+    assert any(setting["recall"] >= 0.95 for setting in looked_at["settings"])

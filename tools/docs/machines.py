@@ -133,7 +133,7 @@ def recall_over_time(looked_at: dict[str, Any]) -> str:
             ax.plot(ms, found, f"{mark}-", color=str(shade), markersize=4, linewidth=1, label=label)
         enough = [row for row in rows if row["recall"] >= 0.95]
         row = min(enough, key=lambda row: row["ms"])
-        best[name] = f"{row['n_probe']} probes and {row['rerank']} reranked, {row['ms']:.1f} ms"
+        best[name] = f"n_probe {row['n_probe']} and rerank {row['rerank']}, {row['ms']:.1f} ms"
         ax.set(title=name, xscale="log", xlabel="milliseconds a question, one core")
         ticks = (1, 2, 5, 10, 20)
         ax.set_xticks(ticks, [str(t) for t in ticks])

@@ -1,7 +1,7 @@
 """An index of few bits: which levels, what a miss is worth, and which bounds prune.
 
     python tools/findings/scale.py levels    # quantiles, least error, equal steps; 1 to 8 bits
-    python tools/findings/scale.py misses    # WARP's estimate beside XTR's rule: a soup of 10,000 texts
+    python tools/findings/scale.py misses    # WARP's estimate beside XTR's rule: soups of 10^6 and 10^7 tokens
     python tools/findings/scale.py bounds    # centroid and radius, error of a document, of a token
 
 The Python FAQ's 24,789 tokens, and `benchmarks/soup.py`, whose vectors lie as those do. Exact answers
@@ -9,6 +9,7 @@ are those of MaxSim; `recall` is the share of the ten best.
 """
 
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from tokenlab.retrieval import CompressedIndex, TokenIndex, maxsim, maxsim_searc
 from tokenlab.retrieval.certified import upper_bounds
 
 K, QUERIES = 10, 40
+SOUPS = ((10_000, 8192), (100_000, 16384))  # documents of a hundred tokens, and centroids
 
 
 def exact(queries: Any, index: TokenIndex) -> list[set[int]]:
@@ -62,24 +64,29 @@ def levels(options: Any) -> dict:
 
 def misses(options: Any) -> dict:
     """What a miss is worth: the published estimate, and XTR's rule on the scanned tokens."""
-    made = soup(10_000, n_queries=QUERIES)
-    source = TokenIndex(made.tokens, made.offsets)
-    index = CompressedIndex.build(source, n_centroids=4096, buckets="uniform", rng=0)
-    right, rows = exact(made.queries, source), []
-    for n_probe in (1, 2, 4, 8):
-        for impute in ("centroid", "kth"):
-            row: list[Any] = [n_probe, impute]
-            for rerank in (0, 10, 20, 50):
-                options = {"n_probe": n_probe, "impute": impute, "k_prime": 1000}
-                answers = [
-                    index.search(q, k=K, rerank=rerank, source=source, **options)
-                    for q in made.queries
-                ]
-                row.append(share(right, answers))
-            rows.append(row)
-    columns = ["probes", "a miss", "rerank 0", "10", "20", "50"]
-    title = f"Recall by what a miss is worth, soup of {source.n_tokens:,} tokens"
-    return found.table(title, columns, rows)
+    rows: list[list[Any]] = []
+    for n_docs, n_centroids in SOUPS:
+        made = soup(n_docs, n_queries=QUERIES)
+        source = TokenIndex._trusted(made.tokens, made.offsets)
+        index = CompressedIndex.build(source, n_centroids=n_centroids, buckets="uniform", rng=0)
+        right = exact(made.queries, source)
+        for n_probe in (1, 2, 4, 8):
+            for impute in ("centroid", "kth"):
+                row: list[Any] = [source.n_tokens, n_probe, impute]
+                for rerank in (0, 20, 50, 100):
+                    options = {"n_probe": n_probe, "impute": impute, "k_prime": 1000}
+                    answers, times = [], []
+                    for q in made.queries:
+                        begun = time.process_time()
+                        answers.append(
+                            index.search(q, k=K, rerank=rerank, source=source, **options)
+                        )
+                        times.append(1000 * (time.process_time() - begun))
+                    row.append(share(right, answers))
+                rows.append([*row, float(np.median(times))])
+                print(rows[-1], flush=True)
+    columns = ["tokens", "probes", "a miss", "rerank 0", "20", "50", "100", "ms at 100"]
+    return found.table("Recall by what a miss is worth, soups of two sizes", columns, rows)
 
 
 def bounds(options: Any) -> dict:
