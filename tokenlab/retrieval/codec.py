@@ -47,8 +47,8 @@ from tokenlab.steps import step
 
 __all__ = ["Codes", "ResidualCodec", "bucket_levels", "n_centroids_for", "pack", "unpack"]
 
-SAMPLE = 1 << 16  # tokens whose residuals the levels are fitted to
-PER_CENTROID = 16  # tokens of a cluster that k-means sees
+SAMPLE = 1 << 16  # tokens that centroids and levels are fitted to
+PER_CENTROID = 16  # or so many of a cluster, where that is more
 ITERS = 8  # its rounds; half as many where each is long, since later ones hardly lower the error
 
 
@@ -153,7 +153,8 @@ class ResidualCodec:
     def fit(self, tokens: Any) -> "ResidualCodec":
         """Find centroids and levels for tokens, and return the codec.
 
-        Centroids come from at most 16 tokens of each, levels from the residuals of at most 65,536.
+        Centroids come from 65,536 tokens, or from 16 of each where that is more; levels from the
+        residuals of 65,536. Of fewer tokens all are taken.
 
         Parameters
         ----------
@@ -167,7 +168,7 @@ class ResidualCodec:
         n = len(tokens)
         # Not more than there are tokens: none would stay without one.
         k = min(self.n_centroids or n_centroids_for(n), n)
-        directions = unit(self._some_of(tokens, PER_CENTROID * k))
+        directions = unit(self._some_of(tokens, max(SAMPLE, PER_CENTROID * k)))
         # A token of zeros has no direction, and any centroid is as near to it as any other.
         directions = directions[abs(directions).max(axis=1) > 0]
         if len(directions):
@@ -324,14 +325,15 @@ Differs from the paper
   default are the levels of least squared error, started from the quantiles and from equal steps,
   the better of the two kept. At 4 bits the mean error $|v - \tilde v|$ of the FAQ's tokens is .060
   in place of .102.
-- Centroids are fitted by spherical k-means to at most 16 tokens of each; the released code takes a
-  sample of the texts.
+- Centroids are fitted by spherical k-means to 65,536 tokens, or to 16 of each centroid where that
+  is more; the released code takes a sample of the texts.
 - Collections of fewer tokens than centroids work: every token is its own centroid then.
 
 Cost
 ----
 Encoding is one product of $2\,n\,d\,n_{centroids}$ operations. A token takes $d b / 8$ bytes and
-the number of its centroid: 36 bytes for 64 dimensions of 4 bits, against 256 of float32.
+the number of its centroid: 36 bytes for 64 dimensions of 4 bits, against 256 of float32. In an index
+of 4,096 centroids or more a token looks only at those of its twelve nearest groups.
 
 Why not just ...
 ----------------
