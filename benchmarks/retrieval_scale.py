@@ -4,10 +4,11 @@
 
 The first collection is `soup` (benchmarks/soup.py): 10,000 documents, some 10^6 tokens of 64
 dimensions, 32 tokens a query; `SOUP_DOCS=100000` takes ten times as many. The second, as large, is
-spliced from the FAQ's tokens. Peers get as many centroids as ours, faiss an HNSW graph over them,
-XTR's scores of the tokens that they find, and the reranker that ours has. Every setting's recall@10
-of exact MaxSim and its time are listed; the cheapest of each at .95 are then timed in turn. Times
-are processor time of one query. `SOUP_KEEP=folder` keeps what was built, for the next run.
+spliced from the FAQ's tokens, each of them forty times in 10^6, so that many documents nearly tie.
+Peers get as many centroids as ours, faiss an HNSW graph over them, XTR's scores of the tokens that
+they find, and the reranker that ours has. Every setting's recall@10 of exact MaxSim and its time
+are listed; the cheapest of each at .95 are then timed in turn. Times are processor time of one
+query. `SOUP_KEEP=folder` keeps what was built, for the next run.
 """
 
 import argparse
@@ -41,7 +42,7 @@ EXACT, K, WANTED, N_QUERIES = "exact MaxSim", 10, 0.95, 40
 CENTROIDS = ((60_000, 256), (300_000, 1024), (3_000_000, 8192), (10**12, 16384))
 PEERS = {"faiss": "faiss-cpu", "scann": "scann"}
 FACTORIES = {"faiss IVFPQ": "PQ32x8", "faiss FastScan": "PQ64x4fs"}  # 32 bytes a token, as ours
-PROBES, RERANKS, K_PRIMES = (1, 2, 4, 8), (20, 30, 50, 100, 200), (400, 1000)
+PROBES, RERANKS, K_PRIMES = (1, 2, 4, 8), (20, 30, 50, 100, 200), (400, 1000, 4000)
 FLAT = 20_000  # documents, up to which MUVERA's vectors are searched one by one
 KEEP = os.environ.get("SOUP_KEEP", "")
 
@@ -50,17 +51,18 @@ Search = Callable[[Any], Any]
 
 def sections(options: argparse.Namespace) -> Iterator[Section | Facts]:
     n_docs = 500 if options.quick else int(os.environ.get("SOUP_DOCS", "10000"))
-    made = soup(n_docs, n_queries=N_QUERIES)
-    yield Facts("The soup", {name: f"{value:.3f}" for name, value in figures(made).items()})
-    pieced = spliced(len(made.tokens), np.random.default_rng(0))
-    for kind, found in (("soup", made), ("spliced", pieced)):
-        if options.only in kind or options.only not in "soup spliced":
-            yield from of_collection(kind, found, options.quick)
+    if options.only in "soup":
+        made = soup(n_docs, n_queries=N_QUERIES)
+        yield Facts("The soup", {name: f"{value:.3f}" for name, value in figures(made).items()})
+        yield from of_collection("soup", made, options.quick)
+    if options.only in "spliced":
+        pieced = spliced(100 * n_docs, np.random.default_rng(0))
+        yield from of_collection("spliced", pieced, options.quick)
 
 
 def of_collection(kind: str, made: Soup, quick: bool) -> Iterator[Section | Facts]:
     """Everything about one collection."""
-    source = TokenIndex(made.tokens, made.offsets)
+    source = TokenIndex._trusted(made.tokens, made.offsets)  # as it is: ten million take 2.5 GB
     queries = list(made.queries)[: 5 if quick else N_QUERIES]
     n_centroids = next(c for most, c in CENTROIDS if source.n_tokens <= most)
     title = f"{kind}: {source.n_tokens:,} tokens of {source.n_docs:,} documents"
@@ -68,8 +70,11 @@ def of_collection(kind: str, made: Soup, quick: bool) -> Iterator[Section | Fact
     building = {"ours: centroids, codes, packing": seconds}
     settings = {EXACT: {"": lambda query: maxsim_search(query, source, k=K)}}
     settings["ours"] = {
-        f"{n} probes, {r} reranked": ours_search(ours, source, n_probe=n, rerank=r, impute="kth")
+        f"{n} probes, {k} tokens, {r} reranked": ours_search(
+            ours, source, n_probe=n, k_prime=k, rerank=r, impute="kth"
+        )
         for n in PROBES
+        for k in K_PRIMES
         for r in RERANKS
     }
     settings["ours, as published"] = {
@@ -102,17 +107,16 @@ def of_collection(kind: str, made: Soup, quick: bool) -> Iterator[Section | Fact
     found, cheapest = every_setting(settings, queries)
     yield Facts(f"Recall@{K} and milliseconds, {title}", found)
     best = {f"{name}: {s}": in_turn(settings[name][s], queries) for name, s in cheapest.items()}
-    least = {EXACT: 65.0 if source.n_tokens > 3_000_000 else 18.0}  # others: not slower
-    claims = [
-        Claim(f"ours: {cheapest['ours']}", other, least.get(other, 1.0))
-        for other in (EXACT, *best)
-        if other.startswith((EXACT, "faiss", "ScaNN"))
-    ]
-    exact = {EXACT: in_turn(settings[EXACT][""], queries)}
-    yield Section(
-        f"The cheapest at recall {WANTED}, {title}", exact | best, EXACT, claims, clock="cpu"
-    )
-    yield memory_of(settings["ours"]["4 probes, 100 reranked"], queries, title)
+    if "ours" in cheapest:
+        mine = f"ours: {cheapest['ours']}"
+        # By itself: a pass over all tokens leaves cold caches to whoever comes next.
+        exact = {EXACT: in_turn(settings[EXACT][""], queries), mine: best[mine]}
+        claims = [Claim(mine, EXACT, 65.0 if source.n_tokens > 3_000_000 else 18.0)]
+        yield Section(f"Beside exact search, {title}", exact, EXACT, claims, clock="cpu")
+        claims = [Claim(mine, other, 1.0) for other in best if other.startswith(("faiss", "ScaNN"))]
+        together = f"The cheapest at recall {WANTED}, {title}"
+        yield Section(together, best, mine, claims, clock="cpu")
+    yield memory_of(settings["ours"]["4 probes, 1000 tokens, 100 reranked"], queries, title)
     yield on_disk(ours, source, title)
     yield text_section(ours, queries[0], title)
 
@@ -158,7 +162,12 @@ def peers(source: TokenIndex, kind: str, n_centroids: int) -> dict[str, tuple[An
             )
             found[name] = (tokens_of_faiss(faiss, index), seconds)
     if scann := there.get("scann"):
-        index, seconds = spent(lambda: trained_by_scann(scann, source, n_centroids))
+        index, seconds = kept(
+            f"{kind}-{source.n_docs}-scann",
+            lambda: trained_by_scann(scann, source, n_centroids),
+            lambda index, path: (path.mkdir(), index.serialize(str(path))),
+            lambda path: scann.scann_ops_pybind.load_searcher(str(path)),
+        )
         found["ScaNN"] = (tokens_of_scann(index), seconds)
     return found
 
