@@ -89,11 +89,15 @@ def gaussian_kernel(q: Any, k: Any, *, center: bool = True) -> Any:
     return kernel
 
 
-def gaussian(q: Any, k: Any, shift: Any, careful: bool = True) -> Any:
-    """Equation (1), and its derivative in one piece: twice as fast as that of its parts."""
+def gaussian(q: Any, k: Any, shift: Any, careful: bool = True, keys: Any = None) -> Any:
+    """Equation (1), and its derivative in one piece: twice as fast as that of its parts.
+
+    `keys` are those of `k` if they were scaled before.
+    """
     x, x_half = scaled(stop(q), stop(shift))  # (..., n, d), (..., n)
-    # Landmarks with themselves are scaled once.
-    y, y_half = (x, x_half) if k is q else scaled(stop(k), stop(shift))  # (..., m, d), (..., m)
+    if keys is None:  # landmarks with themselves are scaled once
+        keys = (x, x_half) if k is q else scaled(stop(k), stop(shift))
+    y, y_half = keys  # (..., m, d), (..., m)
     if cancels(x_half, y_half) and careful:
         kernel = exp_differences(stop(q), stop(k))
     else:

@@ -32,9 +32,9 @@ from typing import Any
 
 from tokenlab import checks
 from tokenlab.arguments import takes
-from tokenlab.arrays import block_size, get_xp
+from tokenlab.arrays import block_size, get_xp, stop
 from tokenlab.attention import inputs
-from tokenlab.attention.soft import gaussian
+from tokenlab.attention.soft import gaussian, scaled
 from tokenlab.blocks import by_rows
 from tokenlab.engine import accelerated
 from tokenlab.models.layers import softmax
@@ -161,18 +161,18 @@ def gaussian_attention(q: Any, v: Any, *, k: Any = None, mask: Any = None) -> An
     """
     q, k, v, mask = prepared(q, q if k is None else k, v, mask)
     if mask is None or mask.ndim < q.ndim:  # a value that the mask hides is 0
-        return gaussian_rows(q, k, v)
+        shift = k.mean(axis=-2, keepdims=True)
+        return gaussian_rows(q, k, v, shift, scaled(stop(k), stop(shift)))
     shift = k.mean(axis=-2, keepdims=True)
     kernel = step(gaussian(q, k, shift) * mask)  # (..., n_q, n) [S (3)]
     output = step(kernel @ v)  # (..., n_q, d_v) [Y = SV (3)]
     return output
 
 
-@by_rows(lambda q, k, v: 4 * math.prod(k.shape[:-1]), axis=-2)
-def gaussian_rows(q: Any, k: Any, v: Any) -> Any:
+@by_rows(lambda q, k, *_: max(1, math.prod(k.shape[:-1]) // 2), axis=-2)  # thin products are slow
+def gaussian_rows(q: Any, k: Any, v: Any, shift: Any, keys: Any) -> Any:
     """Equation (3) for some queries."""
-    shift = k.mean(axis=-2, keepdims=True)
-    s = gaussian(q, k, shift)  # Eq. (3), S
+    s = gaussian(q, k, shift, keys=keys)  # Eq. (3), S
     kernel = step(s)  # (..., n_q, n) [S (3)] near tokens count, distant ones do not
     output = step(kernel @ v)  # (..., n_q, d_v) [Y = SV (3)]
     return output
