@@ -28,7 +28,7 @@ divided by the method's.
 """
 # What is not this library: other packages, plain NumPy, and limits that no method can beat.
 OTHERS = re.compile(
-    r"torch|onnxruntime|scikit-learn|faiss|maxsim-cpu|numpy|one product|two lines|naive|"
+    r"torch|onnxruntime|scikit-learn|faiss|scann|maxsim-cpu|numpy|one product|two lines|naive|"
     r"all pairs first|"
     r"dict of dicts|full (logits|softmax|cross)|softmax, plain|codes expanded, numpy|limit|bare|"
     r"the same into an existing",
