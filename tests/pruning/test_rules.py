@@ -249,7 +249,7 @@ STORY = {
     "todre": ["pivot scores", "similarity", "taken", "kept"],
     "todre v1": ["pivot scores", "closest", "taken", "kept"],
     "token_transforming": ["scores", "kept", "closeness", "shares", "weights", "size"],
-    "tome": ["cosines", "cosine", "nearest", "merging", "kept", "size"],
+    "tome": ["cosines", "nearest", "cosine", "merging", "kept", "size"],
     "visionzip": ["scores", "role", "kept", "cosine", "nearest"],
 }
 

@@ -117,8 +117,9 @@ def directions(keys: Any) -> Any:
 def best_partner(a: Any, b: Any) -> tuple[Any, Any]:
     """The largest cosine of each row of `a` with the rows of `b`, and whose it is; ties: first."""
     cosines = step(a @ b.T)  # (n_a, n_b) [cos(k_a, k_b)] A against B
-    cosine = step(cosines.max(axis=1))  # (n_a,) with the most similar token of B
     nearest = step(cosines.argmax(axis=1))  # (n_a,) -> n_b: the most similar token of B
+    best = get_xp(a).take_along_axis(cosines, nearest[:, None], axis=1)  # (n_a, 1)
+    cosine = step(best[:, 0])  # (n_a,) with the most similar token of B
     return cosine, nearest
 
 
