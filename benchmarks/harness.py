@@ -63,6 +63,9 @@ class Section:
     baseline: str  # the method that ratios refer to; the first one where it is absent
     claims: list[Claim] = field(default_factory=list)
     clock: str = "wall"  # or "cpu": medians are then processor time, of all threads
+    first: int = (
+        0  # calls that do not count, before each measurement: what ran before leaves traces
+    )
 
 
 @dataclass
@@ -123,14 +126,14 @@ def _run(options: argparse.Namespace, sections: Callable[..., Iterable[Any]]) ->
             print("\n".join(f"  {name:<42}{value:>22}" for name, value in section.rows.items()))
             results.append(asdict(section))
         elif options.only in section.title:
-            timings = interleaved(section.methods, options.rounds, section.clock)
+            timings = interleaved(section.methods, options.rounds, section.clock, section.first)
             print(table(section, timings), flush=True)
             results.append(_as_json(section, timings))
     return {"machine": about, "sections": results}
 
 
 def interleaved(
-    methods: dict[str, Callable[[], Any]], rounds: int, clock: str = "wall"
+    methods: dict[str, Callable[[], Any]], rounds: int, clock: str = "wall", first: int = 0
 ) -> list[Timing]:
     """Time the methods in turn, `rounds` times each, after two calls that do not count.
 
@@ -144,6 +147,8 @@ def interleaved(
     for _ in range(rounds):
         for name, method in shuffled.sample(list(methods.items()), len(methods)):
             time.sleep(PAUSE)
+            for _ in range(first):
+                method()
             started, started_cpu = time.perf_counter(), processor_time()
             for _ in range(calls[name]):
                 method()
