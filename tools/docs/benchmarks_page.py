@@ -26,6 +26,12 @@ EXPLAINED = """A bar is a median, shorter is faster: full bars are this library,
 compared with, bare products and other limits included. "Times as fast" is the baseline's median
 divided by the method's.
 """
+NAMES = {
+    "kmeans": "k-means",
+    "gpu": "GPU",
+    "retrieval_scale": "retrieval at scale",
+    "words_in_vectors": "words in vectors",
+}
 # What is not this library: other packages, plain NumPy, and limits that no method can beat.
 OTHERS = re.compile(
     r"torch|onnxruntime|scikit-learn|faiss|scann|maxsim-cpu|numpy|one product|two lines|naive|"
@@ -109,7 +115,7 @@ def _script(file: Path, root: Path) -> list[str]:
 
 
 def _heading(text: str) -> str:
-    text = {"kmeans": "k-means", "gpu": "GPU"}.get(text, text)
+    text = NAMES.get(text, text)
     return text[0].upper() + text[1:]
 
 
