@@ -63,9 +63,8 @@ class Section:
     baseline: str  # the method that ratios refer to; the first one where it is absent
     claims: list[Claim] = field(default_factory=list)
     clock: str = "wall"  # or "cpu": medians are then processor time, of all threads
-    first: int = (
-        0  # calls that do not count, before each measurement: what ran before leaves traces
-    )
+    # Calls that do not count, before each measurement: what ran before leaves traces.
+    first: int = 0
 
 
 @dataclass

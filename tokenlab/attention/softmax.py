@@ -160,10 +160,9 @@ def gaussian_attention(q: Any, v: Any, *, k: Any = None, mask: Any = None) -> An
     [2.754, 5.033, 5.348]
     """
     q, k, v, mask = prepared(q, q if k is None else k, v, mask)
-    if mask is None or mask.ndim < q.ndim:  # a value that the mask hides is 0
-        shift = k.mean(axis=-2, keepdims=True)
-        return gaussian_rows(q, k, v, shift, scaled(stop(k), stop(shift)))
     shift = k.mean(axis=-2, keepdims=True)
+    if mask is None or mask.ndim < q.ndim:  # a value that the mask hides is 0
+        return gaussian_rows(q, k, v, shift, scaled(stop(k), stop(shift)))
     kernel = step(gaussian(q, k, shift) * mask)  # (..., n_q, n) [S (3)]
     output = step(kernel @ v)  # (..., n_q, d_v) [Y = SV (3)]
     return output

@@ -72,6 +72,11 @@ def n_centroids_for(n_tokens: int) -> int:
     return min(n_tokens, 1 << (math.isqrt(256 * n_tokens).bit_length() - 1))
 
 
+def sample_size(n_centroids: int) -> int:
+    """How many tokens so many centroids are fitted to."""
+    return max(SAMPLE, PER_CENTROID * n_centroids)
+
+
 @by_rows(lambda tokens, centroids: len(centroids))
 def nearest_centroids(tokens: Any, centroids: Any) -> Any:
     """The centroid of largest product with each token, ties to the lower one."""
@@ -168,7 +173,7 @@ class ResidualCodec:
         n = len(tokens)
         # Not more than there are tokens: none would stay without one.
         k = min(self.n_centroids or n_centroids_for(n), n)
-        directions = unit(self._some_of(tokens, max(SAMPLE, PER_CENTROID * k)))
+        directions = unit(self._some_of(tokens, sample_size(k)))
         # A token of zeros has no direction, and any centroid is as near to it as any other.
         directions = directions[abs(directions).max(axis=1) > 0]
         if len(directions):

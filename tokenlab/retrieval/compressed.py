@@ -20,7 +20,7 @@ from tokenlab.arguments import takes
 from tokenlab.arrays import to_numpy
 from tokenlab.errors import InvalidInput, public_caller
 from tokenlab.retrieval.certified import Certified, RecallRow, cheapest, exactly, report
-from tokenlab.retrieval.codec import PER_CENTROID, SAMPLE, ResidualCodec, n_centroids_for
+from tokenlab.retrieval.codec import ResidualCodec, n_centroids_for, sample_size
 from tokenlab.retrieval.compressed_documents import Documents
 from tokenlab.retrieval.compressed_inputs import (
     allowed_docs,
@@ -100,8 +100,8 @@ class CompressedIndex(Documents):
         # Options are looked at before anything is computed.
         codec = ResidualCodec(n_centroids, bits, buckets=buckets, rng=rng)
         codec.n_centroids = codec.n_centroids or n_centroids_for(max(1, docs.n_tokens))
-        # Centroids and levels are fitted to samples of different sizes.
-        most = max(SAMPLE, PER_CENTROID * codec.n_centroids)
+        # Only what `fit` looks at is brought to the host.
+        most = sample_size(codec.n_centroids)
         built = cls(codec.fit(to_numpy(codec._some_of(docs.tokens, most))))
         built.add(docs, keys=keys)
         built._merge(len(built.pieces))  # one run of tokens for each cluster
